@@ -1,1 +1,29 @@
-//! See design.md.
+//! ZooKeeper's wire protocol on one page: bytes in, values out.
+//!
+//! ```text
+//!   frame = length:i32 │ payload            (both directions; big-endian; length bounded before anything is allocated)
+//!   first frame of a connection             ConnectRequest  →  ConnectResponse        (no headers)
+//!   every other request                     RequestHeader{xid, op} + record
+//!   every reply                             ReplyHeader{xid, zxid, err} + record, no record when err ≠ 0
+//!   a watch event                           ReplyHeader{-1, zxid, 0} + WatcherEvent
+//! ```
+//!
+//! Rule: decoding never panics and never allocates more than the input holds; a decoder borrows from the frame wherever
+//! it can. Reason: these bytes come from strangers, and each write's record travels into the log entry uncopied.
+//! This crate knows nothing of sessions, trees or Raft.
+
+pub mod acl;
+pub mod create_mode;
+pub mod error_code;
+pub mod ids;
+pub mod jute;
+pub mod op_code;
+pub mod stat;
+
+pub use acl::{Acl, AuthId, Perms};
+pub use create_mode::CreateMode;
+pub use error_code::ErrorCode;
+pub use ids::{SessionId, Xid, Zxid};
+pub use jute::{DecodeError, Reader, Writer};
+pub use op_code::OpCode;
+pub use stat::Stat;
