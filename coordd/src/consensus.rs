@@ -1,0 +1,168 @@
+//! What the rest of a member knows of consensus: writes go in, in order; outcomes come back from this member's own apply.
+//!
+//! ```text
+//!   connection ── propose([Write, Write, …]) ──►  Consensus  ──►  log, quorum, commit
+//!       ▲                                                             │
+//!       └── WriteSink::applied(state, zxid, outcome) ◄── apply ◄──────┘   (state's write guard held)
+//!                               ApplyHook::changed(…)  ◄──┘              (before the sink of the same entry)
+//! ```
+//!
+//! Rule: nothing here blocks or awaits while a guard is held, and a sink is called exactly once for each write, in the
+//! order in which this member proposed. Reason: a member decides the fate of its writes from its own apply (design D7),
+//! so replies, watch events and later reads of one connection fall into one order without any further lock or queue.
+//!
+//! Lock order everywhere: state, then watch table, then one connection.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use coordd_proto::{SessionId, Zxid};
+use coordd_tree::{AuthList, Change, Op, Outcome, State};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+/// One write of a client, as its connection hands it over.
+pub struct Write {
+    pub session: SessionId,
+    /// The attach number under which the connection holds its session; an older one is refused at apply.
+    pub attach: u32,
+    pub auth: AuthList,
+    pub op: Op,
+    pub sink: Arc<dyn WriteSink>,
+}
+
+/// Who waits for writes; a connection, mostly.
+pub trait WriteSink: Send + Sync {
+    /// The oldest undecided write of this sink was applied here as `zxid`. The state's write guard is held: no await, no
+    /// other state lock.
+    fn applied(&self, state: &State, zxid: Zxid, outcome: Outcome);
+
+    /// The oldest undecided write's outcome cannot be known here any more (a snapshot was installed over it, or there is
+    /// no leader for too long): the connection must close without an answer.
+    fn lost(&self);
+}
+
+/// Who waits for a read barrier (`sync`).
+pub trait BarrierSink: Send + Sync {
+    /// Everything committed anywhere before the barrier was asked for is applied here. A read guard is held.
+    fn passed(&self, state: &State);
+
+    /// No leader confirmed the barrier in time: the connection must close without an answer.
+    fn lost(&self);
+}
+
+/// What apply tells the rest of the member. Called under the state's write guard but for `batch_done`.
+pub trait ApplyHook: Send + Sync {
+    /// An entry changed znodes; in the order of the entry's changes.
+    fn changed(&self, state: &State, zxid: Zxid, changes: &[Change]);
+
+    /// A session is gone (closed or expired): its connection here, if any, must close after what it was sent.
+    fn session_ended(&self, session: SessionId);
+
+    /// A session was attached anew; a connection here that holds it under an older attach number must close.
+    fn session_attached(&self, session: SessionId, attach: u32);
+
+    /// The state was replaced by a snapshot: each watch must be compared with it as `setWatches` compares.
+    fn state_replaced(&self, state: &State);
+
+    /// A batch is applied and the guard is dropped: wake the connections that got something.
+    fn batch_done(&self);
+}
+
+/// The part of a member in its ensemble.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    Leader,
+    Follower,
+    Candidate,
+    Learner,
+    /// Not a member of a formed ensemble yet.
+    Unformed,
+}
+
+/// One member as the committed membership describes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberInfo {
+    pub id: u64,
+    pub name: String,
+    pub voter: bool,
+    pub peer_addr: String,
+    pub client_addr: String,
+    pub http_addr: String,
+}
+
+/// What this member knows of its ensemble; published on every change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    pub ensemble_id: Option<String>,
+    pub node_id: Option<u64>,
+    pub name: String,
+    pub role: Role,
+    pub term: u64,
+    pub leader: Option<u64>,
+    pub members: Vec<MemberInfo>,
+    /// Log index of the membership entry that `members` comes from; fences admin calls.
+    pub membership_index: u64,
+    pub last_log_index: u64,
+    pub committed_index: u64,
+    pub applied_index: u64,
+    /// As leader: how many entries each other member is behind; empty elsewhere.
+    pub lag: Vec<(u64, u64)>,
+    /// Why this member does not serve, in words for an operator; `None` when it does.
+    pub not_serving: Option<String>,
+}
+
+/// A future that owns what it needs.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The consensus handle that the client port, the admin API and discovery hold.
+pub trait Consensus: Send + Sync + 'static {
+    /// Takes all of `writes`, in order, leaving the vector empty. Never blocks; outcomes come by the sinks.
+    fn propose(&self, writes: &mut Vec<Write>);
+
+    /// Asks for a read barrier; barriers of one moment share one round.
+    fn barrier(&self, sink: Arc<dyn BarrierSink>);
+
+    /// The replicated state as applied here.
+    fn state(&self) -> &RwLock<State>;
+
+    fn status(&self) -> watch::Receiver<Arc<Status>>;
+
+    /// Whether undecided writes leave room for more; a connection reads no further requests while they do not.
+    fn has_room(&self) -> bool;
+
+    /// Resolves once there is room again.
+    fn room(&self) -> BoxFuture<()>;
+
+    /// Whether clients may be answered now (design D8: only within a bound of the last quorum-confirmed session heartbeat).
+    fn may_answer(&self) -> bool;
+
+    /// Resolves once clients may be answered again.
+    fn answerable(&self) -> BoxFuture<()>;
+
+    /// A refusal for creates and sets while memory or disk is short (design D21); `None` when there is room.
+    fn growth_refused(&self) -> Option<coordd_proto::ErrorCode>;
+}
+
+/// What a connection knows about one of its sessions, for the session heartbeat to the leader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Contact {
+    pub session: SessionId,
+    pub attach: u32,
+    /// Milliseconds since the session's last request was read, on this member's monotonic clock.
+    pub silent_ms: u32,
+    /// The connection is gone; `silent_ms` still counts from the last request.
+    pub closed: bool,
+}
+
+/// The sessions that are connected to this member, as the heartbeat task sees them.
+pub trait LocalSessions: Send + Sync {
+    /// Appends each session that spoke or whose connection closed since the last call.
+    fn collect(&self, contacts: &mut Vec<Contact>);
+
+    /// No leader for too long: every client connection is closed so that clients try other members.
+    fn close_all(&self, reason: &str);
+
+    fn connected(&self) -> usize;
+}
