@@ -1,1 +1,24 @@
-fn main() {}
+//! `cargo versus`: the command line of the library beside it.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use coordd_versus::bench;
+
+#[derive(Parser)]
+#[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the speed table
+    Bench(bench::Options),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Bench(options) => bench::run(&options),
+    }
+}

@@ -1,0 +1,52 @@
+//! `versus bench`: the rows of the speed table, measured on both servers in turn.
+//!
+//! ```text
+//!   rows.rs (what is promised) ◄─ metric names ─ scenarios (what is measured) ─ on ─ one started ensemble
+//!   rounds: A B B A ─► median and range of each metric ─► report.rs (table with verdicts, JSON)
+//! ```
+//!
+//! Rule: a scenario yields metrics by name and knows neither the other server nor the goals. Reason: the same numbers
+//! are then compared, kept as JSON and read by people.
+
+pub mod options;
+pub mod plain;
+pub mod report;
+pub mod rows;
+pub mod scenario;
+pub mod workload;
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+pub use options::Options;
+use scenario::Metrics;
+
+use crate::servers::{Kind, repository};
+
+/// Measures, prints the table, writes the JSON.
+pub fn run(options: &Options) -> Result<()> {
+    let chosen = scenario::chosen(&options.only)?;
+    ensure!(!chosen.is_empty(), "no scenario is chosen");
+    let order: &[Kind] = match options.server {
+        Some(Kind::Zookeeper) => &[Kind::Zookeeper; 2],
+        Some(Kind::Coordd) => &[Kind::Coordd; 2],
+        None => &[Kind::Zookeeper, Kind::Coordd, Kind::Coordd, Kind::Zookeeper],
+    };
+    let order = if options.short && options.server.is_some() { &order[..1] } else { order };
+    let mut metrics = Metrics::default();
+    for (round, &kind) in order.iter().enumerate() {
+        eprintln!("round {}/{}: {}", round + 1, order.len(), kind.name());
+        metrics.disk_sync_ms.push(scenario::disk_sync_ms(&repository().join("target"))?);
+        for group in scenario::grouped(&chosen) {
+            scenario::run_group(options, kind, &group, &mut metrics)?;
+        }
+    }
+    let text = report::table(&metrics);
+    println!("{text}");
+    let dir = repository().join("target/versus");
+    fs::create_dir_all(&dir)?;
+    fs::write(dir.join("bench.txt"), &text)?;
+    fs::write(dir.join("bench.json"), serde_json::to_string_pretty(&metrics)?)?;
+    Ok(())
+}

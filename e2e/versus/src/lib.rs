@@ -1,0 +1,16 @@
+//! Ensembles of real processes, measured, compared, hurt and checked: the library behind `cargo versus`.
+//!
+//! ```text
+//!   wire ─► load (many connections, one thread) ─► bench    the speed table against ZooKeeper
+//!     └───► client (one session, blocking)
+//!   servers: ZooKeeper's or coordd's processes behind one struct
+//! ```
+//!
+//! Rule: it reaches the servers only as a client, a signal or a proxy does. Reason: what is proved here must hold for
+//! the binaries that users run.
+
+pub mod bench;
+pub mod client;
+pub mod load;
+pub mod servers;
+pub mod wire;

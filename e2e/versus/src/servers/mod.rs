@@ -1,0 +1,241 @@
+//! Real servers under test: an ensemble of processes, ZooKeeper's or coordd's, behind one struct.
+//!
+//! ```text
+//!   Launch (how a member is started) ──► Member (its process) ──► Ensemble (start, kill, stop, continue, who leads)
+//!   zookeeper.rs, coordd.rs write the launches          procfs.rs reads what a process used      four.rs asks it
+//! ```
+//!
+//! Rule: nothing outside of `zookeeper.rs` and `coordd.rs` knows which of the two runs. Reason: both sides must be
+//! measured, compared and hurt by the very same hand.
+
+mod coordd;
+mod four;
+pub mod procfs;
+mod zookeeper;
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use rustix::process::{Pid, Signal, kill_process};
+
+pub use four::{Mode, ask};
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Zookeeper,
+    Coordd,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Zookeeper => "zookeeper",
+            Kind::Coordd => "coordd",
+        }
+    }
+}
+
+/// What an ensemble is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub kind: Kind,
+    pub members: usize,
+    /// Removed and made anew when the ensemble is first started.
+    pub dir: PathBuf,
+    /// Clients at base + i; the rest above.
+    pub base_port: u16,
+    pub tick_ms: u32,
+    /// Members are told the addresses of proxies (see `faults::proxy`) instead of each other's.
+    pub proxied: bool,
+}
+
+impl Plan {
+    pub fn new(kind: Kind, members: usize, dir: &Path, base_port: u16) -> Self {
+        Plan { kind, members, dir: dir.join(kind.name()), base_port, tick_ms: 2000, proxied: false }
+    }
+
+    pub fn client_port(&self, i: usize) -> u16 {
+        self.port(0, i)
+    }
+
+    pub fn peer_port(&self, i: usize) -> u16 {
+        self.port(10, i)
+    }
+
+    fn port(&self, block: u16, i: usize) -> u16 {
+        self.base_port + block + u16::try_from(i).unwrap_or(0)
+    }
+
+    /// Where the members are told that member `to` listens.
+    pub fn advertised_peer_port(&self, to: usize) -> u16 {
+        if self.proxied { self.port(50, to) } else { self.peer_port(to) }
+    }
+}
+
+/// How a member is started, each time anew.
+#[derive(Debug, Clone)]
+struct Launch {
+    program: PathBuf,
+    args: Vec<String>,
+}
+
+/// One member: its addresses and, while it runs, its process.
+#[derive(Debug)]
+pub struct Member {
+    pub client: SocketAddr,
+    pub dir: PathBuf,
+    launch: Launch,
+    child: Option<Child>,
+}
+
+/// The members of one ensemble; whatever still runs is killed when this is dropped.
+#[derive(Debug)]
+pub struct Ensemble {
+    pub plan: Plan,
+    pub members: Vec<Member>,
+}
+
+impl Ensemble {
+    /// Lays out empty directories and starts every member; returns when all of them serve.
+    pub fn start(plan: Plan) -> Result<Self> {
+        let _ = fs::remove_dir_all(&plan.dir);
+        let mut members = Vec::new();
+        for i in 0..plan.members {
+            let dir = plan.dir.join(format!("m{}", i + 1));
+            fs::create_dir_all(&dir)?;
+            let launch = match plan.kind {
+                Kind::Zookeeper => zookeeper::launch(&plan, i, &dir)?,
+                Kind::Coordd => coordd::launch(&plan, i, &dir)?,
+            };
+            let client = SocketAddr::from(([127, 0, 0, 1], plan.client_port(i)));
+            ensure!(std::net::TcpStream::connect(client).is_err(), "port {} is taken", client.port());
+            members.push(Member { client, dir, launch, child: None });
+        }
+        let mut ensemble = Ensemble { plan, members };
+        for i in 0..ensemble.members.len() {
+            ensemble.run(i)?;
+        }
+        ensemble.wait_ready(Duration::from_secs(60))?;
+        Ok(ensemble)
+    }
+
+    /// Starts the process of member `i`, which finds what its directory holds.
+    pub fn run(&mut self, i: usize) -> Result<()> {
+        let member = &mut self.members[i];
+        let log = File::options().create(true).append(true).open(member.dir.join("output"))?;
+        let child = Command::new(&member.launch.program)
+            .args(&member.launch.args)
+            .current_dir(&member.dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("start {}", member.launch.program.display()))?;
+        member.child = Some(child);
+        Ok(())
+    }
+
+    pub fn clients(&self) -> Vec<SocketAddr> {
+        self.members.iter().map(|m| m.client).collect()
+    }
+
+    pub fn pid(&self, i: usize) -> Option<u32> {
+        self.members[i].child.as_ref().map(Child::id)
+    }
+
+    pub fn signal(&self, i: usize, signal: Signal) -> Result<()> {
+        let id = self.pid(i).with_context(|| format!("member {i} does not run"))?;
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("pid")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// `kill -9`, and the end awaited.
+    pub fn kill(&mut self, i: usize) -> Result<()> {
+        if let Some(mut child) = self.members[i].child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a member that was told to end.
+    pub fn wait_end(&mut self, i: usize, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        while let Some(child) = self.members[i].child.as_mut() {
+            if child.try_wait()?.is_some() {
+                self.members[i].child = None;
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "member {i} did not end in {limit:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    pub fn mode(&self, i: usize) -> Option<Mode> {
+        four::mode(self.members[i].client)
+    }
+
+    pub fn leader(&self) -> Result<usize> {
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end {
+            let lead = |&i: &usize| matches!(self.mode(i), Some(Mode::Leader | Mode::Standalone));
+            if let Some(i) = (0..self.members.len()).filter(|&i| self.pid(i).is_some()).find(lead) {
+                return Ok(i);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        bail!("nobody leads")
+    }
+
+    /// Waits until every running member serves.
+    pub fn wait_ready(&self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        for (i, member) in self.members.iter().enumerate().filter(|(_, m)| m.child.is_some()) {
+            while self.mode(i).is_none() {
+                ensure!(
+                    Instant::now() < end,
+                    "{} member {i} does not serve after {limit:?}; see {}",
+                    self.plan.kind.name(),
+                    member.dir.join("output").display()
+                );
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    }
+
+    /// CPU seconds that each running member has used so far.
+    pub fn cpu(&self) -> Vec<f64> {
+        self.pids().map(|pid| procfs::cpu_seconds(pid).unwrap_or(0.0)).collect()
+    }
+
+    /// Resident bytes of each running member.
+    pub fn resident(&self) -> Vec<u64> {
+        self.pids().map(|pid| procfs::resident_bytes(pid).unwrap_or(0)).collect()
+    }
+
+    fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.members.len()).filter_map(|i| self.pid(i))
+    }
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        for i in 0..self.members.len() {
+            let _ = self.kill(i);
+        }
+    }
+}
+
+/// The root of the repository, where `target/` is.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
