@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   wire ─► load (many connections, one thread) ─► bench    the speed table against ZooKeeper
-//!     └───► client (one session, blocking)
+//!     └───► client (one session, blocking) ───────► differ   the same requests at both, every answer compared
 //!   servers: ZooKeeper's or coordd's processes behind one struct
 //! ```
 //!
@@ -11,6 +11,8 @@
 
 pub mod bench;
 pub mod client;
+pub mod differ;
 pub mod load;
+pub mod request;
 pub mod servers;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::bench;
+use coordd_versus::{bench, differ};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -15,10 +15,13 @@ struct Cli {
 enum Command {
     /// Measure the speed table
     Bench(bench::Options),
+    /// Send the same random requests to both and compare everything they answer
+    Differ(differ::Options),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
+        Command::Differ(options) => differ::run(&options),
     }
 }

@@ -38,5 +38,6 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
     ];
     let mut args = vec!["serve".to_owned()];
     args.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
-    Ok(Launch { program, args })
+    let env = vec![("COORDD_CONTAINER_CHECK_INTERVAL_MS", plan.reap_interval_ms.to_string())];
+    Ok(Launch { program, args, env })
 }

@@ -54,11 +54,21 @@ pub struct Plan {
     pub tick_ms: u32,
     /// Members are told the addresses of proxies (see `faults::proxy`) instead of each other's.
     pub proxied: bool,
+    /// How often emptied containers and outlived znodes are looked for.
+    pub reap_interval_ms: u64,
 }
 
 impl Plan {
     pub fn new(kind: Kind, members: usize, dir: &Path, base_port: u16) -> Self {
-        Plan { kind, members, dir: dir.join(kind.name()), base_port, tick_ms: 2000, proxied: false }
+        Plan {
+            kind,
+            members,
+            dir: dir.join(kind.name()),
+            base_port,
+            tick_ms: 2000,
+            proxied: false,
+            reap_interval_ms: 60_000,
+        }
     }
 
     pub fn client_port(&self, i: usize) -> u16 {
@@ -84,6 +94,7 @@ impl Plan {
 struct Launch {
     program: PathBuf,
     args: Vec<String>,
+    env: Vec<(&'static str, String)>,
 }
 
 /// One member: its addresses and, while it runs, its process.
@@ -132,6 +143,7 @@ impl Ensemble {
         let log = File::options().create(true).append(true).open(member.dir.join("output"))?;
         let child = Command::new(&member.launch.program)
             .args(&member.launch.args)
+            .envs(member.launch.env.iter().map(|(k, v)| (k, v)))
             .current_dir(&member.dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -47,6 +47,7 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
     let args = [
         "-Xmx1g".to_owned(),
         "-Dzookeeper.extendedTypesEnabled=true".to_owned(),
+        format!("-Dznode.container.checkIntervalMs={}", plan.reap_interval_ms),
         "-Dzookeeper.admin.enableServer=false".to_owned(),
         "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=".to_owned(),
         "-cp".to_owned(),
@@ -54,7 +55,7 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
         "org.apache.zookeeper.server.quorum.QuorumPeerMain".to_owned(),
         config.canonicalize()?.display().to_string(),
     ];
-    Ok(Launch { program: "java".into(), args: args.into() })
+    Ok(Launch { program: "java".into(), args: args.into(), env: Vec::new() })
 }
 
 fn configuration(plan: &Plan, i: usize, data: &Path) -> String {
