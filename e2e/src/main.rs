@@ -1,1 +1,50 @@
-fn main() {}
+//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo sim` and `cargo clients`.
+//!
+//! ```text
+//!   .cargo/config.toml (aliases) ──► e2e ──┬─ demo, versus, sim   build a program, then become it
+//!                                          ├─ verify              every check, in order of cost
+//!                                          ├─ zookeeper           a real ZooKeeper to compare with
+//!                                          └─ clients             foreign clients against real servers
+//! ```
+//!
+//! Rule: this package uses the standard library alone. Reason: it is the first thing built on a fresh machine, and
+//! must be there in seconds.
+
+mod failure;
+mod launch;
+mod place;
+mod shell;
+mod tools;
+mod verify;
+
+use std::process::ExitCode;
+
+use failure::{Failure, Result};
+
+const USAGE: &str = "usage: e2e COMMAND
+  demo [ARGS]                 build coordd and run `coordd demo ARGS`
+  verify [--only STEP|--list] install what is needed and run every check
+  versus [ARGS]               build coordd and measure it against ZooKeeper
+  sim [ARGS]                  run the seeded simulation";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<()> {
+    let (command, rest) = args.split_first().ok_or_else(|| Failure::new(USAGE))?;
+    match command.as_str() {
+        "demo" => launch::demo(rest),
+        "verify" => verify::command(rest),
+        "versus" => launch::versus(rest),
+        "sim" => launch::sim(rest),
+        _ => Err(Failure::new(USAGE)),
+    }
+}

@@ -1,0 +1,26 @@
+//! Where things lie: the repository, what is built, what is installed, what a run leaves behind.
+//!
+//! ```text
+//!   <repository>/target/release/coordd   the server under test (or below CARGO_TARGET_DIR)
+//!   <repository>/target/tools/…          what the runner installed; kept between runs
+//!   <repository>/target/e2e/…            data and output of servers and clients; made anew by each run
+//! ```
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// Cargo names the package at run time; the compiled-in path serves a binary that is started by hand.
+pub(crate) fn repository() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let package = PathBuf::from(package);
+    package.parent().map_or_else(|| package.clone(), Path::to_path_buf)
+}
+
+/// Where Cargo builds.
+pub(crate) fn build() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+pub(crate) fn tools() -> PathBuf {
+    repository().join("target/tools")
+}

