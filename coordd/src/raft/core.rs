@@ -1,0 +1,195 @@
+//! A formed member's consensus: openraft over the log and the state, and the tasks around it, built in one place.
+//!
+//! ```text
+//!   log store, state machine, network ─► openraft ─► status ─► leadership ─┬─ dispatch   (own writes to the leader)
+//!                                                                          ├─ failover   (broken links, hung leaders)
+//!                                                                          ├─ liveness   (reports, gate, expiry)
+//!                                                                          ├─ barriers   (sync)
+//!                                                                          └─ snapshots  (when, by bytes and entries)
+//! ```
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordd_wal::Wal;
+use openraft::Config;
+use tokio::sync::{mpsc, watch};
+
+use super::applied::Applied;
+use super::barrier::{BarrierTask, Barriers};
+use super::dispatch::Dispatch;
+use super::failover::{self, Failover};
+use super::heard::Heard;
+use super::intake::{self, Intake};
+use super::leadership::Leadership;
+use super::liveness::expire::{ContactDesk, Expirer};
+use super::liveness::gate::Gate;
+use super::liveness::report::Reporter;
+use super::log_store::LogStore;
+use super::network::Network;
+use super::peer::control::News;
+use super::peer::peers::Peers;
+use super::peer::{Identity, Local};
+use super::proposer::{Proposer, Window};
+use super::snapshot_store::SnapshotStore;
+use super::state_machine::StateMachine;
+use super::types::StoredMembership;
+use super::{Raft, Timing, patience, status};
+use crate::consensus::{ApplyHook, LocalSessions};
+
+/// What a core is built from.
+pub(crate) struct Parts {
+    pub identity: Identity,
+    pub boot: u32,
+    pub timing: Timing,
+    pub log: LogStore,
+    pub wal: Wal,
+    pub snapshots: Arc<SnapshotStore>,
+    pub applied: Arc<Applied>,
+    pub local: Arc<Local>,
+    pub hook: Arc<dyn ApplyHook>,
+    pub sessions: Arc<dyn LocalSessions>,
+}
+
+/// A running core. Its tasks end with the process.
+pub(crate) struct Core {
+    pub me: u64,
+    pub raft: Raft,
+    pub proposer: Arc<Proposer>,
+    pub intake: Intake,
+    pub peers: Arc<Peers>,
+    pub gate: Arc<Gate>,
+    pub desk: Arc<ContactDesk>,
+    pub barriers: Arc<Barriers>,
+    pub leadership: Leadership,
+    pub heard: Arc<Heard>,
+    /// The membership index as of which a peer said that this member is out.
+    pub removed: watch::Receiver<Option<u64>>,
+    pub snapshots: Arc<SnapshotStore>,
+    pub wal: Wal,
+}
+
+/// openraft's settings: raft-notes.md §1.4 and stack.md §1.6.
+fn config(timing: &Timing) -> Result<Arc<Config>, io::Error> {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let config = Config {
+        cluster_name: "coordd".to_owned(),
+        heartbeat_interval: ms(timing.heartbeat),
+        heartbeat_min_interval: Some(ms(timing.heartbeat / 2)),
+        election_timeout_min: ms(timing.election_min),
+        election_timeout_max: ms(timing.election_max),
+        quorum_loss_probe_interval: Some(ms(timing.election_max * 2) + 100),
+        max_payload_entries: 1024,
+        max_append_entries: Some(4096),
+        snapshot_policy: openraft::SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: timing.log_keep_entries,
+        purge_batch_size: 1024,
+        enable_pre_vote: Some(true),
+        enable_leader_restore: Some(false),
+        backoff: "20ms 50ms 100ms ...500ms".to_owned(),
+        ..Config::default()
+    };
+    config.validate().map(Arc::new).map_err(io::Error::other)
+}
+
+impl Core {
+    /// Recovers from disk and joins consensus.
+    ///
+    /// # Errors
+    /// What the disk or openraft says; the member must not serve then.
+    pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
+        let Parts { identity, boot, timing, log, wal, snapshots, applied, local, hook, sessions } = parts;
+        let me = identity.node_id;
+        let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
+        let (session_news, news_of_sessions) = mpsc::unbounded_channel();
+        let (link_news, news) = mpsc::unbounded_channel::<News>();
+        let peers = Arc::new(Peers::new(local.clone(), link_news));
+        let state_machine = StateMachine {
+            applied: applied.clone(),
+            roster: local.roster.clone(),
+            proposer: proposer.clone(),
+            hook,
+            sessions: session_news,
+            snapshots: snapshots.clone(),
+            last_applied: None,
+            membership: StoredMembership::default(),
+            changes: Vec::new(),
+        };
+        let network = Network { peers: peers.clone() };
+        let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
+        let leadership = Leadership(status::follow_leadership(&raft));
+        status::follow_membership(&raft, peers.clone());
+        let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
+        let desk = Arc::new(ContactDesk::new(raft.clone()));
+        let intake = intake::start(raft.clone(), applied.clone());
+        let (removed_tx, removed) = watch::channel(None);
+        let (down_tx, down) = mpsc::unbounded_channel();
+        tokio::spawn(failover::sort_news(news, down_tx.clone(), removed_tx));
+        let stall_limit = timing.election_max * 13 / 20;
+        tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
+        let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
+        tokio::spawn(failover.run(down));
+        let core = Core { me, raft, proposer, intake, peers, gate, desk, barriers, leadership, heard, removed, snapshots, wal };
+        core.spawn_tasks(boot, &timing, applied, sessions, news_of_sessions);
+        Ok(core)
+    }
+
+    fn spawn_tasks(
+        &self,
+        boot: u32,
+        timing: &Timing,
+        applied: Arc<Applied>,
+        sessions: Arc<dyn LocalSessions>,
+        news: mpsc::UnboundedReceiver<super::liveness::expire::SessionNews>,
+    ) {
+        let bound_ms = u64::try_from(timing.answer_bound().as_millis()).unwrap_or(u64::MAX);
+        let dispatch = Dispatch {
+            proposer: self.proposer.clone(),
+            applied: applied.clone(),
+            peers: self.peers.clone(),
+            intake: self.intake.clone(),
+            leadership: self.leadership.clone(),
+        };
+        tokio::spawn(dispatch.run());
+        let reporter = Reporter {
+            member: self.me,
+            boot,
+            bound_ms,
+            sessions: sessions.clone(),
+            gate: self.gate.clone(),
+            applied: applied.clone(),
+            peers: self.peers.clone(),
+            leadership: self.leadership.clone(),
+            desk: self.desk.clone(),
+        };
+        tokio::spawn(reporter.run());
+        let expirer = Expirer {
+            member: self.me,
+            bound_ms,
+            desk: self.desk.clone(),
+            applied: applied.clone(),
+            proposer: self.proposer.clone(),
+            leadership: self.leadership.clone(),
+            news,
+        };
+        tokio::spawn(expirer.run());
+        let barriers = BarrierTask {
+            me: self.me,
+            raft: self.raft.clone(),
+            peers: self.peers.clone(),
+            applied: applied.clone(),
+            leadership: self.leadership.clone(),
+            barriers: self.barriers.clone(),
+            patience: timing.patience,
+        };
+        tokio::spawn(barriers.run());
+        tokio::spawn(patience::close_when_leaderless(
+            self.leadership.clone(),
+            timing.patience,
+            self.proposer.clone(),
+            sessions,
+        ));
+        self.snapshots.clone().take_when_due(self.raft.clone(), self.wal.clone());
+    }
+}

@@ -1,0 +1,174 @@
+//! Carries this member's undecided writes to whoever leads, in one ordered stream that is pinned to its term.
+//!
+//! ```text
+//!   wait for a leader L of term T ─► wait until an entry of T is applied here ─► rewind ─► stream ─► (closed, lost, new
+//!        ▲                            (then all of older terms is decided)                           leader) ─┐
+//!        └────────────────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and proof:
+//! raft-notes.md §4.2–4.3 (rules 6–11), design D7.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use tokio::time::{sleep, timeout};
+
+use super::Raft;
+use super::applied::Applied;
+use super::intake::{Batch, Intake, StreamState};
+use super::leadership::{Leader, Leadership};
+use super::peer::frame::{self, Frame, Kind, protocol};
+use super::peer::hello::LinkKind;
+use super::peer::link::Link;
+use super::peer::peers::Peers;
+use super::peer::server::Incoming;
+use super::proposer::{Proposer, Run};
+
+/// Bytes of writes that go into one frame or batch.
+const RUN_BYTES_MAX: usize = 1 << 20;
+/// Pause before a stream of the same term is opened again, so that a leader that refuses is not flooded.
+const SAME_TERM_PAUSE: Duration = Duration::from_millis(5);
+
+/// What the dispatcher works with.
+pub(crate) struct Dispatch {
+    pub proposer: Arc<Proposer>,
+    pub applied: Arc<Applied>,
+    pub peers: Arc<Peers>,
+    pub intake: Intake,
+    pub leadership: Leadership,
+}
+
+impl Dispatch {
+    pub(crate) async fn run(mut self) {
+        let mut previous_term = 0;
+        loop {
+            let leader = self.leadership.wait_for_leader().await;
+            if leader.term == previous_term {
+                sleep(SAME_TERM_PAUSE).await;
+            } else if !self.term_is_applied(leader).await {
+                continue;
+            }
+            let first = self.proposer.rewind(leader.term != previous_term);
+            previous_term = leader.term;
+            let mut leadership = self.leadership.clone();
+            let ended = tokio::select! {
+                biased;
+                () = leadership.changed_from(leader) => Ok(()),
+                ended = self.stream(leader, first) => ended,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(leader = leader.id, term = leader.term, %error, "stream of writes ended");
+            }
+        }
+    }
+
+    /// Waits until an entry of the leader's term is applied here; `false` if the leader changed before.
+    async fn term_is_applied(&self, leader: Leader) -> bool {
+        let mut position = self.applied.watch();
+        let mut leadership = self.leadership.clone();
+        tokio::select! {
+            biased;
+            _ = position.wait_for(|now| now.term >= leader.term) => true,
+            () = leadership.changed_from(leader) => false,
+        }
+    }
+
+    async fn stream(&self, leader: Leader, first: u64) -> io::Result<()> {
+        if leader.id == self.proposer.member() { self.local(leader.term).await } else { self.remote(leader, first).await }
+    }
+
+    async fn local(&self, term: u64) -> io::Result<()> {
+        let stream = Arc::new(StreamState::default());
+        loop {
+            let Some(Run { commands, .. }) = self.proposer.take_unsent(RUN_BYTES_MAX) else { return Ok(()) };
+            if commands.is_empty() {
+                tokio::select! {
+                    () = stream.closed() => return Ok(()),
+                    () = self.proposer.work() => continue,
+                }
+            }
+            let batch = Batch { term, commands, stream: stream.clone() };
+            self.intake.send(batch).await.map_err(|_| io::Error::other("raft has stopped"))?;
+            if stream.is_closed() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn remote(&self, leader: Leader, first: u64) -> io::Result<()> {
+        let node = self.peers.local.roster.get(leader.id).ok_or_else(|| protocol("the leader is not in the roster"))?;
+        let to = Some((leader.id, node.disk_id));
+        let dialed = Link::dial(&node.peer_addr, &self.peers.local, to, LinkKind::Log).await;
+        let mut link = dialed.map_err(io::Error::other)?;
+        let mut out = BytesMut::new();
+        let start = frame::begin(&mut out, Kind::ForwardOpen, leader.term);
+        out.put_u64(self.proposer.member());
+        out.put_u32(self.proposer.boot());
+        out.put_u64(first);
+        frame::end(&mut out, start);
+        link.send(&mut out).await?;
+        link.read().await?.expect(Kind::ForwardOpened)?;
+        loop {
+            let Some(run) = self.proposer.take_unsent(RUN_BYTES_MAX) else { return Ok(()) };
+            if run.commands.is_empty() {
+                tokio::select! {
+                    closed = link.read() => return closed?.expect(Kind::ForwardClosed).map(drop),
+                    () = self.proposer.work() => continue,
+                }
+            }
+            put_run(&mut out, &run);
+            link.send(&mut out).await?;
+        }
+    }
+}
+
+fn put_run(out: &mut BytesMut, run: &Run) {
+    let start = frame::begin(out, Kind::ForwardBatch, run.first);
+    for command in &run.commands {
+        out.put_u32(u32::try_from(command.len()).unwrap_or(u32::MAX));
+        out.put_slice(command);
+    }
+    frame::end(out, start);
+}
+
+/// The leader's end of a follower's stream: one batch after the other into the intake, until something ends it.
+pub(crate) async fn receive(raft: &Raft, intake: &Intake, mut link: Incoming, open: Frame) -> io::Result<()> {
+    let term = open.id;
+    let mut out = BytesMut::new();
+    let leads = raft.as_leader().is_ok_and(|leader| leader.term() == term);
+    frame::put(&mut out, if leads { Kind::ForwardOpened } else { Kind::ForwardClosed }, term, &[]);
+    link.send(&mut out).await?;
+    if !leads {
+        return Ok(());
+    }
+    let stream = Arc::new(StreamState::default());
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = stream.closed() => break,
+            frame = link.read() => frame?,
+        };
+        let commands = commands_of(frame)?;
+        let batch = Batch { term, commands, stream: stream.clone() };
+        intake.send(batch).await.map_err(|_| io::Error::other("raft has stopped"))?;
+    }
+    frame::put(&mut out, Kind::ForwardClosed, term, &[]);
+    timeout(Duration::from_secs(1), link.send(&mut out)).await.unwrap_or(Ok(()))
+}
+
+fn commands_of(frame: Frame) -> io::Result<Vec<bytes::Bytes>> {
+    use bytes::Buf;
+    let mut body = frame.expect(Kind::ForwardBatch)?;
+    let mut commands = Vec::new();
+    while !body.is_empty() {
+        let len = body.try_get_u32().map_err(|_| protocol("a torn batch of writes"))? as usize;
+        if len > body.len() {
+            return Err(protocol("a torn batch of writes"));
+        }
+        commands.push(body.split_to(len));
+    }
+    Ok(commands)
+}

@@ -1,0 +1,138 @@
+//! A broken link to the leader is news: survivors elect in milliseconds, not when timers run out (design D17).
+//!
+//! ```text
+//!   control link to leader P is down (redialed in vain) ─► forget P's lease ─► wait 50 ms × rank ─► pre-vote, again and
+//!   again until somebody leads                                                      (3 s, then the timers do it)
+//!   nothing from the leader for the stall limit though its link stands ─► the same: it hangs
+//! ```
+//!
+//! Rule: only a member's *own* link to the leader lets it forget the lease, and the election is an ordinary pre-vote. So a
+//! single cut cable changes nothing: the others still see the leader and refuse. Steps and measurements: raft-notes.md §1.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::raft::TransferLeaderRequest;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::Raft;
+use super::leadership::{Leader, Leadership};
+use super::peer::control::News;
+use super::types::{NodeId, Vote};
+
+/// Distance between the first attempts of two survivors.
+const STAGGER: Duration = Duration::from_millis(50);
+/// Waits between one survivor's attempts, times 2·rank + 1: a peer may see the break later than this member does.
+const RETRIES_MS: [u64; 5] = [2, 4, 8, 15, 30];
+/// After so long the timers of Raft have taken over.
+const DRIVE_MAX: Duration = Duration::from_secs(3);
+
+pub(crate) struct Failover {
+    pub me: NodeId,
+    pub raft: Raft,
+    pub leadership: Leadership,
+}
+
+impl Failover {
+    /// Drives elections for the leaders whose links broke; `down` carries their ids.
+    pub(crate) async fn run(mut self, mut down: mpsc::UnboundedReceiver<NodeId>) {
+        while let Some(peer) = down.recv().await {
+            let leader = self.leadership.leader();
+            if let Some(leader) = leader.filter(|leader| leader.id == peer) {
+                tracing::info!(leader = peer, term = leader.term, "the link to the leader broke; standing for election");
+                let _ = timeout(DRIVE_MAX, self.replace(leader)).await;
+            }
+        }
+    }
+
+    async fn replace(&mut self, lost: Leader) {
+        self.forget_lease(lost).await;
+        let rank = self.rank(lost.id);
+        sleep(STAGGER * rank).await;
+        let mut term = self.leadership.view().term;
+        for attempt in 0.. {
+            let view = self.leadership.view();
+            if view.leader.is_some_and(|leader| leader != lost) {
+                return;
+            }
+            if view.term == term {
+                if self.raft.trigger().elect(true).await.is_err() {
+                    return;
+                }
+                let wait = RETRIES_MS[usize::min(attempt, RETRIES_MS.len() - 1)];
+                self.changed_within(Duration::from_millis(wait) * (2 * rank + 1)).await;
+            } else {
+                term = view.term;
+                self.changed_within(Duration::from_millis(100) + STAGGER * rank).await;
+            }
+        }
+    }
+
+    /// Waits, but not longer than until something changes.
+    async fn changed_within(&mut self, wait: Duration) {
+        self.leadership.0.mark_unchanged();
+        let _ = timeout(wait, self.leadership.0.changed()).await;
+    }
+
+    async fn forget_lease(&self, leader: Leader) {
+        let vote = Vote::new_committed(leader.term, leader.id);
+        // `to` is not this member, so openraft does one thing: it drops the lease, if `vote` is still the present one.
+        let request = TransferLeaderRequest::new(vote, leader.id, None);
+        if let Err(error) = self.raft.handle_transfer_leader(request).await {
+            tracing::debug!(%error, "cannot drop the leader's lease");
+        }
+    }
+
+    /// This member's place among the voters without the lost one; learners come last and openraft ignores them.
+    fn rank(&self, lost: NodeId) -> u32 {
+        let voters = self.raft.voter_ids().filter(|id| *id != lost && *id < self.me);
+        u32::try_from(voters.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Tells of a leader that hangs: it is the leader, its link stands, and nothing was heard of it for `limit`.
+pub(crate) async fn watch_for_stalls(
+    me: NodeId,
+    mut leadership: Leadership,
+    heard: Arc<super::heard::Heard>,
+    limit: Duration,
+    down: mpsc::UnboundedSender<NodeId>,
+) {
+    loop {
+        let leader = leadership.wait_for_leader().await;
+        if leader.id == me {
+            leadership.changed_from(leader).await;
+            continue;
+        }
+        let silent = heard.silence();
+        if silent >= limit {
+            tracing::info!(leader = leader.id, silent_ms = silent.as_millis(), "the leader hangs");
+            let _ = down.send(leader.id);
+            let _ = timeout(DRIVE_MAX, leadership.changed_from(leader)).await;
+            continue;
+        }
+        sleep(limit - silent).await;
+    }
+}
+
+/// Sorts what control links tell: broken links to the failover, removals to whoever stops the member.
+pub(crate) async fn sort_news(
+    mut news: mpsc::UnboundedReceiver<News>,
+    down: mpsc::UnboundedSender<NodeId>,
+    removed: tokio::sync::watch::Sender<Option<u64>>,
+) {
+    while let Some(news) = news.recv().await {
+        match news {
+            News::Down(peer) => {
+                tracing::info!(peer, "link to peer is down");
+                let _ = down.send(peer);
+            }
+            News::Up(peer) => tracing::info!(peer, "link to peer is up"),
+            News::Removed { as_of } => {
+                removed.send_if_modified(|known| known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of));
+            }
+            News::Refused(peer, why) => tracing::warn!(peer, %why, "peer refuses the link"),
+        }
+    }
+}

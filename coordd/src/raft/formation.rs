@@ -1,0 +1,225 @@
+//! How an ensemble comes to be, exactly once (design D9).
+//!
+//! ```text
+//!   static list, all members started with it:
+//!     lowest name ─ probe ─► everyone: "empty, same list"?  ─ all yes ─► writes its own marker, orders the others to adopt
+//!     theirs, then initializes Raft with everyone's disk ids
+//!   without a list: waits to be bootstrapped, or adopted by the leader of a formed ensemble (`coordd admin add`)
+//! ```
+//!
+//! Rule: an empty disk, a DNS answer or an unreachable peer never forms an ensemble; one look at a member with a log ends
+//! the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps: the
+//! marker names the ensemble before anyone else hears of it, and adoption is idempotent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::peer::call::{Adoption, Answer, Call, Probed};
+use super::peer::frame::{self, Kind};
+use super::peer::hello::LinkKind;
+use super::peer::link::Link;
+use super::peer::{Identity, Local};
+use super::types::{Node, NodeId};
+
+const PROBE_EVERY: Duration = Duration::from_millis(200);
+
+/// The members that a static ensemble was started with: name → peer address, in order of name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct StaticList(pub BTreeMap<String, String>);
+
+impl StaticList {
+    /// The same for every member that was started with the same list, in whatever order.
+    pub fn canonical(&self) -> String {
+        self.0.iter().map(|(name, address)| format!("{name}={address}")).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Asks one question of whoever lives at `address`, member or not.
+pub(crate) async fn ask(address: &str, local: &Local, call: &Call) -> Result<Answer, String> {
+    let fail = |error: &dyn std::fmt::Display| format!("{address}: {error}");
+    let mut link = Link::dial(address, local, None, LinkKind::Control).await.map_err(|error| fail(&error))?;
+    let mut out = bytes::BytesMut::new();
+    frame::put(&mut out, Kind::Call, 1, &serde_json::to_vec(call).unwrap_or_default());
+    link.send(&mut out).await.map_err(|error| fail(&error))?;
+    let answer = link.read().await.and_then(|frame| frame.expect(Kind::Answer)).map_err(|error| fail(&error))?;
+    match serde_json::from_slice(&answer).map_err(|error| fail(&error))? {
+        Answer::Failed(why) => Err(why),
+        answer => Ok(answer),
+    }
+}
+
+pub(crate) async fn probe(address: &str, local: &Local) -> Result<Probed, String> {
+    match ask(address, local, &Call::Probe).await? {
+        Answer::Probe(probed) => Ok(probed),
+        other => Err(format!("{address}: asked who it is, answered {other:?}")),
+    }
+}
+
+/// What a look at all listed members says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Everyone is empty and agrees; by name.
+    Agreed(BTreeMap<String, Probed>),
+    /// Somebody is part of a formed ensemble already: this disk has no part in forming one.
+    Formed { by: String, ensemble_id: String },
+    /// Why not yet.
+    Waiting(String),
+}
+
+/// Judges the answers of all listed members, this one's own among them.
+pub(crate) fn judge(list: &StaticList, answers: BTreeMap<String, Result<Probed, String>>, mine: Option<&str>) -> Outlook {
+    let mut agreed = BTreeMap::new();
+    let mut waiting = None;
+    for (name, answer) in answers {
+        match answer {
+            Err(why) => waiting = Some(format!("member {name} does not answer: {why}")),
+            Ok(probed) => {
+                let ensemble = probed.identity.as_ref().map(|identity| identity.ensemble_id.clone());
+                if probed.has_log || (ensemble.is_some() && ensemble.as_deref() != mine) {
+                    return Outlook::Formed { by: name, ensemble_id: ensemble.unwrap_or_default() };
+                }
+                if probed.ensemble_list != list.canonical() {
+                    let theirs = &probed.ensemble_list;
+                    waiting = Some(format!("member {name} was started with another list of members: {theirs:?}"));
+                }
+                agreed.insert(name, probed);
+            }
+        }
+    }
+    match waiting {
+        Some(why) => Outlook::Waiting(why),
+        None => Outlook::Agreed(agreed),
+    }
+}
+
+/// Looks at all listed members until they agree or one is found to be formed. `own` is what this member says of itself.
+pub(crate) async fn agree(
+    list: &StaticList,
+    name: &str,
+    local: &Local,
+    own: impl Fn() -> Probed,
+    mut report: impl FnMut(&str),
+) -> Outlook {
+    loop {
+        let mut answers = BTreeMap::new();
+        for (member, address) in &list.0 {
+            let answer = if member == name { Ok(own()) } else { probe(address, local).await };
+            answers.insert(member.clone(), answer);
+        }
+        let mine = local.identity().map(|identity| identity.ensemble_id);
+        match judge(list, answers, mine.as_deref()) {
+            Outlook::Waiting(why) => report(&why),
+            outlook => return outlook,
+        }
+        sleep(PROBE_EVERY).await;
+    }
+}
+
+/// The Raft membership that agreed members start with: ids 1, 2, … in order of name.
+pub(crate) fn first_members(agreed: &BTreeMap<String, Probed>) -> BTreeMap<NodeId, Node> {
+    (1..).zip(agreed).map(|(id, (name, probed))| (id, node_of(name, probed))).collect()
+}
+
+pub(crate) fn node_of(name: &str, probed: &Probed) -> Node {
+    Node {
+        name: name.to_owned(),
+        disk_id: probed.disk_id.clone(),
+        peer_addr: probed.peer_addr.clone(),
+        client_addr: probed.client_addr.clone(),
+        http_addr: probed.http_addr.clone(),
+    }
+}
+
+/// Orders every other member to adopt its identity; repeats until all have.
+pub(crate) async fn order_adoption(ensemble_id: &str, me: &str, members: &BTreeMap<NodeId, Node>, local: &Local) {
+    for (&node_id, node) in members.iter().filter(|(_, node)| node.name != me) {
+        let adoption =
+            Adoption { ensemble_id: ensemble_id.to_owned(), node_id, disk_id: node.disk_id.clone() };
+        while let Err(why) = ask(&node.peer_addr, local, &Call::Adopt(adoption.clone())).await {
+            tracing::warn!(member = node.name, %why, "member has not joined the new ensemble; asking again");
+            sleep(PROBE_EVERY).await;
+        }
+    }
+}
+
+/// Whether a member may become what it is ordered to; the identity to write down.
+///
+/// # Errors
+/// Why not, in words for whoever gave the order.
+pub(crate) fn adopt(present: Option<&Identity>, disk_id: &str, order: &Adoption) -> Result<Identity, String> {
+    if order.disk_id != disk_id {
+        return Err(format!("the order is meant for disk {}, this disk is {disk_id}", order.disk_id));
+    }
+    let wanted = Identity {
+        ensemble_id: order.ensemble_id.clone(),
+        node_id: order.node_id,
+        disk_id: order.disk_id.clone(),
+    };
+    match present {
+        Some(present) if *present != wanted => {
+            Err(format!("this disk belongs to member {} of ensemble {}", present.node_id, present.ensemble_id))
+        }
+        _ => Ok(wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list() -> StaticList {
+        StaticList([("a".to_owned(), "h:1".to_owned()), ("b".to_owned(), "h:2".to_owned())].into())
+    }
+
+    fn probed(name: &str, ensemble: Option<&str>, has_log: bool) -> Probed {
+        let identity = ensemble.map(|id| Identity { ensemble_id: id.into(), node_id: 1, disk_id: "d".into() });
+        Probed {
+            name: name.into(),
+            identity,
+            disk_id: "d".into(),
+            ensemble_list: list().canonical(),
+            has_log,
+            client_addr: String::new(),
+            http_addr: String::new(),
+            peer_addr: String::new(),
+        }
+    }
+
+    #[test]
+    fn one_unreachable_member_forms_nothing() {
+        let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Err("refused".into()))].into();
+        assert!(matches!(judge(&list(), answers, None), Outlook::Waiting(_)));
+    }
+
+    #[test]
+    fn one_member_with_a_log_ends_the_attempt() {
+        let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(probed("b", Some("e"), true)))];
+        let formed = Outlook::Formed { by: "b".into(), ensemble_id: "e".into() };
+        assert_eq!(judge(&list(), answers.into(), None), formed);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_off_is_resumed_under_the_same_id() {
+        let answers = [("a".into(), Ok(probed("a", Some("e"), false))), ("b".into(), Ok(probed("b", Some("e"), false)))];
+        assert!(matches!(judge(&list(), answers.clone().into(), Some("e")), Outlook::Agreed(_)));
+        assert!(matches!(judge(&list(), answers.into(), None), Outlook::Formed { .. }));
+    }
+
+    #[test]
+    fn another_list_is_named() {
+        let other = Probed { ensemble_list: "a=h:1".into(), ..probed("b", None, false) };
+        let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
+        assert!(matches!(judge(&list(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list")));
+    }
+
+    #[test]
+    fn adoption_is_idempotent_and_bound_to_the_disk() {
+        let order = Adoption { ensemble_id: "e".into(), node_id: 3, disk_id: "d".into() };
+        let identity = adopt(None, "d", &order).unwrap();
+        assert_eq!(adopt(Some(&identity), "d", &order), Ok(identity.clone()));
+        assert!(adopt(None, "other", &order).is_err());
+        assert!(adopt(Some(&identity), "d", &Adoption { node_id: 4, ..order }).is_err());
+    }
+}

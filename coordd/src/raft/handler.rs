@@ -1,0 +1,103 @@
+//! What a member does with what its peers send; the other end of `network` and of the questions in `peer::call`.
+
+use std::io;
+use std::sync::Arc;
+
+use super::barrier;
+use super::core::Core;
+use super::dispatch;
+use super::member::Member;
+use super::peer::Identity;
+use super::peer::call::{Answer, Call, ContactAnswer, leader_of};
+use super::peer::frame::{Frame, protocol};
+use super::peer::server::{Handler, Incoming};
+use super::snapshot_io;
+use super::types::{AppendRequest, AppendResponse};
+use crate::consensus::BoxFuture;
+
+pub(crate) struct PeerHandler(pub Arc<Member>);
+
+fn no_core() -> io::Error {
+    protocol("this member is not part of an ensemble yet")
+}
+
+impl PeerHandler {
+    fn core(&self) -> io::Result<Arc<Core>> {
+        self.0.core().cloned().ok_or_else(no_core)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Answer {
+    Answer::Failed(error.to_string())
+}
+
+async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
+    match call {
+        Call::Vote(request) => core.raft.vote(request).await.map_or_else(failed, Answer::Vote),
+        Call::PreVote(request) => core.raft.pre_vote(request).await.map_or_else(failed, Answer::Vote),
+        Call::Transfer(request) => match core.raft.handle_transfer_leader(request).await {
+            Ok(accepted) => Answer::Transferring(accepted.is_ok()),
+            Err(error) => failed(error),
+        },
+        Call::ReadIndex => Answer::ReadIndex(barrier::read_index(&core.raft).await),
+        Call::Contacts(report) => match from {
+            Some(from) => Answer::Contacts(core.desk.receive(from.node_id, &report).await),
+            None => Answer::Contacts(ContactAnswer::NotLeader),
+        },
+        Call::Elect => core.raft.trigger().elect(true).await.map_or_else(failed, |()| Answer::Done),
+        Call::Probe | Call::Adopt(_) => failed("not a question for consensus"),
+    }
+}
+
+impl Handler for PeerHandler {
+    fn call(&self, from: Option<Identity>, call: Call) -> BoxFuture<Answer> {
+        let member = self.0.clone();
+        Box::pin(async move {
+            match call {
+                Call::Probe => Answer::Probe(member.probed()),
+                Call::Adopt(order) => match member.adopt(&order) {
+                    Ok(_) => member.start_core().await.map_or_else(failed, |_| Answer::Done),
+                    Err(why) => Answer::Failed(why),
+                },
+                call => match member.core() {
+                    Some(core) => answer(core, from, call).await,
+                    None => failed(no_core()),
+                },
+            }
+        })
+    }
+
+    fn append(&self, request: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+        let core = self.core();
+        Box::pin(async move {
+            let core = core?;
+            if leader_of(&request.vote) == core.leadership.leader().map(|leader| leader.id) {
+                core.heard.now();
+            }
+            core.raft.append_entries(request).await.map_err(io::Error::other)
+        })
+    }
+
+    fn forward(&self, from: Identity, link: Incoming, open: Frame) -> BoxFuture<io::Result<()>> {
+        let core = self.core();
+        Box::pin(async move {
+            tracing::debug!(member = from.node_id, term = open.id, "stream of forwarded writes");
+            let core = core?;
+            dispatch::receive(&core.raft, &core.intake, link, open).await
+        })
+    }
+
+    fn snapshot(&self, link: Incoming, begin: Frame) -> BoxFuture<io::Result<()>> {
+        let core = self.core();
+        Box::pin(async move {
+            let core = core?;
+            snapshot_io::receive(&core.raft, &core.snapshots, link, begin).await
+        })
+    }
+
+    fn heard(&self, from: &Identity) {
+        if let Some(link) = self.0.core().and_then(|core| core.peers.get(from.node_id)) {
+            link.poke();
+        }
+    }
+}

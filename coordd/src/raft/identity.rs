@@ -1,0 +1,94 @@
+//! Who lives on this disk (design D9): one small file, written whole or not at all.
+//!
+//! ```text
+//!   data_dir/identity   { disk_id (from the first start on), boot (one more at each start), ensemble_id + node_id once formed }
+//! ```
+//!
+//! Rule: the boot number is on the disk before anything is proposed in that life. Reason: (member, boot, seq) names a write
+//! for all time (design D7); a boot number that is used twice would let an old write pass for a new one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coordd_wal::Disk;
+use coordd_wal::marker::AtomicFile;
+use serde::{Deserialize, Serialize};
+
+use super::peer::Identity;
+use crate::entropy;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    disk_id: String,
+    boot: u32,
+    ensemble_id: Option<String>,
+    node_id: Option<u64>,
+}
+
+/// The identity file of an open data directory.
+#[derive(Clone)]
+pub struct DiskIdentity {
+    written: Written,
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+}
+
+impl DiskIdentity {
+    /// Reads the identity, or makes one for an empty disk, and begins a new life: the boot number is raised and flushed.
+    ///
+    /// # Errors
+    /// What the disk says; a damaged file is named, since guessing an identity could cost data.
+    pub fn begin_life(disk: Arc<dyn Disk>, data_dir: &Path) -> io::Result<DiskIdentity> {
+        let path = data_dir.join("identity");
+        let written = match AtomicFile::read(&*disk, &path)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
+            None => Written { disk_id: entropy::random_id()?, boot: 0, ensemble_id: None, node_id: None },
+        };
+        let mut identity = DiskIdentity { written, disk, path };
+        identity.written.boot += 1;
+        identity.write()?;
+        Ok(identity)
+    }
+
+    /// Gives an empty directory to a member, before its first life (`coordd restore`).
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn seed(disk: Arc<dyn Disk>, data_dir: &Path, member: &Identity) -> io::Result<()> {
+        let written = Written {
+            disk_id: member.disk_id.clone(),
+            boot: 0,
+            ensemble_id: Some(member.ensemble_id.clone()),
+            node_id: Some(member.node_id),
+        };
+        DiskIdentity { written, disk, path: data_dir.join("identity") }.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        AtomicFile::write(&*self.disk, &self.path, &serde_json::to_vec(&self.written)?)
+    }
+
+    pub fn disk_id(&self) -> &str {
+        &self.written.disk_id
+    }
+
+    pub fn boot(&self) -> u32 {
+        self.written.boot
+    }
+
+    /// `None` until this disk belongs to a member of an ensemble.
+    pub fn member(&self) -> Option<Identity> {
+        let Written { disk_id, ensemble_id, node_id, .. } = &self.written;
+        Some(Identity { ensemble_id: ensemble_id.clone()?, node_id: (*node_id)?, disk_id: disk_id.clone() })
+    }
+
+    /// # Errors
+    /// What the disk says; the identity is unchanged then.
+    pub(crate) fn become_member(&mut self, member: &Identity) -> io::Result<()> {
+        let before = self.written.clone();
+        self.written.ensemble_id = Some(member.ensemble_id.clone());
+        self.written.node_id = Some(member.node_id);
+        self.write().inspect_err(|_| self.written = before)
+    }
+}

@@ -1,0 +1,235 @@
+//! When each session is to be expired; what a leader knows of the others' clients. Pure: times in, due sessions out.
+//!
+//! ```text
+//!   report(m, sent S, contacts) ─► contact of each session on m's clock;  due when S − contact ≥ timeout   (m's word)
+//!   no report of m since R       ─► its sessions are due at R + timeout + bound                              (m is silent)
+//! ```
+//!
+//! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of which
+//! nothing was heard under this leader counts from the next report of its member. Reason: liveness rules 4 and 5.
+
+use std::collections::{BTreeSet, HashMap};
+
+use coordd_proto::SessionId;
+
+use crate::raft::peer::call::ContactReport;
+
+/// Where a session is attached, from the state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Attachment {
+    pub session: SessionId,
+    pub attach: u32,
+    pub member: u64,
+    pub timeout_ms: u64,
+}
+
+struct Tracked {
+    at: Attachment,
+    /// On the member's clock; `None` until its member reported under this leader.
+    contact_ms: Option<u64>,
+}
+
+struct MemberClock {
+    boot: u32,
+    /// Leader's clock at the newest report, or when this leader began.
+    heard_ms: u64,
+    bound_ms: u64,
+    /// (deadline on the member's clock, session)
+    due: BTreeSet<(u64, SessionId)>,
+    /// Attached here, not heard of yet.
+    fresh: BTreeSet<SessionId>,
+    /// Expiries decided because the member was silent, not applied yet.
+    expiring: BTreeSet<SessionId>,
+}
+
+/// The book of one leadership.
+pub(crate) struct Deadlines {
+    begun_ms: u64,
+    default_bound_ms: u64,
+    sessions: HashMap<SessionId, Tracked>,
+    members: HashMap<u64, MemberClock>,
+}
+
+impl Deadlines {
+    /// Begins a leadership at `now_ms`: every session gets its full timeout and more.
+    pub(crate) fn begin(now_ms: u64, default_bound_ms: u64, sessions: impl Iterator<Item = Attachment>) -> Deadlines {
+        let mut book =
+            Deadlines { begun_ms: now_ms, default_bound_ms, sessions: HashMap::new(), members: HashMap::new() };
+        sessions.for_each(|at| book.attached(at));
+        book
+    }
+
+    fn member(&mut self, member: u64) -> &mut MemberClock {
+        let (heard_ms, bound_ms) = (self.begun_ms, self.default_bound_ms);
+        self.members.entry(member).or_insert_with(|| MemberClock {
+            boot: 0,
+            heard_ms,
+            bound_ms,
+            due: BTreeSet::new(),
+            fresh: BTreeSet::new(),
+            expiring: BTreeSet::new(),
+        })
+    }
+
+    /// A session was opened or attached anew. An older attachment than the known one is old news.
+    pub(crate) fn attached(&mut self, at: Attachment) {
+        if self.sessions.get(&at.session).is_some_and(|known| known.at.attach >= at.attach) {
+            return;
+        }
+        self.ended(at.session);
+        self.member(at.member).fresh.insert(at.session);
+        self.sessions.insert(at.session, Tracked { at, contact_ms: None });
+    }
+
+    pub(crate) fn ended(&mut self, session: SessionId) {
+        let Some(Tracked { at, contact_ms }) = self.sessions.remove(&session) else { return };
+        let clock = self.member(at.member);
+        clock.fresh.remove(&session);
+        clock.expiring.remove(&session);
+        if let Some(contact) = contact_ms {
+            clock.due.remove(&(contact + at.timeout_ms, session));
+        }
+    }
+
+    pub(crate) fn knows(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    fn contact(&mut self, session: SessionId, contact_ms: u64) {
+        let Some(tracked) = self.sessions.get_mut(&session) else { return };
+        let before = tracked.contact_ms.replace(contact_ms);
+        let at = tracked.at;
+        let clock = self.member(at.member);
+        clock.fresh.remove(&session);
+        if let Some(before) = before {
+            clock.due.remove(&(before + at.timeout_ms, session));
+        }
+        clock.due.insert((contact_ms + at.timeout_ms, session));
+    }
+
+    /// Takes a member's report in. `false` while expiries of its sessions are under way: then it is not acknowledged.
+    pub(crate) fn report(&mut self, member: u64, now_ms: u64, report: &ContactReport) -> bool {
+        let clock = self.member(member);
+        if !clock.expiring.is_empty() {
+            return false;
+        }
+        clock.heard_ms = now_ms;
+        clock.bound_ms = report.bound_ms;
+        if clock.boot != report.boot {
+            clock.boot = report.boot;
+            let known: Vec<SessionId> = std::mem::take(&mut clock.due).into_iter().map(|(_, session)| session).collect();
+            clock.fresh.extend(known.iter().copied());
+            for session in known {
+                if let Some(tracked) = self.sessions.get_mut(&session) {
+                    tracked.contact_ms = None;
+                }
+            }
+        }
+        for &(session, attach, silent_ms, _) in &report.contacts {
+            let session = SessionId(session);
+            if self.sessions.get(&session).is_some_and(|s| s.at.attach == attach && s.at.member == member) {
+                self.contact(session, report.sent_ms.saturating_sub(u64::from(silent_ms)));
+            }
+        }
+        for session in std::mem::take(&mut self.member(member).fresh) {
+            self.contact(session, report.sent_ms);
+        }
+        true
+    }
+
+    /// Sessions that their member's newest report, sent at `sent_ms`, shows to be silent for their timeout.
+    pub(crate) fn due_by_report(&self, member: u64, sent_ms: u64) -> Vec<(SessionId, u32)> {
+        let Some(clock) = self.members.get(&member) else { return Vec::new() };
+        let due = clock.due.range(..=(sent_ms, SessionId(i64::MAX))).map(|(_, session)| *session);
+        due.filter_map(|session| self.sessions.get(&session).map(|s| (session, s.at.attach))).collect()
+    }
+
+    /// Sessions of members that are silent themselves.
+    pub(crate) fn due_by_silence(&mut self, now_ms: u64) -> Vec<(SessionId, u32)> {
+        let mut due = Vec::new();
+        for clock in self.members.values_mut() {
+            let silent_ms = now_ms.saturating_sub(clock.heard_ms + clock.bound_ms);
+            if silent_ms == 0 {
+                continue;
+            }
+            let here = clock.due.iter().map(|(_, session)| session).chain(&clock.fresh);
+            let late: Vec<SessionId> = here
+                .filter(|session| self.sessions.get(session).is_some_and(|s| silent_ms >= s.at.timeout_ms))
+                .filter(|session| !clock.expiring.contains(session))
+                .copied()
+                .collect();
+            for session in late {
+                clock.expiring.insert(session);
+                due.extend(self.sessions.get(&session).map(|s| (session, s.at.attach)));
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: SessionId = SessionId(7);
+
+    fn at(attach: u32, member: u64) -> Attachment {
+        Attachment { session: S, attach, member, timeout_ms: 1000 }
+    }
+
+    fn report(sent_ms: u64, contacts: &[(i64, u32, u32, bool)]) -> ContactReport {
+        ContactReport { boot: 1, sent_ms, bound_ms: 250, contacts: contacts.to_vec() }
+    }
+
+    #[test]
+    fn a_session_is_due_on_its_members_word_and_not_a_millisecond_before() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        assert!(book.report(1, 5, &report(90_000, &[(7, 1, 40, false)])));
+        assert!(book.due_by_report(1, 90_959).is_empty());
+        assert_eq!(book.due_by_report(1, 90_960), [(S, 1)]);
+        assert!(book.report(1, 900, &report(90_900, &[(7, 1, 0, false)])));
+        assert!(book.due_by_report(1, 90_960).is_empty());
+    }
+
+    #[test]
+    fn a_silent_member_costs_the_bound_and_its_reports_wait_for_the_expiry() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        assert!(book.report(1, 100, &report(90_000, &[])));
+        assert!(book.due_by_silence(1349).is_empty());
+        assert_eq!(book.due_by_silence(1350), [(S, 1)]);
+        assert!(book.due_by_silence(1351).is_empty(), "decided once");
+        assert!(!book.report(1, 1352, &report(91_300, &[(7, 1, 0, false)])));
+        book.ended(S);
+        assert!(book.report(1, 1360, &report(91_400, &[])));
+    }
+
+    #[test]
+    fn a_new_leader_gives_the_full_timeout_even_if_nothing_is_ever_heard() {
+        let mut book = Deadlines::begin(10_000, 250, [at(1, 3)].into_iter());
+        assert!(book.due_by_silence(11_249).is_empty());
+        assert_eq!(book.due_by_silence(11_250), [(S, 1)]);
+    }
+
+    #[test]
+    fn what_the_old_member_says_of_a_moved_session_does_not_count() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        book.report(1, 10, &report(5000, &[(7, 1, 0, false)]));
+        book.attached(at(2, 2));
+        book.report(2, 20, &report(70_000, &[]));
+        book.report(1, 2000, &report(7000, &[(7, 1, 1500, true)]));
+        assert!(book.due_by_report(1, 7000).is_empty());
+        assert_eq!(book.due_by_report(2, 71_000), [(S, 2)]);
+        book.attached(at(1, 1));
+        assert_eq!(book.due_by_report(2, 71_000), [(S, 2)], "old news changes nothing");
+    }
+
+    #[test]
+    fn a_restarted_members_clock_is_not_compared_with_the_old_one() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        book.report(1, 10, &report(50_000, &[(7, 1, 0, false)]));
+        let restarted = ContactReport { boot: 2, sent_ms: 100, bound_ms: 250, contacts: vec![] };
+        book.report(1, 500, &restarted);
+        assert!(book.due_by_report(1, 1099).is_empty());
+        assert_eq!(book.due_by_report(1, 1100), [(S, 1)]);
+    }
+}

@@ -1,0 +1,169 @@
+//! The leader's side of liveness: takes reports in, acknowledges them, and expires what is due.
+//!
+//! Rule: a report is acknowledged only after a quorum round that began after it came in (ReadIndex), so no leader that was
+//! deposed without knowing opens a gate. Expiries are proposed a few at a time: ten thousand at once would stand before
+//! everyone else's writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use coordd_proto::{SessionId, Zxid};
+use coordd_tree::{AuthList, Op, Outcome, State};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::deadlines::{Attachment, Deadlines};
+use crate::clock;
+use crate::consensus::{Write, WriteSink};
+use crate::raft::Raft;
+use crate::raft::applied::Applied;
+use crate::raft::leadership::Leadership;
+use crate::raft::peer::call::{ContactAnswer, ContactReport};
+use crate::raft::proposer::Proposer;
+
+/// Expiries that may be undecided at a time.
+const IN_FLIGHT_MAX: usize = 64;
+const EVERY: Duration = Duration::from_millis(50);
+
+/// What apply tells the desk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SessionNews {
+    Attached(Attachment),
+    Ended(SessionId),
+}
+
+/// Where reports come in; does nothing unless this member leads.
+pub(crate) struct ContactDesk {
+    raft: Raft,
+    book: Mutex<Option<Deadlines>>,
+    due: Mutex<Vec<(SessionId, u32)>>,
+}
+
+impl ContactDesk {
+    pub(crate) fn new(raft: Raft) -> ContactDesk {
+        ContactDesk { raft, book: Mutex::new(None), due: Mutex::new(Vec::new()) }
+    }
+
+    pub(crate) async fn receive(&self, member: u64, report: &ContactReport) -> ContactAnswer {
+        {
+            let mut book = self.book.lock();
+            let Some(book) = book.as_mut() else { return ContactAnswer::NotLeader };
+            if !book.report(member, clock::monotonic_ms(), report) {
+                return ContactAnswer::Wait;
+            }
+            let due = book.due_by_report(member, report.sent_ms);
+            if !due.is_empty() {
+                self.due.lock().extend(due);
+            }
+        }
+        match self.raft.get_read_linearizer(openraft::ReadPolicy::ReadIndex).await {
+            Ok(linearizer) => {
+                ContactAnswer::Acknowledged { read_index: linearizer.read_log_id().index() }
+            }
+            Err(_) => ContactAnswer::NotLeader,
+        }
+    }
+}
+
+/// What the expirer works with.
+pub(crate) struct Expirer {
+    pub member: u64,
+    pub bound_ms: u64,
+    pub desk: Arc<ContactDesk>,
+    pub applied: Arc<Applied>,
+    pub proposer: Arc<Proposer>,
+    pub leadership: Leadership,
+    pub news: mpsc::UnboundedReceiver<SessionNews>,
+}
+
+impl Expirer {
+    pub(crate) async fn run(mut self) {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let mut proposed: std::collections::HashSet<(SessionId, u32)> = Default::default();
+        let mut leading_term = None;
+        let mut tick = interval(EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let leads = self.leadership.leader().filter(|leader| leader.id == self.member).map(|leader| leader.term);
+            if leads != leading_term {
+                self.change_term(leads).await;
+                leading_term = leads;
+                proposed.clear();
+            }
+            self.take_news(&mut proposed);
+            if leads.is_some() {
+                self.expire(&in_flight, &mut proposed);
+            }
+        }
+    }
+
+    /// Begins a new book when this member starts to lead, after an entry of its term is applied; drops it when it stops.
+    async fn change_term(&self, leads: Option<u64>) {
+        *self.desk.book.lock() = None;
+        self.desk.due.lock().clear();
+        let Some(term) = leads else { return };
+        let mut position = self.applied.watch();
+        let mut leadership = self.leadership.clone();
+        tokio::select! {
+            _ = position.wait_for(|now| now.term >= term) => {}
+            _ = leadership.0.wait_for(|view| view.leader.is_none_or(|leader| leader.term != term)) => return,
+        }
+        let state = self.applied.state.read();
+        let sessions = state.sessions().map(|session| Attachment {
+            session: session.id,
+            attach: session.attach,
+            member: session.member,
+            timeout_ms: u64::try_from(session.timeout_ms).unwrap_or(0),
+        });
+        *self.desk.book.lock() = Some(Deadlines::begin(clock::monotonic_ms(), self.bound_ms, sessions));
+    }
+
+    fn take_news(&mut self, proposed: &mut std::collections::HashSet<(SessionId, u32)>) {
+        let mut book = self.desk.book.lock();
+        while let Ok(news) = self.news.try_recv() {
+            let Some(book) = book.as_mut() else { continue };
+            match news {
+                SessionNews::Attached(at) => book.attached(at),
+                SessionNews::Ended(session) => book.ended(session),
+            }
+        }
+        if let Some(book) = book.as_mut() {
+            self.desk.due.lock().extend(book.due_by_silence(clock::monotonic_ms()));
+            proposed.retain(|(session, _)| book.knows(*session));
+        }
+    }
+
+    fn expire(&self, in_flight: &Arc<AtomicUsize>, proposed: &mut std::collections::HashSet<(SessionId, u32)>) {
+        let mut writes = Vec::new();
+        let mut due = self.desk.due.lock();
+        while in_flight.load(Ordering::Relaxed) < IN_FLIGHT_MAX
+            && let Some((session, attach)) = due.pop()
+        {
+            if !proposed.insert((session, attach)) {
+                continue;
+            }
+            in_flight.fetch_add(1, Ordering::Relaxed);
+            let sink: Arc<dyn WriteSink> = Arc::new(InFlight(in_flight.clone()));
+            let op = Op::ExpireSession { attach };
+            writes.push(Write { session, attach, auth: AuthList::default(), op, sink });
+        }
+        drop(due);
+        self.proposer.propose(&mut writes);
+    }
+}
+
+/// Counts an expiry until it is decided.
+struct InFlight(Arc<AtomicUsize>);
+
+impl WriteSink for InFlight {
+    fn applied(&self, _: &State, _: Zxid, _: Outcome) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn lost(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

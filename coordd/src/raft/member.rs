@@ -1,0 +1,323 @@
+//! One member of an ensemble, from an empty disk on: the handle that the rest of the daemon holds.
+//!
+//! ```text
+//!   open (disk: identity, log, snapshots) ─► unformed ── formation | adoption | bootstrap ──► core runs ─► serving
+//!                                               └─ answers probes, says why it waits
+//! ```
+//!
+//! Rule: before there is a core, writes are lost at once (their connections close) and nothing is served. A member that was
+//! formed once starts its core at the next start without asking anybody.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use coordd_proto::ErrorCode;
+use coordd_tree::State;
+use coordd_wal::Wal;
+
+use super::Timing;
+use super::applied::Applied;
+use super::core::{Core, Parts};
+use super::formation::{self, Outlook, StaticList};
+use super::identity::DiskIdentity;
+use super::log_store::LogStore;
+use super::peer::call::{Adoption, Probed};
+use super::peer::server;
+use super::peer::{Identity, Local, Secret};
+use super::snapshot_store::SnapshotStore;
+use super::status;
+use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Role, Status, Write};
+use crate::net::TcpListener;
+
+/// What a member is told at its start.
+pub struct MemberConfig {
+    pub name: String,
+    /// The static list, if the member was started with one.
+    pub ensemble: Option<StaticList>,
+    pub advertise_peer: String,
+    pub advertise_client: String,
+    pub advertise_http: String,
+    pub secret: Option<Secret>,
+    pub timing: Timing,
+    pub limits: Limits,
+}
+
+/// Bounds beyond which the tree stops growing (design D21).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub tree_bytes_max: u64,
+    pub disk_bytes_min: u64,
+}
+
+/// What was found on the disk.
+pub struct Disks {
+    pub(crate) identity: DiskIdentity,
+    pub(crate) wal: Wal,
+    pub snapshots: Arc<SnapshotStore>,
+    pub log: LogStore,
+    pub has_log: bool,
+}
+
+pub struct Member {
+    pub(crate) config: MemberConfig,
+    pub(crate) local: Arc<Local>,
+    pub(crate) applied: Arc<Applied>,
+    pub(crate) core: OnceLock<Arc<Core>>,
+    disks: Disks,
+    identity: Mutex<DiskIdentity>,
+    hook: Arc<dyn ApplyHook>,
+    sessions: Arc<dyn LocalSessions>,
+    status: watch::Sender<Arc<Status>>,
+    starting: tokio::sync::Mutex<()>,
+}
+
+impl Member {
+    pub fn new(
+        config: MemberConfig,
+        disks: Disks,
+        hook: Arc<dyn ApplyHook>,
+        sessions: Arc<dyn LocalSessions>,
+    ) -> Arc<Member> {
+        let local = Arc::new(Local::new(disks.identity.member(), config.secret.clone()));
+        let status = watch::Sender::new(Arc::new(unformed_status(&config.name, "starting")));
+        Arc::new(Member {
+            local,
+            applied: Arc::new(Applied::new(State::new())),
+            core: OnceLock::new(),
+            identity: Mutex::new(disks.identity.clone()),
+            disks,
+            hook,
+            sessions,
+            status,
+            starting: tokio::sync::Mutex::new(()),
+            config,
+        })
+    }
+
+    /// Serves peers and becomes, or goes on being, part of an ensemble. Returns once consensus runs.
+    ///
+    /// # Errors
+    /// What the disk says when the core cannot start.
+    pub async fn start(self: &Arc<Self>, peers: TcpListener) -> io::Result<()> {
+        let handler = Arc::new(super::handler::PeerHandler(self.clone()));
+        tokio::spawn(server::serve(peers, self.local.clone(), handler));
+        if self.local.identity().is_none() || (self.is_lowest() && !self.disks.has_log) {
+            let member = self.clone();
+            tokio::spawn(async move { member.form().await });
+            if self.local.identity().is_none() {
+                return Ok(());
+            }
+        }
+        self.start_core().await.map(drop)
+    }
+
+    fn is_lowest(&self) -> bool {
+        let list = self.config.ensemble.as_ref();
+        list.and_then(|list| list.0.keys().next()).is_some_and(|lowest| *lowest == self.config.name)
+    }
+
+    pub(crate) fn core(&self) -> Option<&Arc<Core>> {
+        self.core.get()
+    }
+
+    fn say(&self, why: &str) {
+        let next = Arc::new(unformed_status(&self.config.name, why));
+        self.status.send_if_modified(|known| {
+            let news = known.not_serving != next.not_serving;
+            if news {
+                tracing::warn!(why, "not part of an ensemble yet");
+                *known = next;
+            }
+            news
+        });
+    }
+
+    pub(crate) fn probed(&self) -> Probed {
+        Probed {
+            name: self.config.name.clone(),
+            identity: self.local.identity(),
+            disk_id: self.disks.identity.disk_id().to_owned(),
+            ensemble_list: self.config.ensemble.as_ref().map(StaticList::canonical).unwrap_or_default(),
+            has_log: self.has_log(),
+            client_addr: self.config.advertise_client.clone(),
+            http_addr: self.config.advertise_http.clone(),
+            peer_addr: self.config.advertise_peer.clone(),
+        }
+    }
+
+    fn has_log(&self) -> bool {
+        self.disks.has_log || self.applied.position().term > 0 || self.disks.wal.last_index().is_some()
+    }
+
+    /// The part of formation that an unformed member plays, or the lowest one again after a crash in the midst of it.
+    async fn form(self: Arc<Self>) {
+        let Some(list) = self.config.ensemble.clone() else {
+            self.say("it was started without --ensemble: bootstrap it, or add it to an ensemble (coordd admin add)");
+            return;
+        };
+        let name = self.config.name.clone();
+        loop {
+            let outlook =
+                formation::agree(&list, &name, &self.local, || self.probed(), |why| self.say(why)).await;
+            match outlook {
+                Outlook::Formed { by, ensemble_id } if self.local.identity().is_none() => {
+                    self.say(&lost_disk(&name, &by, &ensemble_id, &self.config.advertise_peer));
+                }
+                Outlook::Agreed(agreed) if self.is_lowest() => {
+                    if let Err(error) = self.found(&formation::first_members(&agreed)).await {
+                        self.say(&format!("cannot form the ensemble: {error}"));
+                    }
+                }
+                Outlook::Formed { .. } | Outlook::Agreed(_) | Outlook::Waiting(_) => {}
+            }
+            if self.core().is_some() && (!self.is_lowest() || self.has_log()) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+    }
+
+    /// Founds an ensemble of `members`, of whom this one has id 1. Safe to repeat after a crash.
+    pub(crate) async fn found(
+        self: &Arc<Self>,
+        members: &std::collections::BTreeMap<u64, super::types::Node>,
+    ) -> io::Result<()> {
+        let me = members.iter().find(|(_, node)| node.name == self.config.name).map_or(1, |(id, _)| *id);
+        let ensemble_id = match self.local.identity() {
+            Some(identity) => identity.ensemble_id,
+            None => crate::entropy::random_id()?,
+        };
+        let disk_id = self.disks.identity.disk_id().to_owned();
+        let order = Adoption { ensemble_id: ensemble_id.clone(), node_id: me, disk_id };
+        self.adopt(&order).map_err(io::Error::other)?;
+        formation::order_adoption(&ensemble_id, &self.config.name, members, &self.local).await;
+        let core = self.start_core().await?;
+        if core.raft.is_initialized().await.map_err(io::Error::other)? {
+            return Ok(());
+        }
+        core.raft.initialize(members.clone()).await.map_err(io::Error::other)?;
+        tracing::info!(ensemble_id, members = members.len(), "formed an ensemble");
+        Ok(())
+    }
+
+    /// Writes down who this member is from now on.
+    pub(crate) fn adopt(&self, order: &Adoption) -> Result<Identity, String> {
+        let mut identity = self.identity.lock();
+        let adopted = formation::adopt(identity.member().as_ref(), identity.disk_id(), order)?;
+        identity.become_member(&adopted).map_err(|error| format!("cannot write the identity: {error}"))?;
+        self.local.set_identity(adopted.clone());
+        Ok(adopted)
+    }
+
+    /// Starts consensus, once; later calls return what runs.
+    pub(crate) async fn start_core(self: &Arc<Self>) -> io::Result<Arc<Core>> {
+        let _one_at_a_time = self.starting.lock().await;
+        if let Some(core) = self.core() {
+            return Ok(core.clone());
+        }
+        let identity = self.local.identity().ok_or_else(|| io::Error::other("not part of an ensemble"))?;
+        let parts = Parts {
+            identity: identity.clone(),
+            boot: self.disks.identity.boot(),
+            timing: self.config.timing,
+            log: self.disks.log.clone(),
+            wal: self.disks.wal.clone(),
+            snapshots: self.disks.snapshots.clone(),
+            applied: self.applied.clone(),
+            local: self.local.clone(),
+            hook: self.hook.clone(),
+            sessions: self.sessions.clone(),
+        };
+        let core = Arc::new(Core::start(parts).await?);
+        let _ = self.core.set(core.clone());
+        let (name, status) = (self.config.name.clone(), self.status.clone());
+        tokio::spawn(status::publish(core.clone(), identity.ensemble_id, name, status));
+        Ok(core)
+    }
+}
+
+fn unformed_status(name: &str, why: &str) -> Status {
+    Status {
+        ensemble_id: None,
+        node_id: None,
+        name: name.to_owned(),
+        role: Role::Unformed,
+        term: 0,
+        leader: None,
+        members: Vec::new(),
+        membership_index: 0,
+        last_log_index: 0,
+        committed_index: 0,
+        applied_index: 0,
+        lag: Vec::new(),
+        not_serving: Some(why.to_owned()),
+    }
+}
+
+/// What an operator has to do about a member that came back with an empty disk.
+fn lost_disk(name: &str, by: &str, ensemble_id: &str, peer_addr: &str) -> String {
+    format!(
+        "this disk is empty, but member {by} belongs to ensemble {ensemble_id}, which is formed: a lost disk is a new \
+         member. On any member that has a quorum run: coordd admin replace {name} --peer-addr {peer_addr}"
+    )
+}
+
+impl Consensus for Member {
+    fn propose(&self, writes: &mut Vec<Write>) {
+        match self.core() {
+            Some(core) => core.proposer.propose(writes),
+            None => writes.drain(..).for_each(|write| write.sink.lost()),
+        }
+    }
+
+    fn barrier(&self, sink: Arc<dyn BarrierSink>) {
+        match self.core() {
+            Some(core) => core.barriers.ask(sink),
+            None => sink.lost(),
+        }
+    }
+
+    fn state(&self) -> &RwLock<State> {
+        &self.applied.state
+    }
+
+    fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.subscribe()
+    }
+
+    fn has_room(&self) -> bool {
+        self.core().is_none_or(|core| core.proposer.has_room())
+    }
+
+    fn room(&self) -> BoxFuture<()> {
+        let core = self.core().cloned();
+        Box::pin(async move {
+            if let Some(core) = core {
+                core.proposer.room().await;
+            }
+        })
+    }
+
+    fn may_answer(&self) -> bool {
+        self.core().is_some_and(|core| core.gate.is_open())
+    }
+
+    fn answerable(&self) -> BoxFuture<()> {
+        let core = self.core().cloned();
+        Box::pin(async move {
+            match core {
+                Some(core) => core.gate.open().await,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn growth_refused(&self) -> Option<ErrorCode> {
+        let short_of_disk = self.disks.wal.free_bytes() < self.config.limits.disk_bytes_min;
+        let short_of_memory = || self.applied.tree_bytes() > self.config.limits.tree_bytes_max;
+        (short_of_disk || short_of_memory()).then_some(ErrorCode::SystemError)
+    }
+}

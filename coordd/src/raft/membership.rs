@@ -1,0 +1,238 @@
+//! Changes of who is in the ensemble, one committed entry each (design D10).
+//!
+//! ```text
+//!   add: probe ─► id from the log ─► order to adopt it ─► learner          promote: learner that caught up ─► voter
+//!   remove: leadership moved away first ─► out                             replace: add + promote new, remove old
+//! ```
+//!
+//! Rule: every change names the membership index that it was planned on, and is refused with the present one when that has
+//! moved; repeating a change that is done is `Ok`. Reason: an operator or a person may lose an answer and must be able to ask
+//! again, and two of them must not undo each other's work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::entry::RaftPayload;
+use openraft::error::{ClientWriteError, RaftError};
+use openraft::{Precondition, RaftMetrics};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::core::Core;
+use super::formation;
+use super::peer::call::{Adoption, Answer, Call, Probed};
+use super::types::{Membership, Node, NodeId, Payload, TypeConfig};
+
+/// A learner that is no more than so many entries behind has caught up.
+const LAG_MAX: u64 = 512;
+/// How long a transfer may take before the others are told to elect.
+const TRANSFER_MAX: Duration = Duration::from_millis(200);
+/// A transfer to a member that is further behind than this would hold up writes.
+const TRANSFER_LAG_MAX: u64 = 256;
+
+/// Why a change was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    #[error("this member does not lead; ask {}", .leader.as_ref().map_or("again when there is a leader", |l| l.name.as_str()))]
+    NotLeader { leader: Option<Node> },
+    #[error("the membership has changed since this was planned: it is of log index {present} now")]
+    Moved { present: u64 },
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+type Result<T> = std::result::Result<T, ChangeError>;
+
+fn refused(why: impl Into<String>) -> ChangeError {
+    ChangeError::Refused(why.into())
+}
+
+fn unavailable(why: impl std::fmt::Display) -> ChangeError {
+    ChangeError::Unavailable(why.to_string())
+}
+
+impl Core {
+    fn metrics(&self) -> RaftMetrics<TypeConfig> {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// The membership to change, if this member leads and `planned_on` is still the newest.
+    fn present(&self, planned_on: Option<u64>) -> Result<(RaftMetrics<TypeConfig>, BTreeMap<NodeId, Node>, BTreeSet<NodeId>)> {
+        let metrics = self.metrics();
+        if self.leadership.leader().is_none_or(|leader| leader.id != self.me) {
+            let leader = metrics.current_leader.and_then(|id| metrics.membership_config.nodes().find(|(n, _)| **n == id).map(|(_, node)| node.clone()));
+            return Err(ChangeError::NotLeader { leader });
+        }
+        let present = metrics.membership_config.log_id().as_ref().map_or(0, |id| id.index());
+        if planned_on.is_some_and(|planned| planned != present) {
+            return Err(ChangeError::Moved { present });
+        }
+        let nodes = metrics.membership_config.nodes().map(|(id, node)| (*id, node.clone())).collect();
+        let voters = metrics.membership_config.voter_ids().collect();
+        Ok((metrics, nodes, voters))
+    }
+
+    /// Appends one membership entry, fenced by the membership that `metrics` showed. The index of the new one.
+    async fn change(
+        &self,
+        metrics: &RaftMetrics<TypeConfig>,
+        voters: BTreeSet<NodeId>,
+        nodes: BTreeMap<NodeId, Node>,
+    ) -> Result<u64> {
+        let membership = Membership::new(vec![voters], nodes).map_err(|error| refused(error.to_string()))?;
+        let fence = Precondition::LastMembershipLogId { last_membership_log_id: *metrics.membership_config.log_id() };
+        match self.raft.append_membership(membership, Payload::blank(), [fence]).await {
+            Ok(written) => Ok(written.log_id.index()),
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
+                Err(ChangeError::NotLeader { leader: forward.leader_node })
+            }
+            Err(RaftError::APIError(ClientWriteError::PreconditionFailed(_))) => {
+                let now = self.metrics();
+                Err(ChangeError::Moved { present: now.membership_config.log_id().as_ref().map_or(0, |id| id.index()) })
+            }
+            Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(error))) => Err(unavailable(error)),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Adds the member at `peer_addr` as a learner; its id. A member that is in already is `Ok`.
+    pub(crate) async fn add(&self, peer_addr: &str, planned_on: Option<u64>) -> Result<NodeId> {
+        let probed = formation::probe(peer_addr, &self.peers.local).await.map_err(unavailable)?;
+        let (_, nodes, _) = self.present(None)?;
+        if let Some(identity) = &probed.identity
+            && nodes.get(&identity.node_id).is_some_and(|node| node.disk_id == identity.disk_id)
+        {
+            return Ok(identity.node_id);
+        }
+        let (metrics, mut nodes, voters) = self.present(planned_on)?;
+        let id = self.adopted_id(peer_addr, &probed).await?;
+        nodes.insert(id, formation::node_of(&probed.name, &probed));
+        self.change(&metrics, voters, nodes).await?;
+        Ok(id)
+    }
+
+    /// Gives an unformed member its id and has it written down there.
+    async fn adopted_id(&self, peer_addr: &str, probed: &Probed) -> Result<NodeId> {
+        let ours = self.peers.local.identity().ok_or_else(|| unavailable("not part of an ensemble"))?;
+        let id = match &probed.identity {
+            Some(theirs) if theirs.ensemble_id != ours.ensemble_id => {
+                return Err(refused(format!(
+                    "{peer_addr} belongs to ensemble {}; only a member with an empty disk can be added",
+                    theirs.ensemble_id
+                )));
+            }
+            Some(theirs) if probed.has_log => {
+                return Err(refused(format!(
+                    "{peer_addr} was member {} and is out; a removed member's disk must be emptied before it is added anew",
+                    theirs.node_id
+                )));
+            }
+            Some(theirs) => theirs.node_id,
+            None => self.raft.write_blank().await.map_err(unavailable)?.log_id.index(),
+        };
+        let order = Adoption { ensemble_id: ours.ensemble_id, node_id: id, disk_id: probed.disk_id.clone() };
+        match formation::ask(peer_addr, &self.peers.local, &Call::Adopt(order)).await.map_err(unavailable)? {
+            Answer::Done => Ok(id),
+            other => Err(unavailable(format!("{peer_addr} was told to join and answered {other:?}"))),
+        }
+    }
+
+    /// How many entries a member is behind; `None` while nothing is known of it.
+    fn lag(metrics: &RaftMetrics<TypeConfig>, id: NodeId) -> Option<u64> {
+        let matching = metrics.replication.as_ref()?.get(&id)?.as_ref()?;
+        Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matching.index()))
+    }
+
+    /// Gives a learner that has caught up its vote.
+    pub(crate) async fn promote(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
+        let (metrics, nodes, mut voters) = self.present(None)?;
+        if voters.contains(&id) {
+            return Ok(());
+        }
+        if !nodes.contains_key(&id) {
+            return Err(refused(format!("{id} is not a member; members are {:?}", nodes.keys().collect::<Vec<_>>())));
+        }
+        self.present(planned_on)?;
+        match Self::lag(&metrics, id) {
+            Some(lag) if lag <= LAG_MAX => {}
+            Some(lag) => return Err(unavailable(format!("member {id} is {lag} entries behind; promote it at {LAG_MAX} or less"))),
+            None => return Err(unavailable(format!("nothing was heard of member {id} yet"))),
+        }
+        voters.insert(id);
+        self.change(&metrics, voters, nodes).await.map(drop)
+    }
+
+    /// Takes a member out, voter or learner. The leader itself must hand over first.
+    pub(crate) async fn remove(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
+        let (metrics, mut nodes, mut voters) = self.present(None)?;
+        if !nodes.contains_key(&id) {
+            return Ok(());
+        }
+        self.present(planned_on)?;
+        if id == self.me {
+            return Err(refused("this member leads: transfer leadership first, then ask the new leader"));
+        }
+        if voters.len() == 1 && voters.contains(&id) {
+            return Err(refused("the last voter cannot be removed"));
+        }
+        voters.remove(&id);
+        nodes.remove(&id);
+        self.change(&metrics, voters, nodes).await.map(drop)
+    }
+
+    /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
+    pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId> {
+        let (metrics, _, voters) = self.present(None)?;
+        if to == Some(self.me) {
+            return Ok(self.me);
+        }
+        let ready = |id: &NodeId| {
+            *id != self.me && self.peers.is_up(*id) && Self::lag(&metrics, *id).is_some_and(|lag| lag <= TRANSFER_LAG_MAX)
+        };
+        let target = match to {
+            Some(id) if !voters.contains(&id) => return Err(refused(format!("{id} is not a voter"))),
+            Some(id) if !ready(&id) => return Err(unavailable(format!("voter {id} is down or too far behind"))),
+            Some(id) => id,
+            None => {
+                let by_lag = voters.iter().copied().filter(ready).min_by_key(|id| Self::lag(&metrics, *id));
+                by_lag.ok_or_else(|| unavailable("no other voter is up and caught up"))?
+            }
+        };
+        self.raft.trigger().transfer_leader(target).await.map_err(unavailable)?;
+        let mut leadership = self.leadership.clone();
+        let moved = leadership.0.wait_for(|view| view.leader.is_some_and(|leader| leader.id != self.me));
+        if let Ok(Ok(view)) = timeout(TRANSFER_MAX, moved).await {
+            return Ok(view.leader.map_or(target, |leader| leader.id));
+        }
+        self.rescue_transfer().await
+    }
+
+    /// A transfer that does not end blocks this term; all followers have dropped the lease, so any of them may stand.
+    async fn rescue_transfer(&self) -> Result<NodeId> {
+        let until = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < until {
+            for (id, link) in self.peers.all() {
+                if let Err(error) = link.call(&Call::Elect).await {
+                    tracing::debug!(peer = id, %error, "cannot ask the peer to stand for election");
+                }
+            }
+            if let Some(leader) = self.leadership.leader().filter(|leader| leader.id != self.me) {
+                return Ok(leader.id);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Err(unavailable("leadership did not move within 5 s"))
+    }
+
+    /// The log index of the newest membership that this member knows.
+    pub(crate) fn membership_index(&self) -> u64 {
+        self.metrics().membership_config.log_id().as_ref().map_or(0, |id| id.index())
+    }
+
+    /// Whether a learner may be promoted now.
+    pub(crate) fn has_caught_up(&self, id: NodeId) -> bool {
+        Self::lag(&self.metrics(), id).is_some_and(|lag| lag <= LAG_MAX)
+    }
+}

@@ -1,0 +1,163 @@
+//! openraft's way out: one client a purpose and peer, each on the link that fits.
+//!
+//! ```text
+//!   replication ─ LogClient ─ own log link: append, answer, append …        (self-clocking batches)
+//!   heartbeats, votes, transfer ─ ControlClient ─ the peer's shared control link
+//!   snapshot ─ SnapshotClient ─ a link of its own, for the time it takes
+//! ```
+//!
+//! Rule: making a client never waits; no deadline on an append, only a stall limit on the link. Reason: openraft makes vote
+//! clients inside its one task, and a slow fsync is not a dead peer (stack.md §1.4).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use openraft::error::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
+use openraft::raft::{SnapshotResponse, TransferLeaderResponse};
+use tokio::time::timeout;
+
+use super::peer::call::{self, Answer, Call};
+use super::peer::frame::{self, Kind};
+use super::peer::hello::LinkKind;
+use super::peer::link::Link;
+use super::peer::peers::Peers;
+use super::snapshot_io;
+use super::snapshot_store::SnapshotFile;
+use super::types::{
+    AppendRequest, AppendResponse, Node, NodeId, TransferRequest, TypeConfig, Vote, VoteRequest, VoteResponse,
+};
+
+type RpcError = RPCError<TypeConfig>;
+
+/// A log link on which nothing came back for so long is cut; far above any disk that is worth waiting for.
+const STALL_MAX: Duration = Duration::from_secs(10);
+/// Votes and heartbeats that are not answered in time are asked again anyway.
+const CONTROL_MAX: Duration = Duration::from_millis(500);
+
+/// Makes the clients.
+pub(crate) struct Network {
+    pub peers: Arc<Peers>,
+}
+
+impl RaftNetworkFactory<TypeConfig> for Network {
+    type Network = Client;
+
+    async fn new_client(&mut self, target: NodeId, node: &Node) -> Client {
+        Client { peers: self.peers.clone(), target, node: node.clone(), log: None, out: BytesMut::new(), beat: false }
+    }
+
+    async fn new_heartbeat_client(&mut self, target: NodeId, node: &Node) -> Client {
+        Client { beat: true, ..self.new_client(target, node).await }
+    }
+}
+
+/// One client; openraft owns it and uses it for one purpose at a time.
+pub(crate) struct Client {
+    peers: Arc<Peers>,
+    target: NodeId,
+    node: Node,
+    log: Option<Link>,
+    out: BytesMut,
+    /// Appends of this client are heartbeats and go over the control link.
+    beat: bool,
+}
+
+fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcError {
+    RPCError::Unreachable(Unreachable::new(error))
+}
+
+impl Client {
+    async fn append_on_log_link(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
+        if self.log.is_none() {
+            let to = Some((self.target, self.node.disk_id.clone()));
+            let dialed = Link::dial(&self.node.peer_addr, &self.peers.local, to, LinkKind::Log).await;
+            self.log = Some(dialed.map_err(|error| unreachable(&error))?);
+        }
+        let Some(link) = &mut self.log else { return Err(unreachable(&std::io::Error::other("no link"))) };
+        let start = frame::begin(&mut self.out, Kind::Append, 0);
+        call::put_append(&mut self.out, &request);
+        frame::end(&mut self.out, start);
+        let exchange = async {
+            link.send(&mut self.out).await?;
+            call::get_append_answer(link.read().await?.expect(Kind::AppendAnswer)?)
+        };
+        let answered = timeout(STALL_MAX, exchange).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        answered.map_err(|error| {
+            self.log = None;
+            self.out.clear();
+            RPCError::Network(NetworkError::new(&error))
+        })
+    }
+
+    async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
+        let Some(control) = self.peers.get(self.target) else {
+            return Err(unreachable(&std::io::Error::other("not a member")));
+        };
+        let mut body = BytesMut::new();
+        call::put_append(&mut body, &request);
+        let answer = control.heartbeat(body.freeze()).await.map_err(|error| unreachable(&error))?;
+        call::get_append_answer(answer).map_err(|error| RPCError::Network(NetworkError::new(&error)))
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, RpcError> {
+        let answered = timeout(CONTROL_MAX, self.peers.call(self.target, &call)).await;
+        answered.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(|error| unreachable(&error))
+    }
+
+    async fn ask_vote(&self, call: Call) -> Result<VoteResponse, RpcError> {
+        match self.call(call).await? {
+            Answer::Vote(vote) => Ok(vote),
+            other => Err(unreachable(&std::io::Error::other(format!("a vote was asked, the answer is {other:?}")))),
+        }
+    }
+}
+
+impl RaftNetworkV2<TypeConfig> for Client {
+    type SnapshotData = SnapshotFile;
+
+    async fn append_entries(&mut self, request: AppendRequest, _: RPCOption) -> Result<AppendResponse, RpcError> {
+        if self.beat { self.heartbeat(request).await } else { self.append_on_log_link(request).await }
+    }
+
+    async fn vote(&mut self, request: VoteRequest, _: RPCOption) -> Result<VoteResponse, RpcError> {
+        self.ask_vote(Call::Vote(request)).await
+    }
+
+    async fn pre_vote(&mut self, request: VoteRequest, _: RPCOption) -> Result<VoteResponse, RpcError> {
+        self.ask_vote(Call::PreVote(request)).await
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferRequest,
+        _: RPCOption,
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RpcError> {
+        self.call(Call::Transfer(request)).await.map(|_| Ok(()))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>,
+        cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
+        _: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let to = Some((self.target, self.node.disk_id.clone()));
+        let send = async {
+            let mut link = Link::dial(&self.node.peer_addr, &self.peers.local, to, LinkKind::Snapshot)
+                .await
+                .map_err(std::io::Error::other)?;
+            snapshot_io::send(&mut link, vote, snapshot).await
+        };
+        tokio::select! {
+            closed = cancel => Err(StreamingError::Closed(closed)),
+            sent = send => match sent {
+                Ok(vote) => Ok(SnapshotResponse::new(vote)),
+                Err(error) => Err(StreamingError::Unreachable(Unreachable::new(&error))),
+            },
+        }
+    }
+}

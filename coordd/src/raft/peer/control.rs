@@ -1,0 +1,204 @@
+//! The control link to one peer: always dialed, redialed at once when it breaks, shared by everyone who asks the peer.
+//!
+//! ```text
+//!   call(question) ──► queue ──► actor ══ link ══► peer          answers pair by frame id
+//!                                  └─ broke ─► redial within 50 ms ─ no ─► Down(peer)   (news for failover, D17)
+//! ```
+//!
+//! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead peers
+//! for votes too, inside its only task.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::call::{Answer, Call};
+use super::frame::{self, Frame, Kind};
+use super::hello::{LinkError, LinkKind, Refusal};
+use super::link::Link;
+use super::{Local, frame::protocol};
+use crate::raft::types::{Node, NodeId};
+
+/// A peer that does not greet again within this time after a break is down.
+const REDIAL_GRACE: Duration = Duration::from_millis(50);
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// What a control link has to tell the member.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// The link broke and the peer did not greet again in time.
+    Down(NodeId),
+    Up(NodeId),
+    /// The peer says that this member is out of the ensemble as of a log index.
+    Removed { as_of: u64 },
+    Refused(NodeId, Refusal),
+}
+
+struct Question {
+    kind: Kind,
+    body: Bytes,
+    answer: oneshot::Sender<io::Result<Frame>>,
+}
+
+/// Handle of a peer's control link; dropping the last one ends it.
+#[derive(Debug)]
+pub(crate) struct Control {
+    questions: mpsc::UnboundedSender<Question>,
+    up: watch::Receiver<bool>,
+    poke: Arc<Notify>,
+}
+
+impl Control {
+    pub(crate) fn start(id: NodeId, node: Node, local: Arc<Local>, news: mpsc::UnboundedSender<News>) -> Control {
+        let (questions, queue) = mpsc::unbounded_channel();
+        let (up_tx, up) = watch::channel(false);
+        let poke = Arc::new(Notify::new());
+        let actor = Actor { id, node, local, news, queue, up: up_tx, poke: poke.clone(), next_id: 0 };
+        tokio::spawn(actor.run());
+        Control { questions, up, poke }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        *self.up.borrow()
+    }
+
+    /// The peer was heard of otherwise: dial now instead of after the backoff.
+    pub(crate) fn poke(&self) {
+        self.poke.notify_one();
+    }
+
+    async fn ask(&self, kind: Kind, body: Bytes) -> io::Result<Frame> {
+        if !self.is_up() {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "control link is down"));
+        }
+        let (answer, answered) = oneshot::channel();
+        let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "control link broke");
+        self.questions.send(Question { kind, body, answer }).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    pub(crate) async fn call(&self, call: &Call) -> io::Result<Answer> {
+        let frame = self.ask(Kind::Call, serde_json::to_vec(call)?.into()).await?;
+        match serde_json::from_slice(&frame.expect(Kind::Answer)?)? {
+            Answer::Failed(why) => Err(io::Error::other(why)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// An append request that carries no entries: a heartbeat.
+    pub(crate) async fn heartbeat(&self, body: Bytes) -> io::Result<Bytes> {
+        self.ask(Kind::Append, body).await?.expect(Kind::AppendAnswer)
+    }
+}
+
+struct Actor {
+    id: NodeId,
+    node: Node,
+    local: Arc<Local>,
+    news: mpsc::UnboundedSender<News>,
+    queue: mpsc::UnboundedReceiver<Question>,
+    up: watch::Sender<bool>,
+    poke: Arc<Notify>,
+    next_id: u64,
+}
+
+impl Actor {
+    async fn run(mut self) {
+        let mut backoff = BACKOFF_MIN;
+        while !self.queue.is_closed() {
+            match self.dial().await {
+                Ok(link) => {
+                    backoff = BACKOFF_MIN;
+                    self.serve_until_down(link).await;
+                }
+                Err(error) => {
+                    self.tell_refusal(error);
+                    tokio::select! {
+                        biased;
+                        () = self.poke.notified() => {}
+                        () = sleep(backoff) => {}
+                        () = refuse_all(&mut self.queue) => {}
+                    }
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
+        }
+    }
+
+    fn dial(&self) -> impl Future<Output = Result<Link, LinkError>> {
+        let (address, local) = (self.node.peer_addr.clone(), self.local.clone());
+        let to = Some((self.id, self.node.disk_id.clone()));
+        async move { Link::dial(&address, &local, to, LinkKind::Control).await }
+    }
+
+    fn tell_refusal(&self, error: LinkError) {
+        match error {
+            LinkError::Refused(Refusal::Removed { as_of, .. }) => {
+                let _ = self.news.send(News::Removed { as_of });
+            }
+            LinkError::Refused(refusal) => {
+                let _ = self.news.send(News::Refused(self.id, refusal));
+            }
+            LinkError::Io(error) => tracing::debug!(peer = self.id, %error, "peer cannot be reached"),
+        }
+    }
+
+    /// Serves the link and each one that replaces it in time.
+    async fn serve_until_down(&mut self, mut link: Link) {
+        self.up.send_replace(true);
+        let _ = self.news.send(News::Up(self.id));
+        loop {
+            let ended = self.serve(&mut link).await;
+            if self.queue.is_closed() {
+                return;
+            }
+            tracing::debug!(peer = self.id, reason = ?ended.err(), "control link broke");
+            match timeout(REDIAL_GRACE, self.dial()).await {
+                Ok(Ok(again)) => link = again,
+                Ok(Err(error)) => {
+                    self.tell_refusal(error);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.up.send_replace(false);
+        let _ = self.news.send(News::Down(self.id));
+    }
+
+    async fn serve(&mut self, link: &mut Link) -> io::Result<()> {
+        let mut waiting: HashMap<u64, oneshot::Sender<io::Result<Frame>>> = HashMap::new();
+        let mut out = BytesMut::new();
+        loop {
+            tokio::select! {
+                biased;
+                frame = frame::read(&mut link.stream, &mut link.buffer) => {
+                    let frame = frame?;
+                    let asked = waiting.remove(&frame.id).ok_or_else(|| protocol("an answer without a question"))?;
+                    let _ = asked.send(Ok(frame));
+                }
+                question = self.queue.recv() => {
+                    let Some(Question { kind, body, answer }) = question else { return Ok(()) };
+                    self.next_id += 1;
+                    waiting.insert(self.next_id, answer);
+                    frame::put(&mut out, kind, self.next_id, &body);
+                    frame::flush(&mut link.stream, &mut out).await?;
+                    waiting.retain(|_, answer| !answer.is_closed());
+                }
+            }
+        }
+    }
+}
+
+/// Drops questions that were queued while the link broke, so that whoever asked hears it; ends with the queue.
+async fn refuse_all(queue: &mut mpsc::UnboundedReceiver<Question>) {
+    while let Some(question) = queue.recv().await {
+        let _ = question.answer.send(Err(io::ErrorKind::NotConnected.into()));
+    }
+}

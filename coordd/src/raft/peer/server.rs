@@ -1,0 +1,163 @@
+//! The peer port: accepts links, greets, and hands what comes in to the member.
+//!
+//! Each link is a task. On a log link appends are answered in order, one at a time, as they come; on a control link every
+//! question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::call::{self, Answer, Call};
+use super::frame::{self, Frame, Kind, protocol};
+use super::hello::{self, Identity, LinkError, LinkKind};
+use super::Local;
+use crate::consensus::BoxFuture;
+use crate::net::{TcpListener, TcpStream};
+use crate::raft::types::{AppendRequest, AppendResponse};
+
+/// How long a stranger may take to say who it is.
+const GREETING_MAX: Duration = Duration::from_secs(5);
+
+/// What a member does with what its peers send.
+pub(crate) trait Handler: Send + Sync + 'static {
+    fn call(&self, from: Option<Identity>, call: Call) -> BoxFuture<Answer>;
+    fn append(&self, request: AppendRequest) -> BoxFuture<io::Result<AppendResponse>>;
+    /// Takes over a log link whose first frame opens a stream of forwarded writes.
+    fn forward(&self, from: Identity, link: Incoming, open: Frame) -> BoxFuture<io::Result<()>>;
+    /// Takes over a snapshot link whose first frame announces a snapshot.
+    fn snapshot(&self, link: Incoming, begin: Frame) -> BoxFuture<io::Result<()>>;
+    /// A peer was heard of.
+    fn heard(&self, from: &Identity);
+}
+
+/// An accepted link, after the greeting.
+pub(crate) struct Incoming {
+    pub stream: TcpStream,
+    pub buffer: BytesMut,
+}
+
+impl Incoming {
+    pub(crate) async fn read(&mut self) -> io::Result<Frame> {
+        frame::read(&mut self.stream, &mut self.buffer).await
+    }
+
+    pub(crate) async fn send(&mut self, out: &mut BytesMut) -> io::Result<()> {
+        frame::flush(&mut self.stream, out).await
+    }
+}
+
+/// Accepts links for ever.
+pub(crate) async fn serve(listener: TcpListener, local: Arc<Local>, handler: Arc<dyn Handler>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let (local, handler) = (local.clone(), handler.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = greet(stream, &local, handler).await {
+                        match error {
+                            LinkError::Refused(why) => tracing::warn!(%address, %why, "refused a peer link"),
+                            LinkError::Io(error) => tracing::debug!(%address, %error, "peer link ended"),
+                        }
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a peer link; trying again in 100 ms");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn greet(mut stream: TcpStream, local: &Local, handler: Arc<dyn Handler>) -> Result<(), LinkError> {
+    stream.set_nodelay(true)?;
+    let mut buffer = BytesMut::with_capacity(16 << 10);
+    let greeted = timeout(GREETING_MAX, hello::accept(&mut stream, &mut buffer, local)).await;
+    let accepted = greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    if let Some(from) = &accepted.from {
+        handler.heard(from);
+    }
+    let mut link = Incoming { stream, buffer };
+    match (accepted.link, accepted.from) {
+        (LinkKind::Control, from) => control(link, from, handler).await?,
+        (LinkKind::Log, Some(from)) => {
+            let first = link.read().await?;
+            match first.kind {
+                Kind::ForwardOpen => handler.forward(from, link, first).await?,
+                _ => log(link, first, handler).await?,
+            }
+        }
+        (LinkKind::Snapshot, Some(_)) => {
+            let begin = link.read().await?;
+            handler.snapshot(link, begin).await?;
+        }
+        (LinkKind::Log | LinkKind::Snapshot, None) => {
+            return Err(LinkError::Io(protocol("an unformed member asks questions only")));
+        }
+    }
+    Ok(())
+}
+
+async fn log(mut link: Incoming, first: Frame, handler: Arc<dyn Handler>) -> io::Result<()> {
+    let mut frame = first;
+    let mut out = BytesMut::new();
+    loop {
+        let id = frame.id;
+        let request = call::get_append(frame.expect(Kind::Append)?)?;
+        let answer = handler.append(request).await?;
+        let start = frame::begin(&mut out, Kind::AppendAnswer, id);
+        call::put_append_answer(&mut out, &answer);
+        frame::end(&mut out, start);
+        link.send(&mut out).await?;
+        frame = link.read().await?;
+    }
+}
+
+async fn control(link: Incoming, from: Option<Identity>, handler: Arc<dyn Handler>) -> io::Result<()> {
+    let Incoming { stream, mut buffer } = link;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let (answers, mut answered) = mpsc::unbounded_channel::<(Kind, u64, Bytes)>();
+    let write = async {
+        let mut out = BytesMut::new();
+        while let Some((kind, id, body)) = answered.recv().await {
+            frame::put(&mut out, kind, id, &body);
+            frame::flush(&mut writer, &mut out).await?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    let read = async {
+        loop {
+            let frame = frame::read(&mut reader, &mut buffer).await?;
+            let (answers, id) = (answers.clone(), frame.id);
+            match frame.kind {
+                Kind::Append => {
+                    let answer = handler.append(call::get_append(frame.body)?);
+                    tokio::spawn(async move {
+                        if let Ok(answer) = answer.await {
+                            let mut body = BytesMut::new();
+                            call::put_append_answer(&mut body, &answer);
+                            let _ = answers.send((Kind::AppendAnswer, id, body.freeze()));
+                        }
+                    });
+                }
+                Kind::Call => {
+                    let question: Call = serde_json::from_slice(&frame.body)?;
+                    let answer = handler.call(from.clone(), question);
+                    tokio::spawn(async move {
+                        let body = serde_json::to_vec(&answer.await).unwrap_or_default();
+                        let _ = answers.send((Kind::Answer, id, body.into()));
+                    });
+                }
+                other => return Err(protocol(format!("{other:?} on a control link"))),
+            }
+        }
+    };
+    tokio::select! {
+        ended = write => ended,
+        ended = read => ended,
+    }
+}

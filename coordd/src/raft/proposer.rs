@@ -1,0 +1,299 @@
+//! The undecided writes of this member, in the order in which it proposes them.
+//!
+//! ```text
+//!   propose ──► [ 41 42 43 │ 44 45 46 47 ] ◄── new ones          front: oldest undecided, its number is `base`
+//!                   sent   ▲   unsent
+//!   apply decides the front (or a snapshot tells that it is decided) ──► popped, its sink is told
+//!   the stream to the leader broke ──► the bar moves to the front: all of it is sent again
+//! ```
+//!
+//! Rule: a write leaves the queue only when this member's own state has accepted its number. Reason: the replicated table
+//! "last number of each member" (design D7, raft-notes.md §4.3) refuses whatever arrives twice or out of order, so sending
+//! again is always safe, and a lost leader costs a client of this member a pause and nothing else.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use coordd_tree::{Command, Op, Origin};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::consensus::{Write, WriteSink};
+
+/// Undecided writes of one member: at most so many, of at most so many bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub entries_max: usize,
+    pub bytes_max: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window { entries_max: 8192, bytes_max: 16 << 20 }
+    }
+}
+
+struct Pending {
+    command: Bytes,
+    /// Ends a session by the word of the leader of one term; void in the next (liveness).
+    expiry: bool,
+    /// `None` once its client was told that the outcome is unknown.
+    sink: Option<Arc<dyn WriteSink>>,
+}
+
+impl Pending {
+    /// Keeps the number, takes the effect: no session has this attach number.
+    fn void_expiry(&mut self) {
+        if let Ok(command) = Command::decode(&self.command) {
+            let op = Op::ExpireSession { attach: u32::MAX };
+            self.command = encode(&Command { op, ..command }, &mut BytesMut::new());
+        }
+    }
+}
+
+fn encode(command: &Command, buffer: &mut BytesMut) -> Bytes {
+    buffer.reserve(command.encoded_len());
+    command.encode(buffer);
+    buffer.split().freeze()
+}
+
+struct Queue {
+    base: u64,
+    pending: VecDeque<Pending>,
+    bytes: usize,
+    sent: usize,
+    /// A hole was seen at apply: the present stream is of no use any more.
+    broken: bool,
+}
+
+pub(crate) struct Proposer {
+    member: u64,
+    boot: u32,
+    window: Window,
+    queue: Mutex<Queue>,
+    work: Notify,
+    room: Notify,
+}
+
+/// A run of writes to hand over: the first one's number, and their commands in order.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    pub first: u64,
+    pub commands: Vec<Bytes>,
+}
+
+impl Proposer {
+    pub(crate) fn new(member: u64, boot: u32, window: Window) -> Proposer {
+        let queue = Queue { base: 1, pending: VecDeque::new(), bytes: 0, sent: 0, broken: false };
+        let (work, room) = (Notify::new(), Notify::new());
+        Proposer { member, boot, window, queue: Mutex::new(queue), work, room }
+    }
+
+    pub(crate) fn member(&self) -> u64 {
+        self.member
+    }
+
+    pub(crate) fn boot(&self) -> u32 {
+        self.boot
+    }
+
+    /// Takes all of `writes` in order. They are encoded here, once, into one buffer.
+    pub(crate) fn propose(&self, writes: &mut Vec<Write>) {
+        let mut buffer = BytesMut::new();
+        let mut queue = self.queue.lock();
+        for Write { session, attach, auth, op, sink } in writes.drain(..) {
+            let seq = queue.base + queue.pending.len() as u64;
+            let origin = Origin { member: self.member, boot: self.boot, seq };
+            let expiry = matches!(op, Op::ExpireSession { .. });
+            let command = encode(&Command { origin, time_ms: 0, session, attach, auth, op }, &mut buffer);
+            queue.bytes += command.len();
+            queue.pending.push_back(Pending { command, expiry, sink: Some(sink) });
+        }
+        drop(queue);
+        self.work.notify_one();
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.pending.len() < self.window.entries_max && queue.bytes < self.window.bytes_max
+    }
+
+    pub(crate) async fn room(&self) {
+        loop {
+            let freed = self.room.notified();
+            if self.has_room() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    pub(crate) fn undecided(&self) -> (usize, usize) {
+        let queue = self.queue.lock();
+        (queue.pending.len(), queue.bytes)
+    }
+
+    /// Apply accepted this member's write `seq`: who waits for it. Called in order, under the state's write guard.
+    pub(crate) fn decided(&self, seq: u64) -> Option<Arc<dyn WriteSink>> {
+        let mut queue = self.queue.lock();
+        if queue.base != seq {
+            return None;
+        }
+        let decided = queue.pending.pop_front()?;
+        queue.base += 1;
+        queue.sent = queue.sent.saturating_sub(1);
+        queue.bytes -= decided.command.len();
+        let half = queue.pending.len() <= self.window.entries_max / 2 && queue.bytes <= self.window.bytes_max / 2;
+        drop(queue);
+        if half {
+            self.room.notify_waiters();
+        }
+        decided.sink
+    }
+
+    /// A snapshot says that everything up to `seq` is decided, with outcomes that are unknown here: those sinks.
+    pub(crate) fn decided_unseen(&self, seq: u64) -> Vec<Arc<dyn WriteSink>> {
+        let mut sinks = Vec::new();
+        loop {
+            let base = self.queue.lock().base;
+            if base > seq || self.queue.lock().pending.is_empty() {
+                return sinks;
+            }
+            sinks.extend(self.decided(base));
+        }
+    }
+
+    /// Nobody leads for too long: everyone who waits is to be told. The writes stay: their numbers are taken.
+    pub(crate) fn give_up_waiting(&self) -> Vec<Arc<dyn WriteSink>> {
+        self.queue.lock().pending.iter_mut().filter_map(|pending| pending.sink.take()).collect()
+    }
+
+    /// Apply refused a later write of this member: the numbers before it never arrived in this stream.
+    pub(crate) fn hole_seen(&self) {
+        self.queue.lock().broken = true;
+        self.work.notify_one();
+    }
+
+    /// A new stream starts: everything undecided is to be sent. Returns the number it starts with. In a new term, where
+    /// all of older terms that will ever be applied is applied here, expiries decided before become void.
+    pub(crate) fn rewind(&self, new_term: bool) -> u64 {
+        let mut queue = self.queue.lock();
+        if new_term {
+            queue.pending.iter_mut().filter(|pending| pending.expiry).for_each(|pending| pending.void_expiry());
+        }
+        queue.sent = 0;
+        queue.broken = false;
+        queue.base
+    }
+
+    /// The next run of unsent writes, at most `bytes_max` bytes of them; `None` when the stream broke.
+    pub(crate) fn take_unsent(&self, bytes_max: usize) -> Option<Run> {
+        let mut queue = self.queue.lock();
+        if queue.broken {
+            return None;
+        }
+        let mut bytes = 0;
+        let unsent = queue.pending.range(queue.sent..);
+        let commands: Vec<Bytes> = unsent
+            .take_while(|pending| {
+                let fits = bytes < bytes_max;
+                bytes += pending.command.len();
+                fits
+            })
+            .map(|pending| pending.command.clone())
+            .collect();
+        let first = queue.base + queue.sent as u64;
+        queue.sent += commands.len();
+        Some(Run { first, commands })
+    }
+
+    /// Resolves when there may be something to send or to stop for.
+    pub(crate) async fn work(&self) {
+        self.work.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use coordd_proto::{SessionId, Zxid};
+    use coordd_tree::{AuthList, Outcome, State};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl WriteSink for Count {
+        fn applied(&self, _: &State, _: Zxid, _: Outcome) {}
+
+        fn lost(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn proposer_with(ops: Vec<Op>) -> (Proposer, Arc<Count>) {
+        let proposer = Proposer::new(1, 1, Window { entries_max: 4, bytes_max: 1 << 20 });
+        let sink = Arc::new(Count::default());
+        let write = |op| Write { session: SessionId(1), attach: 1, auth: AuthList::default(), op, sink: sink.clone() };
+        proposer.propose(&mut ops.into_iter().map(write).collect());
+        (proposer, sink)
+    }
+
+    fn seqs(run: &Run) -> Vec<u64> {
+        run.commands.iter().map(|bytes| Command::decode(bytes).unwrap().origin.seq).collect()
+    }
+
+    #[test]
+    fn a_new_stream_sends_exactly_what_is_undecided_in_order() {
+        let (proposer, _) = proposer_with(vec![Op::CloseSession, Op::CloseSession, Op::CloseSession]);
+        assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [1, 2, 3]);
+        assert!(proposer.take_unsent(1 << 20).unwrap().commands.is_empty());
+        assert!(proposer.decided(1).is_some());
+        assert!(proposer.decided(3).is_none(), "not the oldest");
+        assert_eq!(proposer.rewind(false), 2);
+        assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [2, 3]);
+    }
+
+    #[test]
+    fn a_hole_ends_the_stream_until_it_is_rewound() {
+        let (proposer, _) = proposer_with(vec![Op::CloseSession]);
+        proposer.hole_seen();
+        assert!(proposer.take_unsent(1 << 20).is_none());
+        proposer.rewind(false);
+        assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [1]);
+    }
+
+    #[test]
+    fn an_expiry_of_an_older_term_keeps_its_number_and_loses_its_effect() {
+        let (proposer, _) = proposer_with(vec![Op::ExpireSession { attach: 1 }, Op::CloseSession]);
+        proposer.rewind(false);
+        let same_term = proposer.take_unsent(1 << 20).unwrap();
+        assert_eq!(Command::decode(&same_term.commands[0]).unwrap().op, Op::ExpireSession { attach: 1 });
+        proposer.rewind(true);
+        let next_term = proposer.take_unsent(1 << 20).unwrap();
+        assert_eq!(seqs(&next_term), [1, 2]);
+        assert_eq!(Command::decode(&next_term.commands[0]).unwrap().op, Op::ExpireSession { attach: u32::MAX });
+    }
+
+    #[test]
+    fn those_whose_outcome_is_unknown_are_told_once_and_the_numbers_stay() {
+        let (proposer, sink) = proposer_with(vec![Op::CloseSession, Op::CloseSession]);
+        proposer.give_up_waiting().iter().for_each(|sink| sink.lost());
+        proposer.decided_unseen(2).iter().for_each(|sink| sink.lost());
+        assert_eq!(sink.0.load(Ordering::Relaxed), 2);
+        assert_eq!(proposer.undecided(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn the_window_closes_when_it_is_full_and_opens_when_half_is_decided() {
+        let (proposer, _) = proposer_with(vec![Op::CloseSession; 4]);
+        assert!(!proposer.has_room());
+        proposer.decided(1);
+        proposer.decided(2);
+        proposer.room().await;
+        assert!(proposer.has_room());
+    }
+}

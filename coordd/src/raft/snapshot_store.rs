@@ -1,0 +1,187 @@
+//! Snapshot files of this member: built beside apply, streamed to members far behind, loaded at start.
+//!
+//! ```text
+//!   data_dir/snapshots/  <term>-<index>.snap   whole and checked         *.tmp   building or coming in; removed at start
+//!   build: cut under the write guard (O(1)) ─► chunks under short read guards ─► fsync ─► rename ─► fsync dir
+//! ```
+//!
+//! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason: a
+//! torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use coordd_wal::{Disk, DiskFile, Wal};
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::storage::RaftSnapshotBuilder;
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+use super::applied::Applied;
+use super::{Raft, codec, snapshot_io};
+use super::types::TypeConfig;
+
+pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
+pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>;
+
+const KEPT: usize = 2;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// An open snapshot file; stays readable when a newer one takes its place.
+#[derive(Clone)]
+pub(crate) struct SnapshotFile {
+    pub path: PathBuf,
+    pub file: Arc<dyn DiskFile>,
+}
+
+/// When a snapshot is due: so many entries or log bytes after the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotPolicy {
+    pub entries: u64,
+    pub log_bytes: u64,
+}
+
+pub struct SnapshotStore {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    policy: SnapshotPolicy,
+    newest: Mutex<Option<(SnapshotMeta, SnapshotFile)>>,
+}
+
+fn file_name(meta: &SnapshotMeta) -> String {
+    let (term, index) = meta.last_log_id.as_ref().map_or((0, 0), |id| (codec::term_of(id), id.index()));
+    format!("{term:016x}-{index:016x}.snap")
+}
+
+impl SnapshotStore {
+    /// Opens the directory, removes what a crash left half-done, and finds the newest snapshot whose head can be read.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn open(disk: Arc<dyn Disk>, dir: &Path, policy: SnapshotPolicy) -> io::Result<SnapshotStore> {
+        disk.create_dir(dir)?;
+        let names = disk.list(dir)?;
+        for name in names.iter().filter(|name| name.ends_with(".tmp")) {
+            disk.remove(&dir.join(name))?;
+        }
+        let mut newest = None;
+        for name in names.iter().rev().filter(|name| name.ends_with(".snap")) {
+            let path = dir.join(name);
+            let file = SnapshotFile { file: disk.open(&path)?, path };
+            match snapshot_io::read_meta(&file) {
+                Ok(meta) => {
+                    newest = Some((meta, file));
+                    break;
+                }
+                Err(error) => tracing::error!(file = %file.path.display(), %error, "snapshot is damaged, trying an older one"),
+            }
+        }
+        Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, newest: Mutex::new(newest) })
+    }
+
+    pub(crate) fn current(&self) -> io::Result<Option<Snapshot>> {
+        let newest = self.newest.lock();
+        Ok(newest.as_ref().map(|(meta, snapshot)| Snapshot { meta: meta.clone(), snapshot: snapshot.clone() }))
+    }
+
+    pub(crate) fn last_index(&self) -> u64 {
+        let newest = self.newest.lock();
+        newest.as_ref().and_then(|(meta, _)| meta.last_log_id.as_ref()).map_or(0, |id| id.index())
+    }
+
+    /// A file that gets its name when it is whole.
+    pub(crate) fn create_tmp(&self, purpose: &str) -> io::Result<SnapshotFile> {
+        let path = self.dir.join(format!("{purpose}-{}.tmp", crate::entropy::random_id()?));
+        Ok(SnapshotFile { file: self.disk.create(&path)?, path })
+    }
+
+    /// Flushes a whole temporary file and gives it its name.
+    pub(crate) fn finish(&self, tmp: SnapshotFile, meta: &SnapshotMeta) -> io::Result<SnapshotFile> {
+        tmp.file.sync_data()?;
+        let path = self.dir.join(file_name(meta));
+        self.disk.rename(&tmp.path, &path)?;
+        self.disk.sync_dir(&self.dir)?;
+        let finished = SnapshotFile { path, ..tmp };
+        let mut newest = self.newest.lock();
+        if newest.as_ref().is_none_or(|(known, _)| known.last_log_id <= meta.last_log_id) {
+            *newest = Some((meta.clone(), finished.clone()));
+        }
+        drop(newest);
+        self.remove_old()?;
+        Ok(finished)
+    }
+
+    pub(crate) fn discard(&self, tmp: &SnapshotFile) {
+        if let Err(error) = self.disk.remove(&tmp.path) {
+            tracing::warn!(file = %tmp.path.display(), %error, "cannot remove a snapshot that came to nothing");
+        }
+    }
+
+    fn remove_old(&self) -> io::Result<()> {
+        let names = self.disk.list(&self.dir)?;
+        let whole: Vec<&String> = names.iter().filter(|name| name.ends_with(".snap")).collect();
+        for name in whole.iter().rev().skip(KEPT) {
+            self.disk.remove(&self.dir.join(name))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn builder(self: &Arc<Self>, applied: Arc<Applied>, meta: SnapshotMeta) -> SnapshotBuilder {
+        let head: Bytes = snapshot_io::encode_meta(&meta);
+        let cut = applied.state.write().begin_snapshot(head);
+        SnapshotBuilder { store: self.clone(), applied, meta, cut: Some(cut) }
+    }
+
+    /// Watches the log and asks for a snapshot when one is due.
+    pub(crate) fn take_when_due(self: Arc<Self>, raft: Raft, wal: Wal) {
+        tokio::spawn(async move {
+            let mut bytes_at_last = 0;
+            loop {
+                sleep(LOOK_EVERY).await;
+                let last = raft.metrics().borrow_watched().last_applied.as_ref().map_or(0, |id| id.index());
+                let entries = last.saturating_sub(self.last_index());
+                let bytes = wal.appended_bytes().saturating_sub(bytes_at_last);
+                if entries == 0 || (entries < self.policy.entries && bytes < self.policy.log_bytes) {
+                    continue;
+                }
+                bytes_at_last = wal.appended_bytes();
+                if raft.trigger().snapshot().await.is_err() {
+                    return;
+                }
+                let started = self.last_index();
+                while self.last_index() == started && raft.metrics().borrow_watched().running_state.is_ok() {
+                    sleep(LOOK_EVERY).await;
+                }
+            }
+        });
+    }
+}
+
+/// Builds one snapshot of the state as it was when the builder was made.
+pub(crate) struct SnapshotBuilder {
+    store: Arc<SnapshotStore>,
+    applied: Arc<Applied>,
+    meta: SnapshotMeta,
+    cut: Option<coordd_tree::SnapshotWriter>,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    type SnapshotData = SnapshotFile;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let cut = self.cut.take().ok_or_else(|| io::Error::other("a snapshot builder builds once"))?;
+        let tmp = self.store.create_tmp("building")?;
+        let written = snapshot_io::write(&tmp, &self.applied, cut).await;
+        if let Err(error) = written {
+            self.store.discard(&tmp);
+            return Err(error);
+        }
+        let (store, meta) = (self.store.clone(), self.meta.clone());
+        let snapshot = snapshot_io::blocking(move || store.finish(tmp, &meta)).await?;
+        tracing::info!(index = self.store.last_index(), "took a snapshot");
+        Ok(Snapshot { meta: self.meta.clone(), snapshot })
+    }
+}

@@ -1,0 +1,180 @@
+//! Applies committed entries to this member's state, and tells whoever waits on this member.
+//!
+//! ```text
+//!   entries ─► up to 64 under one write guard:  state.apply ─► hook (watches) ─► sink of an own write   (per entry, in order)
+//!           ─► guard dropped ─► position published ─► openraft's responders ─► connections woken, once
+//! ```
+//!
+//! Rule: nothing awaits under the guard, and everything that a client sees of an entry is put into its outbox under it.
+//! Reason: a connection that reads under a read guard then finds each event before the state that it announces.
+
+use std::io;
+use std::sync::Arc;
+
+use coordd_proto::Zxid;
+use coordd_tree::{Change, Command, Outcome, State};
+use futures_util::{Stream, StreamExt};
+use openraft::impls::EntryPayload;
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use tokio::sync::mpsc;
+
+use super::applied::{Applied, Position, Seen};
+use super::liveness::deadlines::Attachment;
+use super::liveness::expire::SessionNews;
+use super::peer::roster::Roster;
+use super::proposer::Proposer;
+use super::snapshot_store::{SnapshotBuilder, SnapshotFile, SnapshotStore};
+use super::types::{Entry, LogId, Proposal, StoredMembership, TypeConfig};
+use super::zxid::zxid_of;
+use super::{codec, members, snapshot_io};
+use crate::consensus::ApplyHook;
+
+/// Entries applied under one guard; readers get their turn between batches.
+const BATCH_MAX: usize = 64;
+
+type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
+type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>;
+
+pub(crate) struct StateMachine {
+    pub applied: Arc<Applied>,
+    pub roster: Arc<Roster>,
+    pub proposer: Arc<Proposer>,
+    pub hook: Arc<dyn ApplyHook>,
+    pub sessions: mpsc::UnboundedSender<SessionNews>,
+    pub snapshots: Arc<SnapshotStore>,
+    pub last_applied: Option<LogId>,
+    pub membership: StoredMembership,
+    pub changes: Vec<Change>,
+}
+
+impl StateMachine {
+    fn apply_entry(&mut self, state: &mut State, entry: Entry) -> io::Result<()> {
+        let zxid = zxid_of(state.zxid_base(), entry.log_id.index());
+        self.changes.clear();
+        match entry.payload {
+            EntryPayload::Blank => state.noop(zxid),
+            EntryPayload::Normal(proposal) => self.apply_command(state, zxid, proposal)?,
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                self.roster.update(&self.membership);
+                state.apply_membership(zxid, &members::rows(&self.membership), &mut self.changes);
+                self.hook.changed(state, zxid, &self.changes);
+            }
+        }
+        self.last_applied = Some(entry.log_id);
+        Ok(())
+    }
+
+    fn apply_command(&mut self, state: &mut State, zxid: Zxid, proposal: Proposal) -> io::Result<()> {
+        let mut command = Command::decode(&proposal.command).map_err(|_| codec::damaged("command"))?;
+        command.time_ms = proposal.time_ms;
+        let origin = command.origin;
+        let own = origin.member == self.proposer.member() && origin.boot == self.proposer.boot();
+        let outcome = state.apply(zxid, &command, &mut self.changes);
+        if let Outcome::Refused(refusal) = &outcome {
+            if own && refusal.is_gap() {
+                self.proposer.hole_seen();
+            }
+            return Ok(());
+        }
+        if !self.changes.is_empty() {
+            self.hook.changed(state, zxid, &self.changes);
+        }
+        self.tell_sessions(&outcome);
+        if own && let Some(sink) = self.proposer.decided(origin.seq) {
+            sink.applied(state, zxid, outcome);
+        }
+        Ok(())
+    }
+
+    fn tell_sessions(&self, outcome: &Outcome) {
+        if let Some(info) = outcome.session_attached() {
+            self.hook.session_attached(info.id, info.attach);
+            let _ = self.sessions.send(SessionNews::Attached(Attachment {
+                session: info.id,
+                attach: info.attach,
+                member: info.member,
+                timeout_ms: u64::try_from(info.timeout_ms).unwrap_or(0),
+            }));
+        }
+        if let Some(session) = outcome.session_ended() {
+            self.hook.session_ended(session);
+            let _ = self.sessions.send(SessionNews::Ended(session));
+        }
+    }
+
+    fn publish(&self, seen: Seen) {
+        if let Some(last) = &self.last_applied {
+            let position = Position { term: codec::term_of(last), index: last.index() };
+            self.applied.publish(position, seen);
+        }
+    }
+
+    /// Puts a loaded snapshot in the place of the state, and tells everyone who relied on the old one.
+    fn replace(&mut self, meta: &SnapshotMeta, loaded: State) {
+        let applied = self.applied.clone();
+        let mut state = applied.state.write();
+        *state = loaded;
+        self.last_applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.roster.update(&self.membership);
+        if let Some((boot, seq)) = state.origin_last(self.proposer.member())
+            && boot == self.proposer.boot()
+        {
+            self.proposer.decided_unseen(seq).iter().for_each(|sink| sink.lost());
+        }
+        self.hook.state_replaced(&state);
+        let seen = Seen::of(&state);
+        drop(state);
+        self.publish(seen);
+        self.hook.batch_done();
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotFile;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok((self.last_applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + Send,
+    {
+        let applied = self.applied.clone();
+        let mut batches = entries.ready_chunks(BATCH_MAX);
+        while let Some(batch) = batches.next().await {
+            let mut responders = Vec::new();
+            let seen = {
+                let mut state = applied.state.write();
+                for item in batch {
+                    let (entry, responder) = item?;
+                    self.apply_entry(&mut state, entry)?;
+                    responders.extend(responder);
+                }
+                Seen::of(&state)
+            };
+            self.publish(seen);
+            responders.into_iter().for_each(|responder| responder.send(()));
+            self.hook.batch_done();
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        let meta = SnapshotMeta { last_log_id: self.last_applied, last_membership: self.membership.clone() };
+        self.snapshots.builder(self.applied.clone(), meta)
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
+        let loaded = snapshot_io::blocking(move || snapshot_io::load(&snapshot)).await?;
+        self.replace(meta, loaded);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        self.snapshots.current()
+    }
+}

@@ -1,0 +1,126 @@
+//! openraft's metrics, turned into what the rest of the member reads: leadership at once, indexes ten times a second.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::ServerState;
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::Raft;
+use super::core::Core;
+use super::leadership::{Leader, View};
+use super::members;
+use super::peer::call::leader_of;
+use super::peer::peers::Peers;
+use crate::consensus::{Role, Status};
+
+/// How stale the indexes in a status may be.
+const EVERY: Duration = Duration::from_millis(100);
+
+fn view(raft: &Raft) -> View {
+    let metrics = raft.server_metrics().borrow_watched().clone();
+    let term = metrics.vote.leader_id.term;
+    let leader = leader_of(&metrics.vote).filter(|id| metrics.current_leader == Some(*id));
+    View { leader: leader.map(|id| Leader { id, term }), term, state: metrics.state }
+}
+
+/// Publishes who leads on every change.
+pub(crate) fn follow_leadership(raft: &Raft) -> watch::Receiver<View> {
+    let (views, followed) = watch::channel(view(raft));
+    let raft = raft.clone();
+    tokio::spawn(async move {
+        let mut metrics = raft.server_metrics();
+        loop {
+            let now = view(&raft);
+            views.send_if_modified(|known| std::mem::replace(known, now) != now);
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    followed
+}
+
+/// Keeps the links to peers in step with the newest membership in the log.
+pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>) {
+    let raft = raft.clone();
+    tokio::spawn(async move {
+        let mut metrics = raft.server_metrics();
+        loop {
+            let membership = metrics.borrow_watched().membership_config.clone();
+            let nodes: BTreeMap<_, _> = membership.nodes().map(|(id, node)| (*id, node.clone())).collect();
+            peers.follow(&nodes);
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Publishes the status of a formed member, on changes of leadership and otherwise ten times a second.
+pub(crate) async fn publish(core: Arc<Core>, ensemble_id: String, name: String, status: watch::Sender<Arc<Status>>) {
+    let mut leadership = core.leadership.clone();
+    loop {
+        let now = Arc::new(observe(&core, &ensemble_id, &name));
+        status.send_if_modified(|known| {
+            let changed = *known != now;
+            if changed {
+                *known = now;
+            }
+            changed
+        });
+        if let Ok(Err(_)) = timeout(EVERY, leadership.0.changed()).await {
+            sleep(EVERY).await;
+        }
+    }
+}
+
+fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
+    let metrics = core.raft.metrics().borrow_watched().clone();
+    let leader = core.leadership.leader().map(|leader| leader.id);
+    let index = |id: &Option<super::types::LogId>| id.as_ref().map_or(0, |id| id.index());
+    let last_log_index = metrics.last_log_index.unwrap_or(0);
+    let lag = |(id, matching): (&u64, &Option<super::types::LogId>)| {
+        (*id != core.me).then(|| (*id, last_log_index.saturating_sub(index(matching))))
+    };
+    let membership = &metrics.committed_membership_config;
+    Status {
+        ensemble_id: Some(ensemble_id.to_owned()),
+        node_id: Some(core.me),
+        name: name.to_owned(),
+        role: match metrics.state {
+            ServerState::Leader => Role::Leader,
+            ServerState::Candidate => Role::Candidate,
+            ServerState::Follower => Role::Follower,
+            ServerState::Learner | ServerState::Shutdown => Role::Learner,
+        },
+        term: metrics.current_term,
+        leader,
+        members: members::infos(membership),
+        membership_index: index(membership.log_id()),
+        last_log_index,
+        committed_index: index(&metrics.cluster_committed),
+        applied_index: index(&metrics.last_applied),
+        lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
+        not_serving: not_serving(core, &metrics, leader),
+    }
+}
+
+fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>, leader: Option<u64>) -> Option<String> {
+    if let Err(fatal) = &metrics.running_state {
+        return Some(format!("consensus has stopped: {fatal}"));
+    }
+    if let Some(as_of) = *core.removed.borrow() {
+        return Some(format!("this member was removed from the ensemble (membership of log index {as_of})"));
+    }
+    if leader.is_none() {
+        return Some("no leader is known: there is no quorum, or an election is under way".to_owned());
+    }
+    if !core.gate.is_open() {
+        return Some("no leader has acknowledged this member's session heartbeat lately".to_owned());
+    }
+    None
+}
