@@ -10,8 +10,10 @@
 //! the binaries that users run.
 
 pub mod bench;
+pub mod checker;
 pub mod client;
 pub mod differ;
+pub mod history;
 pub mod load;
 pub mod request;
 pub mod servers;

@@ -107,7 +107,7 @@ impl Script {
     }
 
     fn version(&mut self) -> i32 {
-        self.pick(&[-1, -1, -1, -1, 0, 0, 1, 2, 3, -2, i32::MAX], -1)
+        self.pick(&[-1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 1, 2, 3, -2, i32::MAX], -1)
     }
 
     fn acl(&mut self) -> Vec<Acl> {
