@@ -13,17 +13,28 @@
 //! This crate knows nothing of sessions, trees or Raft.
 
 pub mod acl;
+pub mod connect;
 pub mod create_mode;
 pub mod error_code;
+pub mod event;
 pub mod ids;
 pub mod jute;
+pub mod multi;
 pub mod op_code;
+pub mod path;
+pub mod reply;
+pub mod request;
 pub mod stat;
 
 pub use acl::{Acl, AuthId, Perms};
+pub use connect::{ConnectRequest, ConnectResponse};
 pub use create_mode::CreateMode;
 pub use error_code::ErrorCode;
+pub use event::{EventType, encode_event};
 pub use ids::{SessionId, Xid, Zxid};
 pub use jute::{DecodeError, Reader, Writer};
+pub use multi::{MultiOp, MultiResult};
 pub use op_code::OpCode;
+pub use reply::{ClientInfo, Reply, ReplyHeader, begin_frame, encode_reply, end_frame};
+pub use request::{AclListRef, AclRef, AddWatchMode, Create, Request, RequestHeader, SetData, SetWatches, WatcherType};
 pub use stat::Stat;
