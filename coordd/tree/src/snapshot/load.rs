@@ -1,0 +1,181 @@
+//! Reads a snapshot back into a state.
+//!
+//! Rule: nothing of it is believed before the checksum over all of it has matched, and the state's digest is summed anew
+//! and compared with the one that was written. Until then only lengths and numbers are used that were checked here.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use coordd_proto::{SessionId, Zxid};
+
+use super::{MAGIC, SNAPSHOT_FORMAT, row, varint};
+use crate::acl::table::AclTable;
+use crate::sessions::Session;
+use crate::state::State;
+use crate::znode::{NodeId, Znodes};
+
+/// No frame is longer: rows are cut at some 256 KiB plus one znode.
+const FRAME_MAX: u32 = 1 << 30;
+
+/// Why bytes are no snapshot to go on from.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("reading the snapshot failed: {0}")]
+    Io(#[from] io::Error),
+    #[error("this is no snapshot of coordd")]
+    NotASnapshot,
+    #[error("snapshot format {0} is not known here; it was written by a newer release")]
+    UnknownFormat(u32),
+    #[error("the snapshot is damaged: a frame of {0} bytes")]
+    FrameTooLong(u32),
+    #[error("the snapshot is damaged: a row does not decode")]
+    BadRow,
+    #[error("the snapshot is damaged: {found} slots where {expected} were written")]
+    SlotsMissing { found: u32, expected: u32 },
+    #[error("the snapshot is damaged: checksum {found:#010x}, written was {expected:#010x}")]
+    Checksum { found: u32, expected: u32 },
+    #[error("the snapshot reads back as another state: digest {found:#018x}, written was {expected:#018x}")]
+    Digest { found: u64, expected: u64 },
+}
+
+/// A reader that sums up what it read.
+struct Checked<R> {
+    inner: R,
+    checksum: u32,
+    frame: Vec<u8>,
+}
+
+impl<R: Read> Checked<R> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
+        let mut bytes = [0; N];
+        self.inner.read_exact(&mut bytes)?;
+        self.checksum = crc32c::crc32c_append(self.checksum, &bytes);
+        Ok(bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, SnapshotError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// The next frame; empty at the end of frames.
+    fn frame(&mut self) -> Result<&[u8], SnapshotError> {
+        let len = self.u32()?;
+        if len > FRAME_MAX {
+            return Err(SnapshotError::FrameTooLong(len));
+        }
+        self.frame.clear();
+        let read = self.inner.by_ref().take(u64::from(len)).read_to_end(&mut self.frame)?;
+        if read < len as usize {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.frame);
+        Ok(&self.frame)
+    }
+}
+
+struct Head {
+    state: State,
+    slots: u32,
+    digest: u64,
+}
+
+impl State {
+    /// Reads a snapshot: the state, and what the caller gave as `meta` when it was begun.
+    pub fn load(reader: impl Read) -> Result<(State, Bytes), SnapshotError> {
+        let mut from = Checked { inner: reader, checksum: 0, frame: Vec::new() };
+        let meta = read_meta(&mut from)?;
+        let Head { mut state, slots, digest } = read_head(&mut from)?;
+        loop {
+            let mut rows = from.frame()?;
+            if rows.is_empty() {
+                break;
+            }
+            while !rows.is_empty() {
+                let (node, owner) = row::decode(&mut rows)?;
+                if !state.znodes.acls.holds(node.acl) {
+                    return Err(SnapshotError::BadRow);
+                }
+                state.znodes.restore(node, owner);
+            }
+        }
+        let found = from.checksum;
+        let expected = from.u32()?;
+        if found != expected {
+            return Err(SnapshotError::Checksum { found, expected });
+        }
+        let found = state.znodes.arena.slots();
+        if found != slots {
+            return Err(SnapshotError::SlotsMissing { found, expected: slots });
+        }
+        state.take_in();
+        if state.digest() != digest {
+            return Err(SnapshotError::Digest { found: state.digest(), expected: digest });
+        }
+        Ok((state, meta))
+    }
+
+    /// Reads no more of a snapshot than its `meta`.
+    pub fn peek_meta(reader: impl Read) -> Result<Bytes, SnapshotError> {
+        read_meta(&mut Checked { inner: reader, checksum: 0, frame: Vec::new() })
+    }
+
+    /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes.
+    fn take_in(&mut self) {
+        for slot in 1..self.znodes.arena.slots() {
+            let id = NodeId(slot);
+            let node = self.znodes.get(id);
+            if node.is_free() {
+                continue;
+            }
+            if node.is_owned() || node.name().starts_with(b"zookeeper_") {
+                let path = self.znodes.path(id);
+                self.appeared(id, &path);
+            } else {
+                self.data_size += self.znodes.path_len(id) + node.data_len() as u64;
+            }
+        }
+    }
+}
+
+fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<Bytes, SnapshotError> {
+    if from.array::<8>()? != *MAGIC {
+        return Err(SnapshotError::NotASnapshot);
+    }
+    let format = from.u32()?;
+    if format != SNAPSHOT_FORMAT {
+        return Err(SnapshotError::UnknownFormat(format));
+    }
+    from.frame().map(Bytes::copy_from_slice)
+}
+
+fn read_head<R: Read>(from: &mut Checked<R>) -> Result<Head, SnapshotError> {
+    let mut head = from.frame()?;
+    let from = &mut head;
+    let mut state = State::with_znodes(Znodes::empty());
+    state.last_zxid = Zxid(varint::get_signed(from)?);
+    state.last_time_ms = varint::get_signed(from)?;
+    state.zxid_base = varint::get_signed(from)?;
+    state.feature_level = varint::get_u32(from)?;
+    let slots = varint::get_u32(from)?;
+    state.znodes.arena.set_free_head(NodeId(varint::get_u32(from)?));
+    let digest = u64::from_be_bytes(take(from)?);
+    for _ in 0..varint::get(from)? {
+        let (member, boot, seq) = (varint::get(from)?, varint::get_u32(from)?, varint::get(from)?);
+        state.origins.restore(member, boot, seq);
+    }
+    for _ in 0..varint::get(from)? {
+        let id = SessionId(varint::get_signed(from)?);
+        let timeout_ms = i32::try_from(varint::get_signed(from)?).map_err(|_| SnapshotError::BadRow)?;
+        let (attach, member) = (varint::get_u32(from)?, varint::get(from)?);
+        let ephemerals = Default::default();
+        state.sessions.insert(id, Session { timeout_ms, password: take(from)?, attach, member, ephemerals });
+    }
+    state.znodes.acls = AclTable::decode(from)?;
+    Ok(Head { state, slots, digest })
+}
+
+fn take<const N: usize>(from: &mut &[u8]) -> Result<[u8; N], SnapshotError> {
+    let (bytes, rest) = from.split_first_chunk::<N>().ok_or(SnapshotError::BadRow)?;
+    *from = rest;
+    Ok(*bytes)
+}
