@@ -45,13 +45,18 @@ pub struct Client {
 impl Client {
     /// Opens or re-attaches a session; `None` when it is refused.
     pub fn connect(server: SocketAddr, attach: Attach) -> Result<Option<Self>> {
-        let stream = TcpStream::connect_timeout(&server, Duration::from_secs(2))?;
+        Client::connect_within(server, attach, Duration::from_secs(10))
+    }
+
+    /// The same, for who has less patience.
+    pub fn connect_within(server: SocketAddr, attach: Attach, patience: Duration) -> Result<Option<Self>> {
+        let stream = TcpStream::connect_timeout(&server, patience)?;
         stream.set_nodelay(true)?;
         let mut client =
             Client { stream, attach, input: Vec::new(), out: BytesMut::new(), pending: VecDeque::new(), next_xid: 1 };
         attach.encode(&mut client.out);
         client.flush()?;
-        let Some(payload) = client.next_frame(Duration::from_secs(10))? else { bail!("no ConnectResponse") };
+        let Some(payload) = client.next_frame(patience)? else { bail!("no ConnectResponse") };
         Ok(attach.granted(&payload)?.map(|granted| {
             client.attach = granted;
             client

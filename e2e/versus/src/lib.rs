@@ -3,6 +3,7 @@
 //! ```text
 //!   wire ─► load (many connections, one thread) ─► bench    the speed table against ZooKeeper
 //!     └───► client (one session, blocking) ───────► differ   the same requests at both, every answer compared
+//!     └───► faults ─► history ─► checker               clients work while members are hurt; were promises kept?
 //!   servers: ZooKeeper's or coordd's processes behind one struct
 //! ```
 //!
@@ -13,6 +14,7 @@ pub mod bench;
 pub mod checker;
 pub mod client;
 pub mod differ;
+pub mod faults;
 pub mod history;
 pub mod load;
 pub mod request;

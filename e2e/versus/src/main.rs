@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{bench, differ};
+use coordd_versus::{bench, differ, faults};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -17,11 +17,14 @@ enum Command {
     Bench(bench::Options),
     /// Send the same random requests to both and compare everything they answer
     Differ(differ::Options),
+    /// Hurt an ensemble while clients work, and check what they saw
+    Faults(faults::Options),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Differ(options) => differ::run(&options),
+        Command::Faults(options) => faults::run(&options),
     }
 }

@@ -1,0 +1,169 @@
+//! What is done to the members while the clients work.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use rustix::process::Signal;
+
+use super::proxy::Links;
+use super::worker::Shared;
+use crate::history::Fault;
+use crate::servers::Ensemble;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    KillLeader,
+    KillFollower,
+    KillAll,
+    StopLeader,
+    StopFollower,
+    /// Nobody hears the leader and the leader hears nobody.
+    CutLeader,
+    /// Nobody hears the leader, but it hears all.
+    MuteLeader,
+    /// The leader hears nobody, but all hear it.
+    DeafenLeader,
+    /// A follower is cut from its peers, not from its clients.
+    CutFollower,
+    /// Each member ends cleanly and comes back, one after the other, twice.
+    RestartLoop,
+}
+
+impl Kind {
+    fn needs_proxy(self) -> bool {
+        matches!(self, Kind::CutLeader | Kind::MuteLeader | Kind::DeafenLeader | Kind::CutFollower)
+    }
+}
+
+/// Hurts one ensemble.
+pub struct Injector<'a> {
+    pub ensemble: &'a mut Ensemble,
+    pub links: &'a Links,
+    pub shared: &'a Shared,
+    pub rng: SmallRng,
+    pub faults: Vec<Fault>,
+}
+
+impl Injector<'_> {
+    /// The kinds that fit this ensemble, in turn.
+    pub fn kinds(&self, only: &[Kind]) -> Vec<Kind> {
+        let fits = |kind: &Kind| {
+            (only.is_empty() || only.contains(kind)) && (self.ensemble.plan.proxied || !kind.needs_proxy())
+        };
+        Kind::value_variants().iter().copied().filter(fits).collect()
+    }
+
+    /// One fault from the first blow to the last repair, and work going on again.
+    pub fn inject(&mut self, kind: Kind) -> Result<()> {
+        let leader = self.ensemble.leader()?;
+        let members = self.ensemble.members.len();
+        let follower = (leader + 1 + self.rng.random_range(0..members - 1)) % members;
+        let short = Duration::from_millis(self.rng.random_range(50..1500));
+        let long = Duration::from_millis(self.rng.random_range(500..6000));
+        eprintln!("  fault {}: {kind:?} (leader m{})", self.faults.len() + 1, leader + 1);
+        self.note(kind);
+        match kind {
+            Kind::KillLeader => self.kill(&[leader], short)?,
+            Kind::KillFollower => self.kill(&[follower], short)?,
+            Kind::KillAll => self.kill(&(0..members).collect::<Vec<_>>(), short)?,
+            Kind::StopLeader => self.stop(leader, long)?,
+            Kind::StopFollower => self.stop(follower, long)?,
+            Kind::CutLeader => self.partition(leader, true, true, long),
+            Kind::MuteLeader => self.partition(leader, true, false, long),
+            Kind::DeafenLeader => self.partition(leader, false, true, long),
+            Kind::CutFollower => self.partition(follower, true, true, long),
+            Kind::RestartLoop => self.restart_loop()?,
+        }
+        self.ensemble.wait_ready(Duration::from_secs(60))?;
+        self.work_goes_on()
+    }
+
+    fn note(&mut self, kind: Kind) {
+        let in_flight = self.shared.in_flight.load(Ordering::Relaxed);
+        self.faults.push(Fault { at: self.shared.now(), what: format!("{kind:?}"), in_flight });
+    }
+
+    fn kill(&mut self, members: &[usize], down: Duration) -> Result<()> {
+        for &member in members {
+            self.ensemble.signal(member, Signal::KILL)?;
+        }
+        for &member in members {
+            self.ensemble.kill(member)?;
+        }
+        thread::sleep(down);
+        members.iter().try_for_each(|&member| self.run(member))
+    }
+
+    fn stop(&mut self, member: usize, time: Duration) -> Result<()> {
+        self.ensemble.signal(member, Signal::STOP)?;
+        thread::sleep(time);
+        self.ensemble.signal(member, Signal::CONT)
+    }
+
+    fn partition(&mut self, member: usize, mute: bool, deaf: bool, time: Duration) {
+        for other in (0..self.ensemble.members.len()).filter(|&other| other != member) {
+            if mute {
+                self.links.block(member, other);
+            }
+            if deaf {
+                self.links.block(other, member);
+            }
+        }
+        thread::sleep(time);
+        self.links.open_all();
+    }
+
+    fn restart_loop(&mut self) -> Result<()> {
+        for round in 0..2 {
+            for member in 0..self.ensemble.members.len() {
+                if (round, member) != (0, 0) {
+                    self.note(Kind::RestartLoop);
+                }
+                self.ensemble.signal(member, Signal::TERM)?;
+                self.ensemble.wait_end(member, Duration::from_secs(30))?;
+                self.run(member)?;
+                self.ensemble.wait_ready(Duration::from_secs(60))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, member: usize) -> Result<()> {
+        self.ensemble.run(member)?;
+        self.links.set_pid(member, self.ensemble.pid(member));
+        Ok(())
+    }
+
+    /// Waits until a good number of calls has been answered since.
+    pub fn work_goes_on(&self) -> Result<()> {
+        let before = self.shared.acknowledged.load(Ordering::Relaxed);
+        let begin = Instant::now();
+        while self.shared.acknowledged.load(Ordering::Relaxed) < before + 1000 {
+            ensure!(begin.elapsed() < Duration::from_secs(60), "no work is done 60 s after the fault");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// What a history needs to count, and whether it has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight {
+    pub acknowledged: usize,
+    pub faults: usize,
+}
+
+impl Weight {
+    pub fn check(self, acknowledged: usize, faults: &[Fault]) -> Result<()> {
+        ensure!(acknowledged >= self.acknowledged, "{acknowledged} acknowledged calls, {} count", self.acknowledged);
+        ensure!(faults.len() >= self.faults, "{} faults, {} count", faults.len(), self.faults);
+        let idle = faults.iter().find(|f| f.in_flight == 0);
+        idle.is_none().then_some(()).with_context(|| format!("nothing was in flight at {idle:?}"))
+    }
+}
