@@ -11,11 +11,22 @@ pub(super) struct Program {
     pub(super) build: fn() -> Result<Command>,
 }
 
-pub(super) const PROGRAMS: &[Program] = &[Program { name: "kazoo", build: kazoo }];
+pub(super) const PROGRAMS: &[Program] =
+    &[Program { name: "kazoo", build: kazoo }, Program { name: "kazoo-suite", build: kazoo_suite }];
 
 fn kazoo() -> Result<Command> {
-    let python = tools::python("kazoo", &["kazoo==2.11.0"], "python")?;
+    python("main.py")
+}
+
+/// kazoo's own tests, as its package ships them.
+fn kazoo_suite() -> Result<Command> {
+    python("suite.py")
+}
+
+fn python(script: &str) -> Result<Command> {
+    let packages = ["kazoo==2.11.0", "pytest==9.2.0", "objgraph==3.7.0", "pyOpenSSL==26.4.0", "pyjks==20.0.0"];
+    let python = tools::python("kazoo", &packages, "python")?;
     let mut command = Command::new(python);
-    command.arg("-u").arg(place::clients().join("kazoo/main.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg("-u").arg(place::clients().join("kazoo").join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }
