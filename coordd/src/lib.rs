@@ -8,4 +8,8 @@
 //!
 //! Start reading at `coordd/ARCHITECTURE.md`.
 
+pub mod clock;
 pub mod consensus;
+pub mod entropy;
+pub mod net;
+pub mod raft;

@@ -12,7 +12,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordd_wal::Wal;
 use openraft::Config;
 use tokio::sync::{mpsc, watch};
 
@@ -20,6 +19,7 @@ use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
 use super::dispatch::Dispatch;
 use super::failover::{self, Failover};
+use super::flush::FlushMeter;
 use super::heard::Heard;
 use super::intake::{self, Intake};
 use super::leadership::Leadership;
@@ -44,7 +44,7 @@ pub(crate) struct Parts {
     pub boot: u32,
     pub timing: Timing,
     pub log: LogStore,
-    pub wal: Wal,
+    pub flushes: Arc<FlushMeter>,
     pub snapshots: Arc<SnapshotStore>,
     pub applied: Arc<Applied>,
     pub local: Arc<Local>,
@@ -67,7 +67,7 @@ pub(crate) struct Core {
     /// The membership index as of which a peer said that this member is out.
     pub removed: watch::Receiver<Option<u64>>,
     pub snapshots: Arc<SnapshotStore>,
-    pub wal: Wal,
+    pub flushes: Arc<FlushMeter>,
 }
 
 /// openraft's settings: raft-notes.md §1.4 and stack.md §1.6.
@@ -99,7 +99,7 @@ impl Core {
     /// # Errors
     /// What the disk or openraft says; the member must not serve then.
     pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
-        let Parts { identity, boot, timing, log, wal, snapshots, applied, local, hook, sessions } = parts;
+        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, sessions } = parts;
         let me = identity.node_id;
         let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
@@ -130,7 +130,7 @@ impl Core {
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
         tokio::spawn(failover.run(down));
-        let core = Core { me, raft, proposer, intake, peers, gate, desk, barriers, leadership, heard, removed, snapshots, wal };
+        let core = Core { me, raft, proposer, intake, peers, gate, desk, barriers, leadership, heard, removed, snapshots, flushes };
         core.spawn_tasks(boot, &timing, applied, sessions, news_of_sessions);
         Ok(core)
     }
@@ -190,6 +190,6 @@ impl Core {
             self.proposer.clone(),
             sessions,
         ));
-        self.snapshots.clone().take_when_due(self.raft.clone(), self.wal.clone());
+        self.snapshots.clone().take_when_due(self.raft.clone(), self.flushes.clone());
     }
 }

@@ -8,7 +8,7 @@
 //! for all time (design D7); a boot number that is used twice would let an old write pass for a new one.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use coordd_wal::Disk;
@@ -30,8 +30,7 @@ struct Written {
 #[derive(Clone)]
 pub struct DiskIdentity {
     written: Written,
-    disk: Arc<dyn Disk>,
-    path: PathBuf,
+    file: AtomicFile,
 }
 
 impl DiskIdentity {
@@ -40,12 +39,12 @@ impl DiskIdentity {
     /// # Errors
     /// What the disk says; a damaged file is named, since guessing an identity could cost data.
     pub fn begin_life(disk: Arc<dyn Disk>, data_dir: &Path) -> io::Result<DiskIdentity> {
-        let path = data_dir.join("identity");
-        let written = match AtomicFile::read(&*disk, &path)? {
+        let file = AtomicFile::new(disk, data_dir, "identity");
+        let written = match file.read().map_err(io::Error::other)? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
             None => Written { disk_id: entropy::random_id()?, boot: 0, ensemble_id: None, node_id: None },
         };
-        let mut identity = DiskIdentity { written, disk, path };
+        let mut identity = DiskIdentity { written, file };
         identity.written.boot += 1;
         identity.write()?;
         Ok(identity)
@@ -62,11 +61,11 @@ impl DiskIdentity {
             ensemble_id: Some(member.ensemble_id.clone()),
             node_id: Some(member.node_id),
         };
-        DiskIdentity { written, disk, path: data_dir.join("identity") }.write()
+        DiskIdentity { written, file: AtomicFile::new(disk, data_dir, "identity") }.write()
     }
 
     fn write(&self) -> io::Result<()> {
-        AtomicFile::write(&*self.disk, &self.path, &serde_json::to_vec(&self.written)?)
+        self.file.write(&serde_json::to_vec(&self.written)?).map_err(io::Error::other)
     }
 
     pub fn disk_id(&self) -> &str {

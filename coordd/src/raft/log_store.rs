@@ -181,7 +181,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
         let (done, truncated) = awaited();
-        self.wal.truncate_after(last.as_ref().map(entry_id), done);
+        self.wal.truncate_after(last.as_ref().map(|id| id.index()), done);
         flushed(truncated).await
     }
 

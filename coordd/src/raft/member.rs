@@ -16,18 +16,16 @@ use tokio::sync::watch;
 
 use coordd_proto::ErrorCode;
 use coordd_tree::State;
-use coordd_wal::Wal;
 
 use super::Timing;
 use super::applied::Applied;
 use super::core::{Core, Parts};
 use super::formation::{self, Outlook, StaticList};
+use super::disks::Disks;
 use super::identity::DiskIdentity;
-use super::log_store::LogStore;
 use super::peer::call::{Adoption, Probed};
 use super::peer::server;
 use super::peer::{Identity, Local, Secret};
-use super::snapshot_store::SnapshotStore;
 use super::status;
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Role, Status, Write};
 use crate::net::TcpListener;
@@ -50,15 +48,6 @@ pub struct MemberConfig {
 pub struct Limits {
     pub tree_bytes_max: u64,
     pub disk_bytes_min: u64,
-}
-
-/// What was found on the disk.
-pub struct Disks {
-    pub(crate) identity: DiskIdentity,
-    pub(crate) wal: Wal,
-    pub snapshots: Arc<SnapshotStore>,
-    pub log: LogStore,
-    pub has_log: bool,
 }
 
 pub struct Member {
@@ -149,7 +138,7 @@ impl Member {
     }
 
     fn has_log(&self) -> bool {
-        self.disks.has_log || self.applied.position().term > 0 || self.disks.wal.last_index().is_some()
+        self.disks.has_log || self.applied.position().term > 0 || self.disks.wal.state().last.is_some()
     }
 
     /// The part of formation that an unformed member plays, or the lowest one again after a crash in the midst of it.
@@ -224,7 +213,7 @@ impl Member {
             boot: self.disks.identity.boot(),
             timing: self.config.timing,
             log: self.disks.log.clone(),
-            wal: self.disks.wal.clone(),
+            flushes: self.disks.flushes.clone(),
             snapshots: self.disks.snapshots.clone(),
             applied: self.applied.clone(),
             local: self.local.clone(),

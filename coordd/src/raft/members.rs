@@ -25,7 +25,6 @@ pub(crate) fn rows(membership: &StoredMembership) -> Vec<MemberRow> {
         .into_iter()
         .map(|info| MemberRow {
             id: info.id,
-            name: info.name,
             voter: info.voter,
             peer_addr: info.peer_addr,
             client_addr: info.client_addr,

@@ -72,14 +72,14 @@ impl Read for FileReader {
 
 /// The meta in the head of a file; the rest is not looked at.
 pub(crate) fn read_meta(file: &SnapshotFile) -> io::Result<SnapshotMeta> {
-    let meta = State::read_snapshot_meta(&mut io::BufReader::new(FileReader::new(file)?)).map_err(io::Error::other)?;
+    let meta = State::peek_meta(io::BufReader::new(FileReader::new(file)?)).map_err(io::Error::other)?;
     serde_json::from_slice(&meta).map_err(io::Error::other)
 }
 
 /// The state in a file, checked.
 pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
     let reader = io::BufReader::with_capacity(CHUNK, FileReader::new(file)?);
-    let (_, state) = State::load(reader).map_err(|error| {
+    let (state, _) = State::load(reader).map_err(|error| {
         io::Error::new(io::ErrorKind::InvalidData, format!("snapshot {}: {error}", file.path.display()))
     })?;
     Ok(state)
@@ -94,7 +94,7 @@ pub(crate) async fn write(file: &SnapshotFile, applied: &Arc<Applied>, mut write
         let flush = offset - flushed > FLUSH_EVERY;
         let (next, len, more) = blocking(move || {
             let mut chunk = BytesMut::with_capacity(CHUNK);
-            let more = writer.write_chunk(&applied.state.read(), &mut chunk).map_err(io::Error::other)?;
+            let more = writer.chunk(&applied.state.read(), &mut chunk).map_err(io::Error::other)?;
             file.write_at(offset, &[IoSlice::new(&chunk)])?;
             if flush {
                 file.sync_data()?;

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordd_wal::{Disk, DiskFile, Wal};
+use coordd_wal::{Disk, DiskFile};
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::storage::RaftSnapshotBuilder;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::applied::Applied;
+use super::flush::FlushMeter;
 use super::{Raft, codec, snapshot_io};
 use super::types::TypeConfig;
 
@@ -136,18 +137,18 @@ impl SnapshotStore {
     }
 
     /// Watches the log and asks for a snapshot when one is due.
-    pub(crate) fn take_when_due(self: Arc<Self>, raft: Raft, wal: Wal) {
+    pub(crate) fn take_when_due(self: Arc<Self>, raft: Raft, flushes: Arc<FlushMeter>) {
         tokio::spawn(async move {
             let mut bytes_at_last = 0;
             loop {
                 sleep(LOOK_EVERY).await;
                 let last = raft.metrics().borrow_watched().last_applied.as_ref().map_or(0, |id| id.index());
                 let entries = last.saturating_sub(self.last_index());
-                let bytes = wal.appended_bytes().saturating_sub(bytes_at_last);
+                let bytes = flushes.bytes().saturating_sub(bytes_at_last);
                 if entries == 0 || (entries < self.policy.entries && bytes < self.policy.log_bytes) {
                     continue;
                 }
-                bytes_at_last = wal.appended_bytes();
+                bytes_at_last = flushes.bytes();
                 if raft.trigger().snapshot().await.is_err() {
                     return;
                 }

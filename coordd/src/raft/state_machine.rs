@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 
 use coordd_proto::Zxid;
-use coordd_tree::{Change, Command, Outcome, State};
+use coordd_tree::{Change, Command, Op, Outcome, Refusal, SessionOutcome, State};
 use futures_util::{Stream, StreamExt};
 use openraft::impls::EntryPayload;
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -72,7 +72,7 @@ impl StateMachine {
         let own = origin.member == self.proposer.member() && origin.boot == self.proposer.boot();
         let outcome = state.apply(zxid, &command, &mut self.changes);
         if let Outcome::Refused(refusal) = &outcome {
-            if own && refusal.is_gap() {
+            if own && *refusal == Refusal::Hole {
                 self.proposer.hole_seen();
             }
             return Ok(());
@@ -80,26 +80,31 @@ impl StateMachine {
         if !self.changes.is_empty() {
             self.hook.changed(state, zxid, &self.changes);
         }
-        self.tell_sessions(&outcome);
+        self.tell_sessions(&command, &outcome);
         if own && let Some(sink) = self.proposer.decided(origin.seq) {
             sink.applied(state, zxid, outcome);
         }
         Ok(())
     }
 
-    fn tell_sessions(&self, outcome: &Outcome) {
-        if let Some(info) = outcome.session_attached() {
-            self.hook.session_attached(info.id, info.attach);
-            let _ = self.sessions.send(SessionNews::Attached(Attachment {
-                session: info.id,
-                attach: info.attach,
-                member: info.member,
-                timeout_ms: u64::try_from(info.timeout_ms).unwrap_or(0),
-            }));
-        }
-        if let Some(session) = outcome.session_ended() {
-            self.hook.session_ended(session);
-            let _ = self.sessions.send(SessionNews::Ended(session));
+    fn tell_sessions(&self, command: &Command, outcome: &Outcome) {
+        let Outcome::Session(outcome) = outcome else { return };
+        match outcome {
+            SessionOutcome::Opened(info) | SessionOutcome::Attached(info) => {
+                let member = match command.op {
+                    Op::AttachSession { member, .. } => member,
+                    _ => command.origin.member,
+                };
+                let timeout_ms = u64::try_from(info.timeout_ms).unwrap_or(0);
+                self.hook.session_attached(info.id, info.attach);
+                let attachment = Attachment { session: info.id, attach: info.attach, member, timeout_ms };
+                let _ = self.sessions.send(SessionNews::Attached(attachment));
+            }
+            SessionOutcome::Ended(session) => {
+                self.hook.session_ended(*session);
+                let _ = self.sessions.send(SessionNews::Ended(*session));
+            }
+            SessionOutcome::Unchanged => {}
         }
     }
 
