@@ -1,0 +1,153 @@
+//! Who a client is: the schemes by which a connection gains identities.
+//!
+//! ```text
+//!   connect ─► ip:ADDRESS                       (every connection, at once)
+//!   auth    ─► scheme ─► identities added       {xid, 0, 0}
+//!                    └─► refused or unknown     {xid, 0, AUTHFAILED}, then the connection closes
+//! ```
+//!
+//! Rule: an identity that a connection gained counts for the requests that come after it. `digest` proves nothing but that
+//! the client knows a password: it always succeeds, and ACLs compare the hash. A new scheme is one more `Scheme`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use coordd_proto::{AuthId, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
+use coordd_tree::AuthList;
+use sha1::{Digest, Sha1};
+
+use super::config::ServerConfig;
+use super::conn::Queue;
+
+/// Who a connection is at one moment: as reads ask, and as a write carries it.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    pub ids: Vec<AuthId>,
+    pub list: AuthList,
+}
+
+impl Identities {
+    pub(crate) fn new(ids: Vec<AuthId>) -> Arc<Identities> {
+        let list = ids.iter().collect();
+        Arc::new(Identities { ids, list })
+    }
+
+    /// These and the `ids` that are new among them; `None` beyond the bound.
+    fn with(&self, ids: Vec<AuthId>) -> Option<Arc<Identities>> {
+        let mut all = self.ids.clone();
+        for id in ids {
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+        (all.len() <= IDENTITIES_MAX).then(|| Identities::new(all))
+    }
+}
+
+/// Identities that one connection may gather; each travels with every write.
+const IDENTITIES_MAX: usize = 64;
+
+/// A way to prove an identity by an `auth` packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `user:password`; `super_digest` is the `user:hash` that makes a connection super.
+    Digest { super_digest: Option<String> },
+    /// Every connection has it already; asking for it is no error.
+    Ip,
+}
+
+impl Scheme {
+    fn name(&self) -> &'static str {
+        match self {
+            Scheme::Digest { .. } => "digest",
+            Scheme::Ip => "ip",
+        }
+    }
+
+    /// The identities that `proof` brings; `None` when it is refused.
+    fn authenticate(&self, proof: &[u8], peer: SocketAddr) -> Option<Vec<AuthId>> {
+        match self {
+            Scheme::Digest { super_digest } => {
+                let id = digest_id(&String::from_utf8_lossy(proof));
+                let is_super = super_digest.as_ref() == Some(&id);
+                let digest = AuthId::new("digest", id);
+                Some(if is_super { vec![AuthId::new("super", ""), digest] } else { vec![digest] })
+            }
+            Scheme::Ip => Some(vec![AuthId::new("ip", peer.ip().to_canonical().to_string())]),
+        }
+    }
+}
+
+/// `user:base64(SHA1("user:password"))`, the id under which ACLs name a user (DigestAuthenticationProvider).
+pub fn digest_id(user_password: &str) -> String {
+    let user = user_password.split_once(':').map_or(user_password, |(user, _)| user);
+    format!("{user}:{}", STANDARD.encode(Sha1::digest(user_password.as_bytes())))
+}
+
+/// What `whoAmI` shows of an identity: never a hash.
+pub(crate) fn user_name(id: &AuthId) -> &str {
+    match id.scheme.as_str() {
+        "digest" => id.id.split(':').next().unwrap_or(""),
+        "super" => "",
+        _ => &id.id,
+    }
+}
+
+/// Answers an `auth` packet at once; the identities count from the next request on.
+pub(crate) fn answer(config: &ServerConfig, peer: SocketAddr, xid: Xid, record: &[u8], queue: &mut Queue) {
+    let proven = match Request::decode(OpCode::Auth, record) {
+        Ok(Request::Auth { scheme, auth, .. }) => {
+            let scheme = config.schemes.iter().find(|known| known.name() == scheme);
+            scheme.and_then(|scheme| scheme.authenticate(auth, peer))
+        }
+        Ok(_) | Err(_) => None,
+    };
+    match proven.and_then(|ids| queue.auth.with(ids)) {
+        Some(auth) => {
+            queue.auth = auth;
+            encode_reply(&mut queue.out, xid, Zxid::ZERO, Ok(&Reply::Empty));
+        }
+        None => {
+            encode_reply(&mut queue.out, xid, Zxid::ZERO, Err(ErrorCode::AuthFailed));
+            queue.close_after_flush();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_what_zookeeper_makes_of_the_same_password() {
+        assert_eq!(digest_id("super:super"), "super:gG7s8t3oDEtIqF6DM9LlI/R+9Ss=");
+        assert_eq!(digest_id("super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
+    }
+
+    #[test]
+    fn the_super_digest_makes_super_and_nothing_else_does() {
+        let scheme = Scheme::Digest { super_digest: Some(digest_id("root:secret")) };
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let ids = |proof: &[u8]| scheme.authenticate(proof, peer).unwrap();
+        assert_eq!(ids(b"root:secret")[0], AuthId::new("super", ""));
+        assert_eq!(ids(b"root:guess").len(), 1);
+    }
+
+    #[test]
+    fn an_identity_counts_once_and_their_number_is_bounded() {
+        let one = vec![AuthId::new("digest", "a:b")];
+        let once = Identities::new(Vec::new()).with(one.clone()).unwrap();
+        assert_eq!(once.with(one.clone()).unwrap().ids, one);
+        let many: Vec<_> = (0..65).map(|n| AuthId::new("digest", n.to_string())).collect();
+        assert!(once.with(many).is_none());
+    }
+
+    #[test]
+    fn whoami_shows_the_user_and_never_the_hash() {
+        assert_eq!(user_name(&AuthId::new("digest", "bob:hash=")), "bob");
+        assert_eq!(user_name(&AuthId::new("ip", "::1")), "::1");
+        assert_eq!(user_name(&AuthId::new("super", "")), "");
+    }
+}

@@ -1,0 +1,260 @@
+//! One client connection as the rest of the member sees it: its outbox, its undecided requests, who it is.
+//!
+//! ```text
+//!   connection task ── parses, executes, queues ──► ┌ Queue (one lock) ──────────────────────────────┐ ──► socket
+//!   apply ── reply, then the reads behind it ─────► │ out: bytes in final order                        │
+//!   apply ── watch events ────────────────────────► │ pending: what waits for apply, in request order  │
+//!                                                   └──────────────────────────────────────────────────┘
+//! ```
+//!
+//! Rule: whoever appends to `out` holds a guard of the state and appends what that state shows. Reason: then `out` is in
+//! zxid order by itself, an event lies before any answer that shows its change, and no other queue is needed (design D16).
+//! Lock order: state, watch table, this queue.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use bytes::{Bytes, BytesMut};
+use coordd_proto::{AuthId, ErrorCode, OpCode, SessionId, Xid};
+use futures_util::task::AtomicWaker;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::auth::Identities;
+use super::hub::Hub;
+use super::tally::Tally;
+use crate::clock;
+use crate::session::heard::Heard;
+use crate::session::registry::Holder;
+use crate::watch::WatcherId;
+
+/// A request that waits for its turn.
+pub(crate) enum Pending {
+    /// The handshake: the session is being opened or attached. `read_only` is echoed if the request had the field.
+    Handshake {
+        timeout_ms: i32,
+        password: [u8; 16],
+        read_only: Option<bool>,
+    },
+    Write {
+        xid: Xid,
+        op: OpCode,
+        since: Instant,
+    },
+    /// A `sync` whose barrier passed or not yet.
+    Sync {
+        xid: Xid,
+        record: Bytes,
+        passed: bool,
+        since: Instant,
+    },
+    /// Refused before it was proposed; answered at its turn.
+    Refused {
+        xid: Xid,
+        op: OpCode,
+        code: ErrorCode,
+        since: Instant,
+    },
+    /// Executed here once everything before it is answered: the whole frame and the identities at its receipt.
+    Local {
+        frame: Bytes,
+        auth: Arc<Identities>,
+        since: Instant,
+    },
+}
+
+/// How a connection goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Open,
+    /// Takes no further requests and closes once those that it took are answered.
+    Drain,
+    /// Closes once its outbox is written.
+    Flush,
+    /// Closes at once, without what is in the outbox.
+    Cut,
+}
+
+/// What is under the connection's lock.
+pub(crate) struct Queue {
+    pub out: BytesMut,
+    pub pending: VecDeque<Pending>,
+    pub auth: Arc<Identities>,
+    pub fate: Fate,
+    /// Already on the hub's list of connections to wake.
+    pub listed: bool,
+    pub tally: Tally,
+}
+
+impl Queue {
+    pub(crate) fn close_after_flush(&mut self) {
+        if self.is_served() {
+            self.fate = Fate::Flush;
+        }
+    }
+
+    /// Whether requests that were taken are still answered, and events told.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self.fate, Fate::Open | Fate::Drain)
+    }
+
+    /// Whether later requests must not be looked at yet: behind a `sync`, the handshake or the end of the session.
+    pub(crate) fn holds_parsing(&self) -> bool {
+        matches!(
+            self.pending.back(),
+            Some(Pending::Sync { .. } | Pending::Handshake { .. } | Pending::Write { op: OpCode::CloseSession, .. })
+        )
+    }
+
+    /// Something at the front could be answered now.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(
+            self.pending.front(),
+            Some(Pending::Local { .. } | Pending::Refused { .. } | Pending::Sync { passed: true, .. })
+        )
+    }
+}
+
+/// A client connection.
+pub(crate) struct Conn {
+    me: Weak<Conn>,
+    pub id: u64,
+    pub peer: SocketAddr,
+    /// Wall clock when it was accepted, milliseconds.
+    pub established_ms: i64,
+    pub hub: Arc<Hub>,
+    session: AtomicI64,
+    attach: AtomicU32,
+    timeout_ms: AtomicU64,
+    read_only: AtomicBool,
+    heard: Heard,
+    woken: AtomicBool,
+    waker: AtomicWaker,
+    queue: Mutex<Queue>,
+}
+
+impl Conn {
+    pub(crate) fn new(id: u64, peer: SocketAddr, hub: Arc<Hub>) -> Arc<Conn> {
+        let ip = AuthId::new("ip", peer.ip().to_canonical().to_string());
+        let queue = Queue {
+            out: BytesMut::new(),
+            pending: VecDeque::new(),
+            auth: Identities::new(vec![ip]),
+            fate: Fate::Open,
+            listed: false,
+            tally: Tally::default(),
+        };
+        Arc::new_cyclic(|me| Conn {
+            me: me.clone(),
+            id,
+            peer,
+            established_ms: clock::wall_ms(),
+            hub,
+            session: AtomicI64::new(0),
+            attach: AtomicU32::new(0),
+            timeout_ms: AtomicU64::new(0),
+            read_only: AtomicBool::new(false),
+            heard: Heard::default(),
+            woken: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            queue: Mutex::new(queue),
+        })
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock()
+    }
+
+    /// This connection as the `Arc` it lives in; `None` only while the last `Arc` is being dropped.
+    pub(crate) fn shared(&self) -> Option<Arc<Conn>> {
+        self.me.upgrade()
+    }
+
+    pub(crate) fn watcher(&self) -> WatcherId {
+        WatcherId(self.id)
+    }
+
+    /// The session is established: set once, by the apply of the handshake's entry.
+    pub(crate) fn establish(&self, session: SessionId, attach: u32, timeout_ms: u64, read_only: bool) {
+        self.heard.begin(clock::monotonic_ms());
+        self.timeout_ms.store(timeout_ms, Ordering::Relaxed);
+        self.attach.store(attach, Ordering::Relaxed);
+        self.read_only.store(read_only, Ordering::Relaxed);
+        self.session.store(session.0, Ordering::Release);
+    }
+
+    pub(crate) fn is_established(&self) -> bool {
+        self.session() != SessionId::NONE
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the connection's task, also out of a write that the client does not take.
+    pub(crate) fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn waker(&self) -> &AtomicWaker {
+        &self.waker
+    }
+
+    /// Whether it was woken since the last call.
+    pub(crate) fn take_woken(&self) -> bool {
+        self.woken.swap(false, Ordering::AcqRel)
+    }
+
+    /// Puts the connection on the list of those that are woken once the batch is applied.
+    pub(crate) fn list(&self, queue: &mut Queue) {
+        if !queue.listed
+            && let Some(me) = self.shared()
+        {
+            queue.listed = true;
+            self.hub.list(me);
+        }
+    }
+
+    /// Closes it once what it was sent is written.
+    pub(crate) fn close_after_flush(&self) {
+        self.queue().close_after_flush();
+        self.wake();
+    }
+
+    /// Closes it once every request that it took is answered.
+    pub(crate) fn drain(&self) {
+        let mut queue = self.queue();
+        if queue.fate == Fate::Open {
+            queue.fate = Fate::Drain;
+        }
+        drop(queue);
+        self.wake();
+    }
+
+    /// Closes it at once, without what is in its outbox.
+    pub(crate) fn cut(&self) {
+        self.queue().fate = Fate::Cut;
+        self.wake();
+    }
+}
+
+impl Holder for Conn {
+    fn session(&self) -> SessionId {
+        SessionId(self.session.load(Ordering::Acquire))
+    }
+
+    fn attach(&self) -> u32 {
+        self.attach.load(Ordering::Relaxed)
+    }
+
+    fn timeout_ms(&self) -> u64 {
+        self.timeout_ms.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self) -> &Heard {
+        &self.heard
+    }
+}

@@ -1,0 +1,289 @@
+//! The task of one connection: reads what the socket has, lets it be worked on, writes what came of it.
+//!
+//! ```text
+//!   accept ─► four letters? ─► text, close
+//!          └► ConnectRequest ─► established ─► ┌─► take ─► write ─► wait for bytes or a wake ─┐
+//!                                              └──────────────────────────────────────────────┘
+//! ```
+//!
+//! Rule: requests are stamped when they were read, and `may_answer` is asked after that, right before each write call; while
+//! it says no, answers are held in order, and past a third of the session's timeout the connection closes. Reason: a member
+//! that lost its leader must not make a client believe in a session that the leader has expired (liveness rule 3).
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use coordd_proto::ConnectRequest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::batch::{self, Broken, Step};
+use super::conn::{Conn, Fate};
+use super::handshake::{self, Service, TurnedAway};
+use super::{Shared, four_letter};
+use crate::clock;
+use crate::consensus::Write;
+use crate::net::TcpStream;
+use crate::session::registry::Holder;
+
+/// What is read ahead of requests that must wait; also the largest single read.
+const READ_AHEAD_BYTES: usize = 64 * 1024;
+const FIRST_READ_BYTES: usize = 1024;
+/// An output buffer that grew beyond this is given back once it is written.
+const KEEP_OUT_BYTES: usize = 64 * 1024;
+/// How long a closed connection waits for the client to take its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    #[error("closed by the client")]
+    ByClient,
+    #[error("closed after its last answer")]
+    Flushed,
+    #[error("cut")]
+    Cut,
+    #[error("no session in time")]
+    Sessionless,
+    #[error("silent for its timeout")]
+    Silent,
+    #[error("answers held for too long")]
+    Held,
+    #[error("not a request: {0}")]
+    Broken(#[from] Broken),
+    #[error("turned away: {0}")]
+    TurnedAway(#[from] TurnedAway),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// One connection's socket and buffers.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    conn: Arc<Conn>,
+    shared: Arc<Shared>,
+    input: BytesMut,
+    spare: BytesMut,
+    writes: Vec<Write>,
+    read_size: usize,
+    /// When the newest bytes were read.
+    since: Instant,
+}
+
+enum Wake {
+    Read(usize),
+    Woken,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, conn: Arc<Conn>, shared: Arc<Shared>) -> Connection {
+        Connection {
+            stream,
+            conn,
+            shared,
+            input: BytesMut::new(),
+            spare: BytesMut::new(),
+            writes: Vec::new(),
+            read_size: FIRST_READ_BYTES,
+            since: Instant::now(),
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(crate) async fn run(mut self) {
+        let Err(end) = self.serve().await;
+        let hub = self.shared.hub.clone();
+        hub.closed(&self.conn);
+        tracing::debug!(connection = self.conn.id, peer = %self.conn.peer, session = %self.conn.session(), %end, "closed");
+        if matches!(end, End::Flushed) {
+            let _ = timeout(LINGER, self.linger()).await;
+        }
+    }
+
+    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
+        let deadline = Instant::now() + self.shared.config.sessionless_timeout;
+        timeout_at(deadline, self.greet()).await.map_err(|_| End::Sessionless)??;
+        loop {
+            let step = batch::take(&self.conn, &self.shared, &mut self.input, &mut self.writes, self.since);
+            self.flush().await?;
+            match step? {
+                Step::Again => {}
+                step => self.wait(step).await?,
+            }
+        }
+    }
+
+    /// Four letters, or the handshake up to its answer.
+    async fn greet(&mut self) -> Result<(), End> {
+        self.fill_to(4).await?;
+        if let Some(word) = four_letter::word(&self.input) {
+            return self.four_letters(word).await;
+        }
+        let status = self.shared.status.borrow().clone();
+        if handshake::service(&status, self.shared.config.read_only_mode) == Service::None {
+            return Err(TurnedAway::NotServing.into());
+        }
+        let len = loop {
+            match batch::whole_frame(&self.input, self.shared.config.max_frame_bytes)? {
+                Some(len) => break len,
+                None => self.fill_to(self.input.len() + 1).await?,
+            }
+        };
+        let frame = self.input.split_to(4 + len).freeze();
+        let request = ConnectRequest::decode(&frame[4..]).map_err(|_| Broken::NoHeader)?;
+        handshake::begin(&self.conn, &self.shared, &request)?;
+        loop {
+            self.flush().await?;
+            if self.conn.is_established() {
+                return Ok(());
+            }
+            self.wake_or_read(false).await?;
+        }
+    }
+
+    async fn four_letters(&mut self, word: four_letter::Word) -> Result<(), End> {
+        let text = four_letter::answer(word, &self.shared);
+        self.stream.write_all(text.as_bytes()).await?;
+        Err(End::Flushed)
+    }
+
+    /// Reads until `input` holds `len` bytes.
+    async fn fill_to(&mut self, len: usize) -> Result<(), End> {
+        while self.input.len() < len {
+            self.wake_or_read(true).await?;
+            if self.conn.queue().fate == Fate::Cut {
+                return Err(End::Cut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to do after `step`.
+    async fn wait(&mut self, step: Step) -> Result<(), End> {
+        let read = step == Step::NeedBytes || self.input.len() < READ_AHEAD_BYTES;
+        if step != Step::NoRoom {
+            return self.wake_or_read(read).await;
+        }
+        let room = self.shared.consensus.room();
+        tokio::select! {
+            () = room => Ok(()),
+            result = self.wake_or_read(read) => result,
+        }
+    }
+
+    /// Waits for a wake or, if `read`, for bytes.
+    async fn wake_or_read(&mut self, read: bool) -> Result<(), End> {
+        self.input.reserve(self.read_size);
+        let room = self.input.capacity() - self.input.len();
+        let wake = {
+            let conn = &self.conn;
+            let mut reading = pin!(self.stream.read_buf(&mut self.input));
+            poll_fn(|cx| {
+                conn.waker().register(cx.waker());
+                if conn.take_woken() {
+                    return Poll::Ready(Ok(Wake::Woken));
+                }
+                if read { reading.as_mut().poll(cx).map_ok(Wake::Read) } else { Poll::Pending }
+            })
+            .await?
+        };
+        match wake {
+            Wake::Woken => Ok(()),
+            Wake::Read(0) => Err(End::ByClient),
+            Wake::Read(n) => self.was_read(n, room),
+        }
+    }
+
+    fn was_read(&mut self, n: usize, room: usize) -> Result<(), End> {
+        self.since = Instant::now();
+        self.shared.hub.metrics.bytes_received.add(n as u64);
+        if n >= room {
+            self.read_size = (self.read_size * 2).min(READ_AHEAD_BYTES);
+        }
+        let conn = &self.conn;
+        let known = conn.is_established() && !conn.is_read_only();
+        if known && !conn.heard().stamp(clock::monotonic_ms(), conn.timeout_ms()) {
+            return Err(End::Silent);
+        }
+        Ok(())
+    }
+
+    /// Writes everything that is in the outbox, as one write call where the socket takes it.
+    async fn flush(&mut self) -> Result<(), End> {
+        loop {
+            {
+                let mut queue = self.conn.queue();
+                match queue.fate {
+                    Fate::Cut => return Err(End::Cut),
+                    Fate::Flush if queue.out.is_empty() => return Err(End::Flushed),
+                    Fate::Drain if queue.out.is_empty() && queue.pending.is_empty() => return Err(End::Flushed),
+                    Fate::Open | Fate::Drain if queue.out.is_empty() => return Ok(()),
+                    Fate::Open | Fate::Drain | Fate::Flush => std::mem::swap(&mut queue.out, &mut self.spare),
+                }
+            }
+            self.shared.hub.metrics.bytes_sent.add(self.spare.len() as u64);
+            while !self.spare.is_empty() {
+                self.answerable().await?;
+                let n = self.write_some().await?;
+                self.spare.advance(n);
+            }
+            self.spare.clear();
+            if self.spare.capacity() > KEEP_OUT_BYTES {
+                self.spare = BytesMut::new();
+            }
+        }
+    }
+
+    /// One write call; ends early when the connection is cut.
+    async fn write_some(&mut self) -> Result<usize, End> {
+        let conn = &self.conn;
+        let mut writing = pin!(self.stream.write(&self.spare));
+        let written = poll_fn(|cx| {
+            if let Poll::Ready(result) = writing.as_mut().poll(cx) {
+                return Poll::Ready(Some(result));
+            }
+            conn.waker().register(cx.waker());
+            // The wake itself is left for the next wait, which must see it.
+            if conn.queue().fate == Fate::Cut { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await;
+        match written {
+            Some(Ok(0)) => Err(End::ByClient),
+            Some(result) => Ok(result?),
+            None => Err(End::Cut),
+        }
+    }
+
+    /// Holds the answers while this member may not give any.
+    async fn answerable(&self) -> Result<(), End> {
+        let consensus = &self.shared.consensus;
+        if consensus.may_answer() || self.conn.is_read_only() {
+            return Ok(());
+        }
+        let known = Duration::from_millis(self.conn.timeout_ms());
+        let patience = if known.is_zero() { self.shared.config.sessionless_timeout } else { known / 3 };
+        let cut = poll_fn(|cx| {
+            self.conn.waker().register(cx.waker());
+            if self.conn.queue().fate == Fate::Cut { Poll::Ready(()) } else { Poll::Pending }
+        });
+        tokio::select! {
+            result = timeout(patience, consensus.answerable()) => result.map_err(|_| End::Held),
+            () = cut => Err(End::Cut),
+        }
+    }
+
+    /// Lets the client take the last bytes: a socket closed with unread input would reset and lose them.
+    async fn linger(&mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        self.input.clear();
+        while self.stream.read_buf(&mut self.input).await.is_ok_and(|n| n > 0) {
+            self.input.clear();
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The figures behind the four-letter words and `/commands`, gathered from the hub, the state and the status.
+//!
+//! Rule: reading them changes nothing but for the two resets, takes each lock shortly and one at a time, and works whether or
+//! not this member serves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::host;
+pub use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
+use crate::clock;
+use crate::consensus::{Role, Status};
+use crate::server::Shared;
+use crate::server::conn::Conn;
+use crate::server::handshake::{self, Service};
+use crate::server::metrics::Sample;
+use crate::server::tally::{Tally, last_op_name};
+use crate::session::registry::Holder;
+use crate::watch::Side;
+
+/// The ZooKeeper release whose protocol this is, then our own version.
+pub const VERSION: &str = concat!("3.9.5-coordd-", env!("CARGO_PKG_VERSION"), ", built on n/a");
+
+/// A handle for asking.
+#[derive(Clone)]
+pub struct Commands {
+    shared: Arc<Shared>,
+}
+
+impl Commands {
+    pub(crate) fn new(shared: Arc<Shared>) -> Commands {
+        Commands { shared }
+    }
+
+    fn status(&self) -> Arc<Status> {
+        self.shared.status.borrow().clone()
+    }
+
+    fn service(&self) -> Service {
+        handshake::service(&self.status(), self.shared.config.read_only_mode)
+    }
+
+    pub fn is_serving(&self) -> bool {
+        self.service() != Service::None
+    }
+
+    /// `ro`, `rw`, or `None` while this member serves nobody.
+    pub fn is_read_only(&self) -> Option<&'static str> {
+        match self.service() {
+            Service::Full => Some("rw"),
+            Service::ReadOnly => Some("ro"),
+            Service::None => None,
+        }
+    }
+
+    /// `leader`, `follower`, `observer`, `standalone` or `read-only`.
+    pub fn server_state(&self) -> &'static str {
+        let status = self.status();
+        match status.role {
+            _ if self.service() == Service::ReadOnly => "read-only",
+            Role::Leader if status.members.len() == 1 => "standalone",
+            Role::Leader => "leader",
+            Role::Learner => "observer",
+            Role::Follower | Role::Candidate | Role::Unformed => "follower",
+        }
+    }
+
+    pub fn server_stats(&self) -> ServerStats {
+        let metrics = &self.shared.hub.metrics;
+        let server_state = self.server_state();
+        let state = self.shared.consensus.state().read();
+        ServerStats {
+            version: VERSION.to_owned(),
+            read_only: server_state == "read-only",
+            min_latency: metrics.latency.min(),
+            avg_latency: metrics.latency.avg(),
+            max_latency: metrics.latency.max(),
+            packets_received: metrics.packets_received.get(),
+            packets_sent: metrics.packets_sent.get(),
+            num_alive_client_connections: self.shared.hub.connection_count(),
+            outstanding_requests: metrics.outstanding(),
+            last_processed_zxid: state.last_zxid().0,
+            server_state,
+            // ZooKeeper counts the root twice, under "" and "/".
+            node_count: state.znode_count() + 1,
+        }
+    }
+
+    pub fn connections(&self) -> Vec<Connection> {
+        self.shared.hub.connections().iter().map(|conn| view(conn)).collect()
+    }
+
+    pub fn reset_connections(&self) {
+        self.shared.hub.connections().iter().for_each(|conn| conn.queue().tally = Tally::default());
+    }
+
+    pub fn reset_server(&self) {
+        self.shared.hub.metrics.reset();
+    }
+
+    pub fn configuration(&self) -> Configuration {
+        let config = &self.shared.config;
+        let status = self.status();
+        let line = |m: &crate::consensus::MemberInfo| {
+            let role = if m.voter { "participant" } else { "observer" };
+            format!("server.{}={}:{role};{}", m.id, m.peer_addr, m.client_addr)
+        };
+        Configuration {
+            client_port: config.listen.port(),
+            data_dir: config.data_dir.display().to_string(),
+            data_log_dir: config.data_dir.display().to_string(),
+            tick_time: config.tick_ms,
+            max_client_cnxns: config.max_connections_per_address,
+            min_session_timeout: config.min_session_timeout_ms,
+            max_session_timeout: config.max_session_timeout_ms,
+            server_id: status.node_id.unwrap_or(0),
+            client_port_listen_backlog: -1,
+            membership: if status.members.len() > 1 { status.members.iter().map(line).collect() } else { Vec::new() },
+        }
+    }
+
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        host::environment(VERSION)
+    }
+
+    pub fn directories(&self) -> Directories {
+        let size = host::size_of(&self.shared.config.data_dir);
+        Directories { datadir_size: size, logdir_size: size }
+    }
+
+    pub fn dump(&self) -> Dump {
+        let connections = self.connections();
+        let state = self.shared.consensus.state().read();
+        let sessions = state.sessions().map(|session| (session.id.0, session.timeout_ms)).collect();
+        let owners = state.sessions().filter(|session| session.ephemerals > 0);
+        let ephemerals = owners.map(|session| (session.id.0, state.ephemerals_of(session.id, "/"))).collect();
+        Dump { sessions, ephemerals, connections }
+    }
+
+    /// (session, path) of each watch in the data table.
+    fn data_watches(&self) -> Vec<(String, String)> {
+        let watches = self.shared.hub.watches();
+        let data = watches.table.iter().filter(|(_, side, _, _)| *side == Side::Data);
+        let named = data.filter_map(|(watcher, _, path, _)| {
+            let session = watches.conn(watcher)?.session();
+            Some((session.to_string(), path.to_owned()))
+        });
+        named.collect()
+    }
+
+    pub fn watch_summary(&self) -> WatchSummary {
+        WatchSummary {
+            num_connections: self.watches_by_session().len(),
+            num_paths: self.watches_by_path().len(),
+            num_total_watches: self.shared.hub.watches().table.data_count(),
+        }
+    }
+
+    pub fn watches_by_session(&self) -> Vec<(String, Vec<String>)> {
+        group(self.data_watches())
+    }
+
+    pub fn watches_by_path(&self) -> Vec<(String, Vec<String>)> {
+        group(self.data_watches().into_iter().map(|(session, path)| (path, session)).collect())
+    }
+
+    pub fn digest(&self) -> Digest {
+        let state = self.shared.consensus.state().read();
+        Digest { zxid: state.last_zxid().0, digest: state.digest() }
+    }
+
+    /// `mntr`: what ZooKeeper shows first, then everything that was gathered.
+    pub fn monitor(&self) -> Vec<Sample> {
+        let mut all = vec![Sample::text("version", VERSION), Sample::text("server_state", self.server_state())];
+        all.extend(self.gauges());
+        all.extend(self.shared.hub.metrics.samples());
+        all
+    }
+
+    fn gauges(&self) -> Vec<Sample> {
+        let stats = self.server_stats();
+        let hub = &self.shared.hub;
+        let watches = hub.watches().table.count();
+        let state = self.shared.consensus.state().read();
+        let figures = [
+            ("avg_latency", stats.avg_latency),
+            ("max_latency", stats.max_latency as f64),
+            ("min_latency", stats.min_latency as f64),
+            ("packets_received", stats.packets_received as f64),
+            ("packets_sent", stats.packets_sent as f64),
+            ("num_alive_connections", stats.num_alive_client_connections as f64),
+            ("outstanding_requests", stats.outstanding_requests as f64),
+            ("uptime", (clock::monotonic_ms() - hub.started_ms()) as f64),
+            ("znode_count", stats.node_count as f64),
+            ("watch_count", watches as f64),
+            ("ephemerals_count", state.ephemerals_count() as f64),
+            ("approximate_data_size", state.approximate_data_size() as f64),
+            ("global_sessions", state.session_count() as f64),
+            ("local_sessions", 0.0),
+            ("connection_drop_probability", 0.0),
+            ("open_file_descriptor_count", host::open_descriptors().unwrap_or(-1.0)),
+            ("max_file_descriptor_count", host::max_descriptors().unwrap_or(-1.0)),
+        ];
+        drop(state);
+        let mut all: Vec<Sample> = figures.iter().map(|(name, value)| Sample::gauge(name, *value)).collect();
+        all.extend(self.leader_gauges());
+        all
+    }
+
+    /// What only a leader shows.
+    fn leader_gauges(&self) -> Vec<Sample> {
+        let status = self.status();
+        if status.role != Role::Leader {
+            return Vec::new();
+        }
+        let voter = |id: u64| status.members.iter().any(|m| m.id == id && m.voter);
+        let followers = status.lag.iter().filter(|(id, _)| voter(*id)).count();
+        let voters = status.members.iter().filter(|m| m.voter).count();
+        let figures = [
+            ("quorum_size", voters),
+            ("learners", status.lag.len()),
+            ("synced_followers", followers),
+            ("synced_non_voting_followers", 0),
+            ("synced_observers", status.lag.len() - followers),
+            ("pending_syncs", 0),
+        ];
+        figures.iter().map(|(name, value)| Sample::gauge(name, *value as f64)).collect()
+    }
+}
+
+fn group(pairs: Vec<(String, String)>) -> Vec<(String, Vec<String>)> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (key, member) in pairs {
+        groups.entry(key).or_default().push(member);
+    }
+    groups.values_mut().for_each(|members| members.sort_unstable());
+    groups.into_iter().collect()
+}
+
+fn view(conn: &Conn) -> Connection {
+    let queue = conn.queue();
+    let tally = &queue.tally;
+    Connection {
+        remote_socket_address: conn.peer.to_string(),
+        interest_ops: if conn.is_established() { 1 } else { 0 },
+        outstanding_requests: queue.pending.len(),
+        packets_received: tally.received,
+        packets_sent: tally.sent,
+        session_id: conn.session().0,
+        last_operation: last_op_name(tally.last_op),
+        established: conn.established_ms,
+        session_timeout: conn.timeout_ms(),
+        last_cxid: tally.last_xid.0,
+        last_zxid: tally.last_zxid.0,
+        last_response_time: tally.last_response_ms,
+        last_latency: tally.last_latency_ms,
+        min_latency: tally.latency.min(),
+        avg_latency: tally.latency.avg(),
+        max_latency: tally.latency.max,
+    }
+}

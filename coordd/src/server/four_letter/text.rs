@@ -1,0 +1,195 @@
+//! The texts of the four-letter words (StatCommand.java, ConsCommand.java, …), to the letter.
+
+use std::fmt::Write;
+
+use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
+
+/// `srvr`, and with `clients` `stat`.
+pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) -> String {
+    let mut out = format!("Zookeeper version: {}\n", stats.version);
+    if let Some(clients) = clients {
+        out.push_str("Clients:\n");
+        for c in clients {
+            let _ = writeln!(out, "{}", brief(c));
+        }
+        out.push('\n');
+    }
+    if stats.read_only {
+        out.push_str("READ-ONLY mode; serving only read-only clients\n");
+    }
+    let (min, avg, max) = (stats.min_latency, four_decimals(stats.avg_latency), stats.max_latency);
+    let _ = writeln!(out, "Latency min/avg/max: {min}/{avg}/{max}");
+    let _ = writeln!(out, "Received: {}", stats.packets_received);
+    let _ = writeln!(out, "Sent: {}", stats.packets_sent);
+    let _ = writeln!(out, "Connections: {}", stats.num_alive_client_connections);
+    let _ = writeln!(out, "Outstanding: {}", stats.outstanding_requests);
+    let _ = writeln!(out, "Zxid: {:#x}", stats.last_processed_zxid);
+    let _ = writeln!(out, "Mode: {}", stats.server_state);
+    let _ = writeln!(out, "Node count: {}", stats.node_count);
+    if stats.server_state == "leader" {
+        out.push_str("Proposal sizes last/min/max: -1/-1/-1\n");
+    }
+    out
+}
+
+/// At most four decimals, and at least one, as Java's rounding prints them.
+fn four_decimals(value: f64) -> String {
+    let rounded = (value * 10_000.0).round() / 10_000.0;
+    if rounded.fract() == 0.0 { format!("{rounded:.1}") } else { format!("{rounded}") }
+}
+
+fn brief(c: &Connection) -> String {
+    format!(
+        " /{}[{}](queued={},recved={},sent={})",
+        c.remote_socket_address, c.interest_ops, c.outstanding_requests, c.packets_received, c.packets_sent
+    )
+}
+
+/// `cons`.
+pub(super) fn connections(all: &[Connection]) -> String {
+    let mut out = String::new();
+    for c in all {
+        let line = brief(c);
+        out.push_str(line.trim_end_matches(')'));
+        if c.session_id != 0 {
+            let _ = write!(
+                out,
+                ",sid={:#x},lop={},est={},to={},lcxid={:#x},lzxid={:#x},lresp={},llat={},minlat={},avglat={},maxlat={}",
+                c.session_id,
+                c.last_operation,
+                c.established,
+                c.session_timeout,
+                c.last_cxid,
+                c.last_zxid,
+                c.last_response_time,
+                c.last_latency,
+                c.min_latency,
+                c.avg_latency,
+                c.max_latency
+            );
+        }
+        out.push_str(")\n");
+    }
+    out.push('\n');
+    out
+}
+
+/// `conf`.
+pub(super) fn configuration(c: &Configuration) -> String {
+    let mut out = format!(
+        "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize=0\ndataLogDir={}\ndataLogSize=0\ntickTime={}\n\
+         maxClientCnxns={}\nminSessionTimeout={}\nmaxSessionTimeout={}\nclientPortListenBacklog={}\nserverId={}\n",
+        c.client_port,
+        c.data_dir,
+        c.data_log_dir,
+        c.tick_time,
+        c.max_client_cnxns,
+        c.min_session_timeout,
+        c.max_session_timeout,
+        c.client_port_listen_backlog,
+        c.server_id
+    );
+    if !c.membership.is_empty() {
+        let _ = write!(out, "membership: \n{}\n", c.membership.join("\n"));
+    }
+    out
+}
+
+/// `envi`.
+pub(super) fn environment(entries: &[(&'static str, String)]) -> String {
+    let mut out = String::from("Environment:\n");
+    for (key, value) in entries {
+        let _ = writeln!(out, "{key}={value}");
+    }
+    out
+}
+
+/// `dirs`.
+pub(super) fn directories(d: &Directories) -> String {
+    format!("datadir_size: {}\nlogdir_size: {}\n", d.datadir_size, d.logdir_size)
+}
+
+/// `dump`, in the form that members without the deadlines have.
+pub(super) fn dump(d: &Dump) -> String {
+    let mut out = format!("SessionTracker dump:\nGlobal Sessions({}):\n", d.sessions.len());
+    for (session, timeout) in &d.sessions {
+        let _ = writeln!(out, "{session:#x}\t{timeout}ms");
+    }
+    let _ = write!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):\n", d.ephemerals.len());
+    for (session, paths) in &d.ephemerals {
+        let _ = writeln!(out, "{session:#x}:");
+        for path in paths {
+            let _ = writeln!(out, "\t{path}");
+        }
+    }
+    let _ = write!(out, "Connections dump:\nConnections Sets (1)/({}):\n", d.connections.len());
+    for c in &d.connections {
+        let _ = writeln!(out, "\tip: /{} sessionId: {:#x}", c.remote_socket_address, c.session_id);
+    }
+    out
+}
+
+/// `wchs`.
+pub(super) fn watch_summary(w: &WatchSummary) -> String {
+    format!("{} connections watching {} paths\nTotal watches:{}\n", w.num_connections, w.num_paths, w.num_total_watches)
+}
+
+/// `wchc` and `wchp`: a key, then what belongs to it, each behind a tab.
+pub(super) fn grouped(groups: &[(String, Vec<String>)]) -> String {
+    let mut out = String::new();
+    for (key, members) in groups {
+        let _ = writeln!(out, "{key}");
+        for member in members {
+            let _ = writeln!(out, "\t{member}");
+        }
+    }
+    out
+}
+
+/// `hash`.
+pub(super) fn digest(d: &Digest) -> String {
+    format!("{:x}: {}\n", d.zxid, d.digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats() -> ServerStats {
+        ServerStats {
+            version: "3.9.5-x, built on n/a".into(),
+            read_only: false,
+            min_latency: 0,
+            avg_latency: 0.123_44,
+            max_latency: 5,
+            packets_received: 7,
+            packets_sent: 6,
+            num_alive_client_connections: 1,
+            outstanding_requests: 0,
+            last_processed_zxid: 0x1f,
+            server_state: "follower",
+            node_count: 5,
+        }
+    }
+
+    #[test]
+    fn srvr_reads_as_zookeepers() {
+        assert_eq!(
+            server_stats(&stats(), None),
+            "Zookeeper version: 3.9.5-x, built on n/a\nLatency min/avg/max: 0/0.1234/5\nReceived: 7\nSent: 6\n\
+             Connections: 1\nOutstanding: 0\nZxid: 0x1f\nMode: follower\nNode count: 5\n"
+        );
+    }
+
+    #[test]
+    fn stat_lists_the_clients_behind_the_version() {
+        let text = server_stats(&stats(), Some(&[]));
+        assert!(text.starts_with("Zookeeper version: 3.9.5-x, built on n/a\nClients:\n\nLatency min/avg/max:"));
+    }
+
+    #[test]
+    fn groups_stand_behind_tabs() {
+        let groups = [("0x1".to_owned(), vec!["/a".to_owned(), "/b".to_owned()])];
+        assert_eq!(grouped(&groups), "0x1\n\t/a\n\t/b\n");
+    }
+}

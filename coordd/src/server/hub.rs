@@ -1,0 +1,273 @@
+//! Where apply meets the connections: watch events into outboxes, session ends to their holders, one wake a batch.
+//!
+//! ```text
+//!   apply ─ changed ─► watch table ─► event, encoded once ─► out of each watcher ─┐
+//!         ─ session_ended, session_attached ─► registry ─► fate of the holder      ├─► list ── batch_done ──► wake
+//!         ─ sink.applied ─► reply, reads behind it ────────────────────────────────┘
+//! ```
+//!
+//! Rule: nothing here waits, and an event is filtered by the ACL as it was before the change and by the identities of the
+//! connection as they are now; a refused event still uses up its one-shot watch (NIOServerCnxn.process).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use coordd_proto::{EventType, Perms, SessionId, Zxid, encode_event};
+use coordd_tree::{AclView, Change, ChangeKind, State};
+use parking_lot::Mutex;
+
+use super::conn::{Conn, Fate};
+use super::metrics::Metrics;
+use super::slow::SlowLog;
+use crate::clock;
+use crate::consensus::{ApplyHook, Contact, LocalSessions};
+use crate::session::registry::{Holder, Registry};
+use crate::watch::table::Trigger;
+use crate::watch::{Table, Told, WatcherId, catch_up};
+
+/// The connections of this member, their sessions and their watches.
+pub struct Hub {
+    started_ms: u64,
+    next_id: AtomicU64,
+    /// Every open connection, with or without a session.
+    conns: Mutex<HashMap<u64, Arc<Conn>>>,
+    registry: Mutex<Registry<Conn>>,
+    watches: Mutex<Watches>,
+    listed: Mutex<Vec<Arc<Conn>>>,
+    /// The newest zxid whose events are delivered or needed none.
+    told_upto: AtomicI64,
+    max_outbox_bytes: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) slow: SlowLog,
+}
+
+/// The watch table and the connections behind its ids.
+#[derive(Default)]
+pub(crate) struct Watches {
+    pub table: Table,
+    conns: HashMap<u64, Arc<Conn>>,
+}
+
+impl Hub {
+    pub fn new(max_outbox_bytes: usize) -> Arc<Hub> {
+        Arc::new(Hub {
+            started_ms: clock::monotonic_ms(),
+            next_id: AtomicU64::new(1),
+            conns: Mutex::default(),
+            registry: Mutex::default(),
+            watches: Mutex::default(),
+            listed: Mutex::default(),
+            told_upto: AtomicI64::new(0),
+            max_outbox_bytes,
+            metrics: Arc::default(),
+            slow: SlowLog::default(),
+        })
+    }
+
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn opened(&self, conn: &Arc<Conn>) {
+        self.conns.lock().insert(conn.id, conn.clone());
+    }
+
+    /// The connection is closed: nothing of it stays but one last report of its session.
+    pub(crate) fn closed(&self, conn: &Conn) {
+        let mut queue = conn.queue();
+        queue.fate = Fate::Cut;
+        self.metrics.dropped(queue.pending.len());
+        queue.pending.clear();
+        drop(queue);
+        self.conns.lock().remove(&conn.id);
+        self.registry.lock().remove(conn);
+        let mut watches = self.watches.lock();
+        watches.table.remove_watcher(conn.watcher());
+        watches.conns.remove(&conn.id);
+    }
+
+    /// The connection holds its session from now on. Called under the lock of its queue.
+    pub(crate) fn established(&self, conn: &Arc<Conn>) {
+        self.registry.lock().insert(conn.clone());
+    }
+
+    /// The watch table; only under a guard of the state, and before any connection's lock.
+    pub(crate) fn watches(&self) -> parking_lot::MutexGuard<'_, Watches> {
+        self.watches.lock()
+    }
+
+    /// Watches are being left on a state at `zxid`: what happened before it needs no event.
+    pub(crate) fn registered_at(&self, zxid: Zxid) {
+        self.told_upto.fetch_max(zxid.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn list(&self, conn: Arc<Conn>) {
+        self.listed.lock().push(conn);
+    }
+
+    pub(crate) fn connections(&self) -> Vec<Arc<Conn>> {
+        let mut all: Vec<_> = self.conns.lock().values().cloned().collect();
+        all.sort_unstable_by_key(|conn| conn.id);
+        all
+    }
+
+    pub(crate) fn connection_count(&self) -> usize {
+        self.conns.lock().len()
+    }
+
+    fn deliver(&self, conns: &HashMap<u64, Arc<Conn>>, told: &Told<'_>, event: &[u8], acl: Option<&AclView>) {
+        for watcher in told.watchers {
+            let Some(conn) = conns.get(&watcher.0) else { continue };
+            let mut queue = conn.queue();
+            if !queue.is_served() || acl.is_some_and(|acl| !acl.permits(Perms::READ, queue.auth.list.iter())) {
+                continue;
+            }
+            if queue.out.len() + event.len() > self.max_outbox_bytes {
+                queue.fate = Fate::Cut;
+                self.metrics.outbox_overflows.add(1);
+            } else {
+                queue.out.extend_from_slice(event);
+                queue.tally.sent += 1;
+            }
+            conn.list(&mut queue);
+        }
+        self.metrics.watch_bytes.add((event.len() * told.watchers.len()) as u64);
+        self.metrics.packets_sent.add(told.watchers.len() as u64);
+    }
+}
+
+impl Watches {
+    pub(crate) fn conn(&self, watcher: WatcherId) -> Option<&Arc<Conn>> {
+        self.conns.get(&watcher.0)
+    }
+
+    /// Makes `conn` known as a watcher.
+    pub(crate) fn watcher(&mut self, conn: &Arc<Conn>) {
+        self.conns.entry(conn.id).or_insert_with(|| conn.clone());
+    }
+}
+
+fn event_bytes(zxid: Zxid, event: EventType, path: &str) -> Bytes {
+    let mut out = BytesMut::with_capacity(4 + 16 + 12 + path.len());
+    encode_event(&mut out, zxid, event, path);
+    out.freeze()
+}
+
+impl ApplyHook for Hub {
+    fn changed(&self, _state: &State, zxid: Zxid, changes: &[Change]) {
+        self.told_upto.store(zxid.0, Ordering::Relaxed);
+        let mut watches = self.watches.lock();
+        let Watches { table, conns } = &mut *watches;
+        if table.count() == 0 {
+            return;
+        }
+        for change in changes {
+            let trigger = match change.kind {
+                ChangeKind::Created => Trigger::Created,
+                ChangeKind::Deleted => Trigger::Deleted,
+                ChangeKind::DataChanged => Trigger::DataChanged,
+            };
+            table.fire(trigger, &change.path, |told| {
+                self.metrics.watch_fired(told.event, told.watchers.len());
+                let acl = if told.of_parent { &change.parent_acl } else { &change.acl };
+                let filter = (!acl.is_open()).then_some(acl);
+                self.deliver(conns, &told, &event_bytes(zxid, told.event, told.path), filter);
+            });
+        }
+    }
+
+    fn session_ended(&self, session: SessionId) {
+        let holder = self.registry.lock().forget(session);
+        if let Some(conn) = holder {
+            let mut queue = conn.queue();
+            queue.close_after_flush();
+            conn.list(&mut queue);
+        }
+    }
+
+    fn session_attached(&self, session: SessionId, attach: u32) {
+        let holder = self.registry.lock().get(session).cloned();
+        if let Some(conn) = holder.filter(|conn| conn.attach() < attach) {
+            let mut queue = conn.queue();
+            queue.fate = Fate::Cut;
+            conn.list(&mut queue);
+        }
+    }
+
+    fn state_replaced(&self, state: &State) {
+        let before = Zxid(self.told_upto.swap(state.last_zxid().0, Ordering::Relaxed));
+        let mut watches = self.watches.lock();
+        let Watches { table, conns } = &mut *watches;
+        let missed = catch_up::after_replacement(table, state, before);
+        for (told, event) in &missed.events {
+            let bytes = event_bytes(Zxid(-1), *event, &told.path);
+            let one = Told { event: *event, path: &told.path, of_parent: false, watchers: &[told.watcher] };
+            self.deliver(conns, &one, &bytes, None);
+        }
+        // What a persistent watch missed cannot be told one by one: such a client must begin anew.
+        for watcher in missed.must_reconnect {
+            if let Some(conn) = conns.get(&watcher.0) {
+                let mut queue = conn.queue();
+                queue.fate = Fate::Cut;
+                conn.list(&mut queue);
+            }
+        }
+        drop(watches);
+        let holders: Vec<Arc<Conn>> = self.registry.lock().iter().cloned().collect();
+        for conn in holders {
+            if state.session(conn.session()).is_none_or(|session| session.attach != conn.attach()) {
+                let mut queue = conn.queue();
+                queue.fate = Fate::Cut;
+                conn.list(&mut queue);
+            }
+        }
+    }
+
+    fn batch_done(&self) {
+        loop {
+            let mut listed = std::mem::take(&mut *self.listed.lock());
+            if listed.is_empty() {
+                return;
+            }
+            for conn in listed.drain(..) {
+                conn.queue().listed = false;
+                conn.wake();
+            }
+            // Give the grown vector back, so that a batch costs no allocation.
+            let mut next = self.listed.lock();
+            if next.is_empty() {
+                *next = listed;
+                return;
+            }
+        }
+    }
+}
+
+impl LocalSessions for Hub {
+    fn collect(&self, contacts: &mut Vec<Contact>) {
+        let given_up = self.registry.lock().collect(clock::monotonic_ms(), contacts);
+        given_up.iter().for_each(|conn| conn.cut());
+    }
+
+    fn close_all(&self, reason: &str) {
+        let holders: Vec<Arc<Conn>> = self.registry.lock().iter().cloned().collect();
+        if !holders.is_empty() {
+            tracing::info!(connections = holders.len(), reason, "closing client connections");
+        }
+        holders.iter().for_each(|conn| conn.cut());
+    }
+
+    fn connected(&self) -> usize {
+        self.registry.lock().len()
+    }
+}

@@ -1,0 +1,128 @@
+//! The numbers of this member under ZooKeeper's names, for `mntr` and `/metrics` alike.
+//!
+//! ```text
+//!   Counter  one atomic            Summary  count, sum, min, max            Histogram  Summary + buckets, for percentiles
+//! ```
+//!
+//! Rule: a batch of requests costs a handful of relaxed additions, whatever its size; nothing here takes a lock.
+
+mod render;
+mod value;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use coordd_proto::EventType;
+use tokio::time::Instant;
+
+pub use render::{mntr, prometheus};
+pub use value::{Counter, Histogram, Sample, Summary, Value};
+
+/// Every figure that this member gathers.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    pub packets_received: Counter,
+    pub packets_sent: Counter,
+    pub bytes_received: Counter,
+    pub bytes_sent: Counter,
+    pub watch_bytes: Counter,
+    pub connection_rejected: Counter,
+    pub outbox_overflows: Counter,
+    pub stale_sessions_expired: Counter,
+    /// Milliseconds, as ZooKeeper has them.
+    pub read_latency: Histogram,
+    pub update_latency: Histogram,
+    /// Latency of every request since the last `srst`, milliseconds.
+    pub latency: Summary,
+    pub node_created_watch_count: Summary,
+    pub node_deleted_watch_count: Summary,
+    pub node_changed_watch_count: Summary,
+    pub node_children_watch_count: Summary,
+    pub fsync_time: Summary,
+    pub snapshot_time: Summary,
+    pub election_time: Summary,
+    pub propose_to_commit: Histogram,
+    pub apply_time: Histogram,
+    outstanding: AtomicU64,
+    answered: AtomicU64,
+}
+
+impl Metrics {
+    /// A batch was taken: `received` requests, `answered` of them at once.
+    pub(crate) fn requests_taken(&self, received: u64, answered: u64, since: Instant) {
+        self.packets_received.add(received);
+        self.outstanding.fetch_add(received, Ordering::Relaxed);
+        if answered > 0 {
+            self.answered(answered);
+            let took = since.elapsed();
+            self.read_latency.add_many(took, answered);
+            self.latency.add_many(millis(took), answered);
+        }
+    }
+
+    /// Requests that waited in a queue were answered.
+    pub(crate) fn answered(&self, n: u64) {
+        self.packets_sent.add(n);
+        self.answered.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn write_answered(&self, took: Duration) {
+        self.answered(1);
+        self.update_latency.add_many(took, 1);
+        self.latency.add_many(millis(took), 1);
+    }
+
+    /// The requests of a closed connection will not be answered.
+    pub(crate) fn dropped(&self, n: usize) {
+        self.answered.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn watch_fired(&self, event: EventType, watchers: usize) {
+        let summary = match event {
+            EventType::NodeCreated => &self.node_created_watch_count,
+            EventType::NodeDeleted => &self.node_deleted_watch_count,
+            EventType::NodeDataChanged => &self.node_changed_watch_count,
+            _ => &self.node_children_watch_count,
+        };
+        summary.add_many(watchers as u64, 1);
+    }
+
+    /// Requests that are taken and not answered yet.
+    pub fn outstanding(&self) -> u64 {
+        self.outstanding.load(Ordering::Relaxed).saturating_sub(self.answered.load(Ordering::Relaxed))
+    }
+
+    /// `srst`: what `srvr` shows begins anew.
+    pub(crate) fn reset(&self) {
+        self.latency.reset();
+        self.packets_received.reset();
+        self.packets_sent.reset();
+    }
+
+    /// Everything gathered here, by ZooKeeper's names where it has one.
+    pub fn samples(&self) -> Vec<Sample> {
+        vec![
+            Sample::counter("bytes_received_count", &self.bytes_received),
+            Sample::counter("response_bytes", &self.bytes_sent),
+            Sample::counter("watch_bytes", &self.watch_bytes),
+            Sample::counter("connection_rejected", &self.connection_rejected),
+            Sample::counter("outbox_overflows", &self.outbox_overflows),
+            Sample::counter("stale_sessions_expired", &self.stale_sessions_expired),
+            Sample::histogram("readlatency", &self.read_latency),
+            Sample::histogram("updatelatency", &self.update_latency),
+            Sample::summary("node_created_watch_count", &self.node_created_watch_count),
+            Sample::summary("node_deleted_watch_count", &self.node_deleted_watch_count),
+            Sample::summary("node_changed_watch_count", &self.node_changed_watch_count),
+            Sample::summary("node_children_watch_count", &self.node_children_watch_count),
+            Sample::summary("fsynctime", &self.fsync_time),
+            Sample::summary("snapshottime", &self.snapshot_time),
+            Sample::summary("election_time", &self.election_time),
+            Sample::histogram("quorum_ack_latency", &self.propose_to_commit),
+            Sample::histogram("write_final_proc_time_ms", &self.apply_time),
+        ]
+    }
+}
+
+pub(crate) fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}

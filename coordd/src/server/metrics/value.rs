@@ -1,0 +1,248 @@
+//! A counter, a summary and a histogram made of atomics, and how each looks when it is read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::millis;
+
+/// Counts up; `reset` is for `srst` alone.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Count, sum, minimum and maximum.
+#[derive(Debug)]
+pub struct Summary {
+    count: AtomicU64,
+    sum: AtomicU64,
+    min: AtomicU64,
+    max: AtomicU64,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Summary {
+            count: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+            min: AtomicU64::new(u64::MAX),
+            max: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Summary {
+    pub fn add(&self, value: u64) {
+        self.add_many(value, 1);
+    }
+
+    pub fn add_many(&self, value: u64, n: u64) {
+        self.count.fetch_add(n, Ordering::Relaxed);
+        self.sum.fetch_add(value.saturating_mul(n), Ordering::Relaxed);
+        // Most values lie between the two: look before writing.
+        if value < self.min.load(Ordering::Relaxed) {
+            self.min.fetch_min(value, Ordering::Relaxed);
+        }
+        if value > self.max.load(Ordering::Relaxed) {
+            self.max.fetch_max(value, Ordering::Relaxed);
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub fn sum(&self) -> u64 {
+        self.sum.load(Ordering::Relaxed)
+    }
+
+    /// 0 while nothing was added.
+    pub fn min(&self) -> u64 {
+        let min = self.min.load(Ordering::Relaxed);
+        if self.count() == 0 { 0 } else { min }
+    }
+
+    pub fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    pub fn avg(&self) -> f64 {
+        let count = self.count();
+        if count == 0 { 0.0 } else { self.sum() as f64 / count as f64 }
+    }
+
+    pub fn reset(&self) {
+        self.count.store(0, Ordering::Relaxed);
+        self.sum.store(0, Ordering::Relaxed);
+        self.min.store(u64::MAX, Ordering::Relaxed);
+        self.max.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Eight buckets to each doubling of microseconds: a percentile is at most an eighth too high.
+const BUCKETS: usize = 8 * 40;
+
+/// Durations; shown in milliseconds.
+#[derive(Debug)]
+pub struct Histogram {
+    summary: Summary,
+    buckets: Box<[AtomicU64; BUCKETS]>,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram { summary: Summary::default(), buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]) }
+    }
+}
+
+fn bucket_of(micros: u64) -> usize {
+    if micros < 8 {
+        return micros as usize;
+    }
+    let doubling = micros.ilog2();
+    let eighth = (micros >> (doubling - 3)) & 7;
+    ((doubling as usize - 2) * 8 + eighth as usize).min(BUCKETS - 1)
+}
+
+/// The largest value that falls into a bucket.
+fn bucket_top(bucket: usize) -> u64 {
+    let (doubling, eighth) = (bucket / 8, (bucket % 8) as u64);
+    if doubling == 0 { eighth } else { ((9 + eighth) << (doubling - 1)) - 1 }
+}
+
+impl Histogram {
+    pub fn add(&self, took: Duration) {
+        self.add_many(took, 1);
+    }
+
+    pub fn add_many(&self, took: Duration, n: u64) {
+        self.summary.add_many(millis(took), n);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.buckets[bucket_of(micros)].fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The value in microseconds below which a share of `quantile` lies.
+    pub fn quantile_micros(&self, quantile: f64) -> u64 {
+        let counts = self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed));
+        let total: u64 = counts.iter().sum();
+        let rank = (total as f64 * quantile).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (bucket, count) in counts.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return bucket_top(bucket);
+            }
+        }
+        0
+    }
+}
+
+/// One figure as it was when it was read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    pub name: &'static str,
+    pub value: Value,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    Counter(u64),
+    Gauge(f64),
+    /// Shown by `mntr` alone.
+    Text(String),
+    Summary {
+        count: u64,
+        sum: u64,
+        min: u64,
+        max: u64,
+        avg: f64,
+    },
+    /// With the 50th, 95th, 99th and 99.9th percentile, in milliseconds.
+    Histogram {
+        count: u64,
+        sum: u64,
+        min: u64,
+        max: u64,
+        avg: f64,
+        p50: f64,
+        p95: f64,
+        p99: f64,
+        p999: f64,
+    },
+}
+
+impl Sample {
+    pub fn counter(name: &'static str, counter: &Counter) -> Sample {
+        Sample { name, value: Value::Counter(counter.get()) }
+    }
+
+    pub fn gauge(name: &'static str, value: f64) -> Sample {
+        Sample { name, value: Value::Gauge(value) }
+    }
+
+    pub fn text(name: &'static str, value: impl Into<String>) -> Sample {
+        Sample { name, value: Value::Text(value.into()) }
+    }
+
+    pub fn summary(name: &'static str, s: &Summary) -> Sample {
+        let value = Value::Summary { count: s.count(), sum: s.sum(), min: s.min(), max: s.max(), avg: s.avg() };
+        Sample { name, value }
+    }
+
+    pub fn histogram(name: &'static str, h: &Histogram) -> Sample {
+        let s = h.summary();
+        let at = |quantile| h.quantile_micros(quantile) as f64 / 1000.0;
+        let (p50, p95, p99, p999) = (at(0.5), at(0.95), at(0.99), at(0.999));
+        let (count, sum, min, max, avg) = (s.count(), s.sum(), s.min(), s.max(), s.avg());
+        Sample { name, value: Value::Histogram { count, sum, min, max, avg, p50, p95, p99, p999 } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_lies_in_the_bucket_whose_top_is_at_most_an_eighth_above_it() {
+        for micros in (0..5000).chain([1 << 20, (1 << 30) + 12345, 1 << 38]) {
+            let top = bucket_top(bucket_of(micros));
+            assert!(top >= micros && top <= micros + micros / 8 + 1, "{micros} → {top}");
+        }
+    }
+
+    #[test]
+    fn percentiles_count_values_and_not_calls() {
+        let h = Histogram::default();
+        h.add_many(Duration::from_micros(10), 98);
+        h.add_many(Duration::from_millis(50), 2);
+        assert_eq!(h.quantile_micros(0.5), 10);
+        assert!(h.quantile_micros(0.99) >= 50_000);
+        assert_eq!((h.summary().count(), h.summary().max()), (100, 50));
+    }
+
+    #[test]
+    fn an_empty_summary_shows_zeros() {
+        let s = Summary::default();
+        assert_eq!((s.min(), s.max(), s.avg()), (0, 0, 0.0));
+        s.add(7);
+        assert_eq!((s.min(), s.max(), s.avg()), (7, 7, 7.0));
+        s.reset();
+        assert_eq!((s.min(), s.count()), (0, 0));
+    }
+}

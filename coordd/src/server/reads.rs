@@ -1,0 +1,87 @@
+//! The reads of the protocol: a decoded request, the state, and the answer appended to the outbox.
+//!
+//! Rule: the body is encoded from the state's own bytes into the outbox, with nothing in between. No path is validated: a
+//! malformed path is a znode that is not there, as in ZooKeeper (FinalRequestProcessor). Only `exists` refuses a NUL.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+use coordd_proto::{
+    AuthId, ClientInfo, ErrorCode, MultiOp, MultiResult, Reply, Request, SessionId, Xid, Zxid, encode_reply,
+};
+use coordd_tree::State;
+
+use super::auth;
+
+/// Answers `request` from `state`.
+pub(crate) fn run(
+    state: &State,
+    zxid: Zxid,
+    session: SessionId,
+    auth: &[AuthId],
+    xid: Xid,
+    request: &Request<'_>,
+    out: &mut BytesMut,
+) {
+    let result = read(state, session, auth, request);
+    encode_reply(out, xid, zxid, result.as_ref().map_err(|code| *code));
+}
+
+fn read<'a>(
+    state: &'a State,
+    session: SessionId,
+    auth: &[AuthId],
+    request: &'a Request<'_>,
+) -> Result<Reply<'a>, ErrorCode> {
+    Ok(match request {
+        Request::GetData { path, .. } => {
+            let (data, stat) = state.get_data(path, auth)?;
+            Reply::Data(data.map(Cow::Borrowed), stat)
+        }
+        Request::Exists { path, .. } => Reply::Stat(state.exists(path, auth)?),
+        Request::GetChildren { path, .. } => Reply::Children(children(state, auth, path)?.0),
+        Request::GetChildren2 { path, .. } => {
+            let (names, stat) = children(state, auth, path)?;
+            Reply::Children2(names, stat)
+        }
+        Request::Ping => Reply::Empty,
+        Request::GetAcl { path } => {
+            let (acl, stat) = state.get_acl(path, auth)?;
+            Reply::Acl(acl.into(), stat)
+        }
+        Request::GetEphemerals { prefix } => {
+            let paths = state.ephemerals_of(session, prefix);
+            Reply::Paths(paths.into_iter().map(Cow::Owned).collect())
+        }
+        Request::GetAllChildrenNumber { path } => Reply::Count(state.all_children_number(path, auth)?),
+        Request::WhoAmI => Reply::WhoAmI(who(auth)),
+        Request::MultiRead(ops) => Reply::Multi(ops.iter().map(|op| one_of_many(state, auth, op)).collect()),
+        // A server without SASL answers OK with a null token; the client goes on unauthenticated (ZooKeeperServer).
+        Request::Sasl { .. } => Reply::Sasl(None),
+        // ZooKeeper's default; membership changes come through the admin API.
+        Request::Reconfig { .. } => return Err(ErrorCode::ReconfigDisabled),
+        _ => return Err(ErrorCode::Unimplemented),
+    })
+}
+
+type Children<'a> = (Vec<Cow<'a, str>>, coordd_proto::Stat);
+
+fn children<'a>(state: &'a State, auth: &[AuthId], path: &str) -> Result<Children<'a>, ErrorCode> {
+    let (names, stat) = state.children(path, auth)?;
+    Ok((names.map(Cow::Borrowed).collect(), stat))
+}
+
+fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> MultiResult<'a> {
+    let result = match op {
+        MultiOp::GetData { path } => {
+            state.get_data(path, auth).map(|(data, stat)| MultiResult::Data(data.map(Cow::Borrowed), stat))
+        }
+        MultiOp::GetChildren { path } => children(state, auth, path).map(|(names, _)| MultiResult::Children(names)),
+        _ => Err(ErrorCode::Unimplemented),
+    };
+    result.unwrap_or_else(MultiResult::Error)
+}
+
+fn who(auth: &[AuthId]) -> Vec<ClientInfo> {
+    auth.iter().map(|id| ClientInfo { scheme: id.scheme.clone(), user: auth::user_name(id).to_owned() }).collect()
+}

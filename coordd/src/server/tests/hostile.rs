@@ -1,0 +1,108 @@
+//! What is no request, no operation or no identity: refused as ZooKeeper refuses it, and nobody else is disturbed.
+
+use bytes::BytesMut;
+use coordd_proto::{ErrorCode, OpCode, Writer};
+
+use super::support::{Member, create, frame, read};
+
+fn auth(w: &mut Writer<'_>, scheme: &str, proof: &str) {
+    w.i32(0);
+    w.string(scheme);
+    w.buffer(Some(proof.as_bytes()));
+}
+
+#[tokio::test]
+async fn operations_that_clients_may_not_use_are_answered_unimplemented_and_closed() {
+    let member = Member::start().await;
+    for op in [13, 20, -10, 0, -1, 10, 4711] {
+        let mut c = member.client().await;
+        let mut out = BytesMut::new();
+        frame(&mut out, 7, op, |w| read(w, "/", false));
+        frame(&mut out, 8, OpCode::Ping.to_wire(), |_| {});
+        c.raw.send(&out).await;
+        let got = c.got().await;
+        assert_eq!((got.xid, got.zxid, got.code()), (7, -1, Some(ErrorCode::Unimplemented)), "{op}");
+        assert!(c.raw.is_closed().await, "{op}");
+        assert!(member.attach(c.session, c.password).await.is_some(), "the session survives");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_record_is_a_marshalling_error_and_the_connection_stays() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let read = c.ask(1, OpCode::GetData, |w| w.i32(1000)).await;
+    assert_eq!(read.code(), Some(ErrorCode::MarshallingError));
+    let write = c.ask(2, OpCode::Create, |w| w.i32(-7)).await;
+    assert_eq!((write.code(), write.zxid), (Some(ErrorCode::MarshallingError), read.zxid + 1));
+    assert_eq!(c.ask(3, OpCode::Ping, |_| {}).await.err, 0);
+}
+
+#[tokio::test]
+async fn a_frame_beyond_the_limit_closes_without_a_word_and_one_at_the_limit_passes() {
+    let member = Member::with(|config| config.max_frame_bytes = 1000).await;
+    let mut c = member.client().await;
+    let overhead = {
+        let mut out = BytesMut::new();
+        frame(&mut out, 1, OpCode::Create.to_wire(), |w| create(w, "/a", b"", 0));
+        out.len() - 4
+    };
+    assert_eq!(c.create(1, "/a", &vec![0; 1000 - overhead]).await.err, 0);
+    c.send(2, OpCode::Create, |w| create(w, "/b", &vec![0; 1001 - overhead], 0)).await;
+    assert!(c.raw.is_closed().await);
+    for len in [-1i32, i32::MIN, i32::MAX] {
+        let mut c = member.client().await;
+        c.raw.send(&len.to_be_bytes()).await;
+        assert!(c.raw.is_closed().await);
+    }
+    let mut raw = member.raw().await;
+    raw.send(&[0xff; 64]).await;
+    assert!(raw.is_closed().await);
+}
+
+#[tokio::test]
+async fn auth_is_answered_with_zxid_zero_and_counts_for_later_requests() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let ok = c.ask(-4, OpCode::Auth, |w| auth(w, "digest", "bob:secret")).await;
+    assert_eq!((ok.xid, ok.zxid, ok.err), (-4, 0, 0));
+    let who = c.ask(1, OpCode::WhoAmI, |_| {}).await;
+    let text = String::from_utf8_lossy(&who.body).into_owned();
+    assert!(text.contains("digest") && text.contains("bob") && text.contains("127.0.0.1"), "{text}");
+    assert!(!text.contains("secret") && !text.contains("bob:"));
+}
+
+#[tokio::test]
+async fn an_unknown_scheme_fails_and_closes() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let refused = c.ask(-4, OpCode::Auth, |w| auth(w, "kerberos", "x")).await;
+    assert_eq!((refused.zxid, refused.code()), (0, Some(ErrorCode::AuthFailed)));
+    assert!(c.raw.is_closed().await);
+}
+
+#[tokio::test]
+async fn reconfig_is_disabled_and_sasl_answers_a_null_token() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let reconfig = c
+        .ask(1, OpCode::Reconfig, |w| {
+            (0..3).for_each(|_| w.buffer(None));
+            w.i64(-1);
+        })
+        .await;
+    assert_eq!(reconfig.code(), Some(ErrorCode::ReconfigDisabled));
+    let sasl = c.ask(2, OpCode::Sasl, |w| w.buffer(Some(b"token"))).await;
+    assert_eq!((sasl.err, &sasl.body[..]), (0, &(-1i32).to_be_bytes()[..]));
+}
+
+#[tokio::test]
+async fn garbage_on_one_connection_leaves_another_alone() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    for n in 0..50u8 {
+        let mut raw = member.raw().await;
+        raw.send(&[n, 0, 0, n, n, n, n, 0xff, 0, 1]).await;
+    }
+    assert_eq!(c.create(1, "/a", b"").await.err, 0);
+}

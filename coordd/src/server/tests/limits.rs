@@ -1,0 +1,89 @@
+//! Bounds: connections by address, requests in flight, room at the proposer, growth, a client that does not read.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use coordd_proto::{ErrorCode, OpCode};
+
+use super::support::{Member, create, delete, frame, read, set};
+
+#[tokio::test]
+async fn connections_beyond_the_limit_of_an_address_are_closed_without_a_word() {
+    let member = Member::with(|config| config.max_connections_per_address = 2).await;
+    let (_a, _b) = (member.client().await, member.client().await);
+    let mut third = member.raw().await;
+    assert!(third.is_closed().await);
+    drop(_a);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    member.client().await;
+}
+
+#[tokio::test]
+async fn requests_beyond_those_in_flight_are_not_looked_at() {
+    let member = Member::with(|config| config.in_flight_max = 3).await;
+    let mut c = member.client().await;
+    member.double.holding.store(true, Ordering::SeqCst);
+    let mut out = BytesMut::new();
+    (1..=5).for_each(|n| frame(&mut out, n, OpCode::Create.to_wire(), |w| create(w, &format!("/{n}"), b"", 0)));
+    c.raw.send(&out).await;
+    assert!(c.raw.is_quiet().await);
+    assert_eq!(member.double.waiting(), 3);
+    member.double.commit(3);
+    for n in 1..=3 {
+        assert_eq!(c.got().await.xid, n);
+    }
+    assert!(c.raw.is_quiet().await);
+    assert_eq!(member.double.commit(9), 2);
+    assert_eq!((c.got().await.xid, c.got().await.xid), (4, 5));
+}
+
+#[tokio::test]
+async fn a_write_waits_for_room_and_reads_of_others_do_not() {
+    let member = Member::start().await;
+    let (mut c, mut other) = (member.client().await, member.client().await);
+    member.double.roomy.store(false, Ordering::SeqCst);
+    c.send(1, OpCode::Create, |w| create(w, "/a", b"", 0)).await;
+    assert!(c.raw.is_quiet().await);
+    assert_eq!(other.ask(1, OpCode::Exists, |w| read(w, "/a", false)).await.code(), Some(ErrorCode::NoNode));
+    member.double.roomy.store(true, Ordering::SeqCst);
+    assert_eq!(c.got().await.err, 0);
+}
+
+#[tokio::test]
+async fn while_there_is_no_space_creates_and_sets_are_refused_and_deletes_go_on() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.create(1, "/a", b"").await;
+    member.double.full.store(true, Ordering::SeqCst);
+    let refused = Some(ErrorCode::QuotaExceeded);
+    assert_eq!(c.create(2, "/b", b"").await.code(), refused);
+    assert_eq!(c.set(3, "/a", b"x").await.code(), refused);
+    let multi = c
+        .ask(4, OpCode::Multi, |w| {
+            w.i32(OpCode::SetData.to_wire());
+            w.bool(false);
+            w.i32(-1);
+            set(w, "/a", b"x");
+            w.i32(-1);
+            w.bool(true);
+            w.i32(-1);
+        })
+        .await;
+    assert_eq!(multi.code(), refused);
+    assert_eq!(c.ask(5, OpCode::Delete, |w| delete(w, "/a")).await.err, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_place_among_undecided_writes() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.create(1, "/a", b"").await;
+    member.double.holding.store(true, Ordering::SeqCst);
+    member.double.full.store(true, Ordering::SeqCst);
+    c.send(2, OpCode::Delete, |w| delete(w, "/a")).await;
+    c.send(3, OpCode::Create, |w| create(w, "/b", b"", 0)).await;
+    assert!(c.raw.is_quiet().await);
+    member.double.commit(1);
+    assert_eq!((c.got().await.xid, c.got().await.xid), (2, 3));
+}

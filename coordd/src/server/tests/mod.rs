@@ -1,0 +1,9 @@
+//! The client port over real sockets, above a consensus that commits at once or on command.
+
+mod handshake;
+mod hostile;
+mod limits;
+mod order;
+mod support;
+mod watching;
+mod words;

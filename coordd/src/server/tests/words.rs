@@ -1,0 +1,64 @@
+//! Four-letter words over the wire.
+
+use coordd_proto::OpCode;
+use tokio::io::AsyncWriteExt;
+
+use super::support::{Member, read};
+use crate::server::AllowList;
+
+async fn ask(member: &Member, word: &str) -> String {
+    let mut raw = member.raw().await;
+    raw.send(word.as_bytes()).await;
+    raw.stream.shutdown().await.unwrap();
+    raw.text().await
+}
+
+#[tokio::test]
+async fn each_word_answers_in_zookeepers_form() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.ask(1, OpCode::GetData, |w| read(w, "/", true)).await;
+    assert_eq!(ask(&member, "ruok").await, "imok");
+    assert_eq!(ask(&member, "isro").await, "rw");
+    assert_eq!(ask(&member, "wchs").await, "1 connections watching 1 paths\nTotal watches:1\n");
+    assert_eq!(ask(&member, "wchp").await, format!("/\n\t{}\n", c.session));
+    assert_eq!(ask(&member, "wchc").await, format!("{}\n\t/\n", c.session));
+    let srvr = ask(&member, "srvr").await;
+    assert!(srvr.starts_with("Zookeeper version: 3.9.5-") && srvr.contains("\nNode count: 5\n"), "{srvr}");
+    let cons = ask(&member, "cons").await;
+    assert!(cons.contains(&format!("sid={},lop=GETD", c.session)), "{cons}");
+    let mntr = ask(&member, "mntr").await;
+    for name in
+        ["zk_version\t", "zk_server_state\t", "zk_znode_count\t5\n", "zk_watch_count\t1\n", "zk_cnt_readlatency\t"]
+    {
+        assert!(mntr.contains(name), "{name} in {mntr}");
+    }
+    for word in ["conf", "dirs", "dump", "envi", "hash", "stat"] {
+        assert!(!ask(&member, word).await.is_empty(), "{word}");
+    }
+    assert_eq!(ask(&member, "srst").await, "Server stats reset.\n");
+    assert_eq!(ask(&member, "crst").await, "Connection stats reset.\n");
+}
+
+#[tokio::test]
+async fn a_word_that_is_not_allowed_says_so() {
+    let member = Member::with(|config| config.four_letter_words = AllowList::default()).await;
+    assert_eq!(ask(&member, "ruok").await, "ruok is not executed because it is not in the whitelist.\n");
+}
+
+#[tokio::test]
+async fn without_service_only_the_words_that_need_none_answer() {
+    let member = Member::start().await;
+    member.double.not_serving(Some("no quorum"));
+    assert_eq!(ask(&member, "ruok").await, "imok");
+    assert_eq!(ask(&member, "isro").await, "null");
+    assert_eq!(ask(&member, "srvr").await, "This ZooKeeper instance is not currently serving requests\n");
+}
+
+#[tokio::test]
+async fn a_word_is_one_only_at_the_start_of_a_connection() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.raw.send(b"ruok").await;
+    assert!(c.raw.is_closed().await);
+}

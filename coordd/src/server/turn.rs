@@ -1,0 +1,179 @@
+//! Requests that are answered from this member's state alone, each at its turn.
+//!
+//! ```text
+//!   Turn{state, watches} ── run(frame) ──► answer appended to `out`, watch left in the table
+//!                        ── run_ready  ──► the same for what waited in the queue, up to the next undecided request
+//! ```
+//!
+//! Rule: the answer carries the zxid of the state that it was read from, and a watch is left under the guard of that read.
+//! A malformed record is answered MARSHALLINGERROR and the connection stays; an operation that clients may not use is
+//! answered UNIMPLEMENTED with zxid -1 and the connection closes (UnimplementedRequestProcessor).
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use coordd_proto::{AuthId, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
+use coordd_tree::State;
+use tokio::time::Instant;
+
+use super::auth::Identities;
+use super::batch::OUT_HIGH_BYTES;
+use super::conn::{Conn, Pending, Queue};
+use super::hub::Watches;
+use super::metrics::millis;
+use super::{reads, watching};
+use crate::session::registry::Holder;
+
+/// One look at the state, for as many requests as have their turn.
+pub(crate) struct Turn<'a> {
+    pub conn: &'a Arc<Conn>,
+    pub state: &'a State,
+    pub zxid: Zxid,
+    watches: Option<&'a mut Watches>,
+    latency_ms: u64,
+    answered: u64,
+}
+
+/// Whether a request looks at or changes the watch table: by its opcode, or by the flag that ends its record.
+pub(crate) fn touches_watches(op: i32, frame: &[u8]) -> bool {
+    use OpCode::*;
+    match OpCode::from_wire(op) {
+        Some(Exists | GetData | GetChildren | GetChildren2) => frame.last().is_some_and(|flag| *flag != 0),
+        Some(SetWatches | SetWatches2 | AddWatch | RemoveWatches | CheckWatches) => true,
+        _ => false,
+    }
+}
+
+/// Operations that a client may ask for and that are answered without the log.
+fn is_local(op: OpCode) -> bool {
+    use OpCode::*;
+    matches!(
+        op,
+        Exists
+            | GetData
+            | GetAcl
+            | GetChildren
+            | GetChildren2
+            | Ping
+            | MultiRead
+            | CheckWatches
+            | RemoveWatches
+            | SetWatches
+            | SetWatches2
+            | AddWatch
+            | GetEphemerals
+            | GetAllChildrenNumber
+            | WhoAmI
+            | Reconfig
+            | Sasl
+    )
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(
+        conn: &'a Arc<Conn>,
+        state: &'a State,
+        watches: Option<&'a mut Watches>,
+        since: Instant,
+    ) -> Turn<'a> {
+        let zxid = state.last_zxid();
+        if watches.is_some() {
+            conn.hub.registered_at(zxid);
+        }
+        let latency_ms = millis(since.elapsed());
+        Turn { conn, state, zxid, watches, latency_ms, answered: 0 }
+    }
+
+    /// How many requests were answered.
+    pub(crate) fn finish(self) -> u64 {
+        self.answered
+    }
+
+    /// Executes everything at the front of the queue that waits for nothing.
+    pub(crate) fn run_ready(&mut self, queue: &mut Queue) {
+        while queue.is_ready() && queue.is_served() && queue.out.len() < OUT_HIGH_BYTES {
+            match queue.pending.pop_front() {
+                Some(Pending::Local { frame, auth, since }) => {
+                    self.latency_ms = millis(since.elapsed());
+                    self.run(queue, Some(&auth), &frame);
+                }
+                Some(Pending::Refused { xid, op, code, since }) => {
+                    self.latency_ms = millis(since.elapsed());
+                    encode_reply(&mut queue.out, xid, self.zxid, Err(code));
+                    self.answered(queue, op, xid);
+                }
+                Some(Pending::Sync { xid, record, since, .. }) => {
+                    self.latency_ms = millis(since.elapsed());
+                    self.sync(queue, xid, &record);
+                }
+                Some(Pending::Handshake { .. } | Pending::Write { .. }) | None => {}
+            }
+        }
+    }
+
+    fn sync(&mut self, queue: &mut Queue, xid: Xid, record: &[u8]) {
+        match Request::decode(OpCode::Sync, record) {
+            Ok(Request::Sync { path }) => encode_reply(&mut queue.out, xid, self.zxid, Ok(&Reply::Path(path))),
+            Ok(_) | Err(_) => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::MarshallingError)),
+        }
+        self.answered(queue, OpCode::Sync, xid);
+    }
+
+    /// Executes one request: its whole frame, asked by `auth`, or by who the connection is now.
+    pub(crate) fn run(&mut self, queue: &mut Queue, auth: Option<&Identities>, frame: &[u8]) {
+        let (Some(xid), Some(op)) = (frame.get(4..8), frame.get(8..12)) else { return };
+        let int = |b: &[u8]| b.first_chunk::<4>().map_or(0, |b| i32::from_be_bytes(*b));
+        let (xid, code) = (Xid(int(xid)), int(op));
+        let Some(op) = OpCode::from_wire(code) else { return self.unimplemented(queue, xid) };
+        if self.conn.is_read_only() && (!is_local(op) || op == OpCode::Reconfig) {
+            return self.read_only(queue, xid, op);
+        }
+        if !is_local(op) {
+            return self.unimplemented(queue, xid);
+        }
+        match Request::decode(op, &frame[12..]) {
+            Ok(request) => {
+                let Queue { out, auth: now, .. } = queue;
+                self.execute(out, &auth.unwrap_or(now).ids, xid, &request);
+            }
+            Err(_) => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::MarshallingError)),
+        }
+        self.answered(queue, op, xid);
+    }
+
+    fn execute(&mut self, out: &mut BytesMut, auth: &[AuthId], xid: Xid, request: &Request<'_>) {
+        let Turn { conn, state, zxid, watches, .. } = self;
+        match watches {
+            Some(watches) if watching::concerns(request) => {
+                watching::run(watches, conn, state, *zxid, auth, xid, request, out);
+            }
+            _ => reads::run(state, *zxid, conn.session(), auth, xid, request, out),
+        }
+    }
+
+    fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {
+        queue.tally.answered(op, xid, self.zxid, self.latency_ms);
+        self.answered += 1;
+    }
+
+    fn unimplemented(&mut self, queue: &mut Queue, xid: Xid) {
+        encode_reply(&mut queue.out, xid, Zxid(-1), Err(ErrorCode::Unimplemented));
+        queue.close_after_flush();
+        self.answered += 1;
+    }
+
+    /// ReadOnlyRequestProcessor: what would change the state or asks the leader is refused.
+    fn read_only(&mut self, queue: &mut Queue, xid: Xid, op: OpCode) {
+        use OpCode::*;
+        match op {
+            CloseSession => {
+                encode_reply(&mut queue.out, xid, self.zxid, Ok(&Reply::Empty));
+                queue.close_after_flush();
+            }
+            Create | Create2 | CreateContainer | CreateTtl | Delete | SetData | SetAcl | Multi | Reconfig | Sync
+            | Check => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::NotReadOnly)),
+            _ => return self.unimplemented(queue, xid),
+        }
+        self.answered(queue, op, xid);
+    }
+}
