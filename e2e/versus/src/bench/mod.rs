@@ -8,12 +8,21 @@
 //! Rule: a scenario yields metrics by name and knows neither the other server nor the goals. Reason: the same numbers
 //! are then compared, kept as JSON and read by people.
 
+pub mod bulk;
+pub mod ephemerals;
+pub mod failover;
+pub mod million;
 pub mod options;
 pub mod plain;
+pub mod profile;
 pub mod report;
 pub mod rows;
 pub mod scenario;
+pub mod sessions;
+pub mod setup;
+pub mod watchers;
 pub mod workload;
+pub mod writers;
 
 use std::fs;
 
@@ -48,5 +57,6 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&dir)?;
     fs::write(dir.join("bench.txt"), &text)?;
     fs::write(dir.join("bench.json"), serde_json::to_string_pretty(&metrics)?)?;
+    ensure!(metrics.failed.is_empty(), "failed: {}", metrics.failed.join("; "));
     Ok(())
 }

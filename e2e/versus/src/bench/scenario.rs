@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::options::Options;
-use super::plain;
+use super::{ephemerals, failover, million, plain, profile, sessions, watchers};
 use crate::servers::{Ensemble, Kind, Plan};
 
 /// One named measurement.
@@ -29,6 +29,17 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "create-delete-32x32", group: "plain", run: plain::create_delete_32x32 },
     Scenario { name: "set-1", group: "plain", run: plain::set_1 },
     Scenario { name: "get-1", group: "plain", run: plain::get_1 },
+    Scenario { name: "watch-999", group: "plain", run: watchers::watch_999 },
+    Scenario { name: "sessions", group: "sessions", run: sessions::sessions },
+    Scenario { name: "kill-leader", group: "failover", run: failover::kill_leader },
+    Scenario { name: "sigterm-leader", group: "failover", run: failover::sigterm_leader },
+    Scenario { name: "pause-leader", group: "failover", run: failover::pause_leader },
+    Scenario { name: "ephemerals-10k", group: "ephemerals", run: ephemerals::ephemerals_10k },
+    Scenario { name: "expire-10k", group: "expire", run: ephemerals::expire_10k },
+    Scenario { name: "bytes-per-znode", group: "bytes", run: million::bytes_per_znode },
+    Scenario { name: "snapshot-1m", group: "million", run: million::snapshot_1m },
+    Scenario { name: "refill-1m", group: "million", run: million::refill_1m },
+    Scenario { name: "recover-1m", group: "million", run: million::recover_1m },
 ];
 
 /// What a scenario has at hand.
@@ -39,6 +50,13 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Syncs of the disk for each operation, of all members together, where the server counts them.
+    pub fn record_fsyncs(&mut self, name: &str, before: Option<f64>, operations: f64) {
+        if let (Some(before), Some(after)) = (before, self.ensemble.fsyncs()) {
+            self.record(&format!("{name}.fsyncs-per-op"), (after - before) / operations);
+        }
+    }
+
     /// One measured value of a metric; several of a round are kept apart.
     pub fn record(&mut self, metric: &str, value: f64) {
         eprintln!("    {metric} = {value:.3}");
@@ -53,6 +71,8 @@ pub struct Metrics {
     pub values: BTreeMap<String, BTreeMap<&'static str, Vec<f64>>>,
     /// The disk's own time for one write and fdatasync, median of each round, in milliseconds.
     pub disk_sync_ms: Vec<f64>,
+    /// Scenarios that ended without a number, and why.
+    pub failed: Vec<String>,
 }
 
 impl Metrics {
@@ -90,8 +110,14 @@ pub fn run_group(options: &Options, kind: Kind, group: &[Scenario], metrics: &mu
     let mut context = Context { options, ensemble, metrics };
     for scenario in group {
         eprintln!("  {} on {}", scenario.name, kind.name());
-        (scenario.run)(&mut context)?;
+        if let Err(e) = (scenario.run)(&mut context) {
+            // The others are still worth their numbers; a missing one shows in the table.
+            eprintln!("    failed: {e:#}");
+            context.metrics.failed.push(format!("{} on {}: {e:#}", scenario.name, kind.name()));
+            break;
+        }
     }
+    profile::print(&context.ensemble);
     Ok(())
 }
 

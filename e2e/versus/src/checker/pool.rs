@@ -61,6 +61,11 @@ impl Pool {
         None
     }
 
+    /// Gives back what was taken by a wrong guess.
+    pub(super) fn put_create(&mut self, path: &str, value: Value, owner: i64) {
+        self.creates.entry(path.to_owned()).or_default().push((value, owner));
+    }
+
     /// Takes `count` unknown sets of `path`, the last of which wrote `last`.
     pub(super) fn take_sets(&mut self, path: &str, count: usize, last: Option<Value>) -> bool {
         let Some(list) = self.sets.get_mut(path) else { return count == 0 };

@@ -160,6 +160,33 @@ fn an_unknown_create_and_an_unknown_delete_may_have_happened() {
 }
 
 #[test]
+fn one_of_two_unknown_creates_is_known_by_what_is_read() {
+    let mut s = Script::new();
+    for (client, value) in [(0, 1), (1, 2)] {
+        s.send(client, Op::Create { path: "/e".to_owned(), value, flags: 1 });
+    }
+    s.call(
+        0,
+        Op::Children { path: "/".to_owned(), watch: false },
+        12,
+        Answer::Children { names: vec!["e".to_owned()] },
+    );
+    s.call(0, Op::Create { path: "/e".to_owned(), value: 3, flags: 1 }, 13, Answer::Error(-110));
+    s.get(0, "/e", 14, 2, owned(11, 72));
+    assert_eq!(s.broken(), []);
+}
+
+#[test]
+fn a_refused_version_does_not_say_which_one_is_there() {
+    let mut s = written();
+    s.send(1, set("/a", 3));
+    let conditional = Op::Set { path: "/a".to_owned(), value: 4, version: 9 };
+    s.call(0, conditional, 13, Answer::Error(-103));
+    s.get(0, "/a", 14, 3, stat(10, 12, 2));
+    assert_eq!(s.broken(), []);
+}
+
+#[test]
 fn an_unknown_set_that_is_undone_by_a_later_read_is_refused() {
     let mut s = written();
     s.send(1, set("/a", 3));

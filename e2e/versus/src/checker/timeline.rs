@@ -47,7 +47,9 @@ struct Node {
     mzxid: Option<i64>,
     version: i32,
     value: Option<Value>,
-    owner: i64,
+    owner: Option<i64>,
+    /// The create of unknown outcome that was taken for it before it was read.
+    guess: Option<(Value, i64)>,
 }
 
 /// Something that is known about a path at a zxid.
@@ -108,7 +110,7 @@ fn gather(history: &History) -> Facts {
     }
     for (_, above, names) in &listings {
         for name in names {
-            facts.entry(format!("{above}/{name}")).or_default();
+            facts.entry(format!("{}/{name}", above.trim_end_matches('/'))).or_default();
         }
     }
     for (path, facts) in &mut facts {
@@ -199,7 +201,7 @@ impl Replay<'_> {
             Fact::Set { value, expected, stat } => self.set(zxid, *value, *expected, stat),
             Fact::Deleted { expected } => self.deleted(zxid, *expected),
             Fact::Closed { session } => {
-                if self.node.is_some_and(|n| n.owner == *session) {
+                if self.node.is_some_and(|n| n.owner == Some(*session)) {
                     self.change(zxid, Kind::Deleted);
                     self.node = None;
                 }
@@ -218,7 +220,10 @@ impl Replay<'_> {
             }
             Fact::Absent => self.must_not_be(zxid),
         }
-        self.shown = zxid;
+        // That it is there says neither which version nor which of two creates it is from.
+        if !matches!(fact, Fact::Present | Fact::OtherVersion(_)) {
+            self.shown = zxid;
+        }
     }
 
     fn created(&mut self, zxid: i64, value: Value, owner: i64) {
@@ -227,7 +232,8 @@ impl Replay<'_> {
         self.written(zxid, value);
         self.change(zxid, Kind::Created);
         let known = Some(zxid);
-        self.node = Some(Node { czxid: known, mzxid: known, version: 0, value: Some(value), owner });
+        self.node =
+            Some(Node { czxid: known, mzxid: known, version: 0, value: Some(value), owner: Some(owner), guess: None });
     }
 
     fn set(&mut self, zxid: i64, value: Value, expected: i32, stat: &Stat) {
@@ -270,6 +276,10 @@ impl Replay<'_> {
         }
         let Some(mut node) = self.node else { return };
         node.czxid = node.czxid.or(Some(stat.czxid.0));
+        node.owner = node.owner.or(Some(stat.ephemeral_owner.0));
+        if stat.version == 0 {
+            self.settle_guess(zxid, &mut node, value);
+        }
         if stat.version > node.version {
             self.catch_up(zxid, &mut node, stat.version, value);
             if stat.mzxid.0 <= self.shown && self.shown > 0 {
@@ -286,7 +296,7 @@ impl Replay<'_> {
         let same = node.czxid == Some(stat.czxid.0)
             && node.mzxid == Some(stat.mzxid.0)
             && node.version == stat.version
-            && node.owner == stat.ephemeral_owner.0
+            && node.owner == Some(stat.ephemeral_owner.0)
             && (value.is_none() || value == node.value);
         if !same {
             let promise = if stat.version < node.version { Promise::WriteKept } else { Promise::ReadAtZxid };
@@ -296,10 +306,24 @@ impl Replay<'_> {
                 mzxid: Some(stat.mzxid.0),
                 version: stat.version,
                 value,
-                owner: stat.ephemeral_owner.0,
+                owner: Some(stat.ephemeral_owner.0),
+                guess: None,
             };
         }
         self.node = Some(node);
+    }
+
+    /// Now that its value is known: was it the create that was taken for it?
+    fn settle_guess(&mut self, zxid: i64, node: &mut Node, value: Option<Value>) {
+        let (Some((guessed, owner)), Some(value)) = (node.guess, value) else { return };
+        node.guess = None;
+        if guessed != value {
+            self.pool.put_create(self.path, guessed, owner);
+            if self.pool.take_create(self.path, Some(value)).is_none() {
+                self.fail(Promise::ReadAtZxid, zxid, format!("value {value:#x} was written by nobody"));
+            }
+        }
+        node.value = Some(value);
     }
 
     /// Explains versions that were written by nobody who was told.
@@ -339,22 +363,26 @@ impl Replay<'_> {
         if explained.is_none() || !after {
             self.fail(Promise::ReadAtZxid, zxid, "is there, but nobody made it".to_owned());
         }
-        let made_by = explained.map_or(0, |(_, owner)| owner);
         match czxid {
             Some(czxid) => self.change(czxid, Kind::Created),
             None => self.change_unseen(Kind::Created),
         }
-        let owner = owner.unwrap_or(made_by);
-        self.node = Some(Node { czxid, mzxid: czxid, version: 0, value, owner });
+        let guess = if value.is_none() { explained } else { None };
+        self.node = Some(Node { czxid, mzxid: czxid, version: 0, value, owner, guess });
     }
 
     /// It is gone and should not be: a delete of unknown outcome, an ended session, or a broken promise.
     fn vanish(&mut self, zxid: i64) {
         let Some(node) = self.node.take() else { return };
         let told = self.told.iter().copied().find(|told| *told > self.shown && *told <= zxid);
-        let ended = node.owner != 0 && self.pool.may_have_ended(node.owner, told.unwrap_or(zxid));
+        let ended = match node.owner {
+            Some(0) => false,
+            Some(owner) => self.pool.may_have_ended(owner, told.unwrap_or(zxid)),
+            // Nobody saw whose it was.
+            None => true,
+        };
         if !ended && !self.pool.take_delete(self.path) {
-            let promise = if node.owner == 0 { Promise::WriteKept } else { Promise::EphemeralKept };
+            let promise = if node.owner == Some(0) { Promise::WriteKept } else { Promise::EphemeralKept };
             self.fail(promise, zxid, format!("is gone, but was {node:?}"));
         }
         match told {

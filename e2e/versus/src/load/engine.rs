@@ -116,6 +116,16 @@ impl Engine {
         }
     }
 
+    /// Runs until every connection has its session.
+    pub fn open_all(&mut self, load: &mut impl Load) -> Result<()> {
+        let begin = self.now();
+        while self.conns.iter().any(|c| c.state != State::Open) {
+            ensure!(self.now() - begin < 60_000_000_000, "the connections do not open");
+            self.run(load, Duration::from_millis(2))?;
+        }
+        Ok(())
+    }
+
     /// Queues the first requests of a load on every connection and sends them.
     pub fn start(&mut self, mut first: impl FnMut(&mut Conn)) {
         let now = self.now();

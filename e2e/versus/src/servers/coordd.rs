@@ -1,10 +1,14 @@
 //! How a coordd member is started: the command line of design.md §4, a static ensemble.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use super::{Launch, Plan, repository};
+use super::{Launch, Member, Plan, http, repository};
 
 /// The same password as in the ZooKeeper that it is compared with: `super:test`.
 const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
@@ -40,4 +44,32 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
     args.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
     let env = vec![("COORDD_CONTAINER_CHECK_INTERVAL_MS", plan.reap_interval_ms.to_string())];
     Ok(Launch { program, args, env })
+}
+
+pub(super) fn snapshot(plan: &Plan, i: usize) -> Result<()> {
+    http::request(plan.port(40, i), "POST", "/admin/v1/snapshot").map(drop)
+}
+
+pub(super) fn metrics(plan: &Plan, i: usize) -> Result<String> {
+    http::request(plan.port(30, i), "GET", "/metrics")
+}
+
+/// A member with an empty disk says which command cures that; the command is run as it is printed.
+pub(super) fn cure(member: &Member) -> Result<()> {
+    const COMMAND: &str = "coordd admin ";
+    let begin = Instant::now();
+    let output = member.dir.join("output");
+    loop {
+        let said = fs::read_to_string(&output)?;
+        if let Some(at) = said.rfind(COMMAND) {
+            let line = said[at + COMMAND.len()..].lines().next().unwrap_or_default();
+            let line = line.split(['`', '"', '\'']).next().unwrap_or_default();
+            let status = Command::new(binary()).arg("admin").args(line.split_whitespace()).status()?;
+            return status.success().then_some(()).with_context(|| format!("`{COMMAND}{line}` failed"));
+        }
+        if begin.elapsed() > Duration::from_secs(15) {
+            bail!("a member with an empty disk names no command that cures it: {}", output.display());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
 }

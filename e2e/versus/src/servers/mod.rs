@@ -10,6 +10,7 @@
 
 mod coordd;
 mod four;
+mod http;
 pub mod procfs;
 mod zookeeper;
 
@@ -227,6 +228,48 @@ impl Ensemble {
     /// CPU seconds that each running member has used so far.
     pub fn cpu(&self) -> Vec<f64> {
         self.pids().map(|pid| procfs::cpu_seconds(pid).unwrap_or(0.0)).collect()
+    }
+
+    /// How often all members together have synced their disks so far; `None` when they do not count it.
+    pub fn fsyncs(&self) -> Option<f64> {
+        let count = |member: &Member| {
+            let answer = ask(member.client, "mntr").ok()?;
+            let value = answer.lines().find_map(|line| line.strip_prefix("zk_cnt_fsynctime\t"))?;
+            value.trim().parse::<f64>().ok()
+        };
+        self.members.iter().map(count).sum()
+    }
+
+    /// Tells a member to write a snapshot now, and waits for it. ZooKeeper does so by itself every 100,000 changes.
+    pub fn snapshot(&self, i: usize) -> Result<()> {
+        match self.plan.kind {
+            Kind::Zookeeper => Ok(()),
+            Kind::Coordd => coordd::snapshot(&self.plan, i),
+        }
+    }
+
+    /// Takes the disk of a stopped member away and does what its server asks for so that it is filled again.
+    pub fn refill(&mut self, i: usize) -> Result<()> {
+        let dir = self.members[i].dir.clone();
+        match self.plan.kind {
+            Kind::Zookeeper => {
+                fs::remove_dir_all(dir.join("data/version-2"))?;
+                self.run(i)
+            }
+            Kind::Coordd => {
+                fs::remove_dir_all(dir.join("data"))?;
+                self.run(i)?;
+                coordd::cure(&self.members[i])
+            }
+        }
+    }
+
+    /// The metrics of each running coordd, in Prometheus' text form.
+    pub fn metrics(&self) -> Vec<String> {
+        match self.plan.kind {
+            Kind::Zookeeper => Vec::new(),
+            Kind::Coordd => (0..self.members.len()).filter_map(|i| coordd::metrics(&self.plan, i).ok()).collect(),
+        }
     }
 
     /// Resident bytes of each running member.
