@@ -120,11 +120,13 @@ def run(function, hosts):
             where = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno} " if own else ""
             outcome.append(f"{where}{type(error).__name__} {error}".replace("\n", " "))
 
+    began = time.monotonic()
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
     thread.join(CASE_SECONDS)
     why = outcome[0] if outcome else f"no end within {CASE_SECONDS} s"
     if outcome:
         surroundings.close()
-    print(f"FAIL {function.__name__}: {why}" if why else f"ok {function.__name__}")
+    took = round((time.monotonic() - began) * 1000)
+    print(f"FAIL {function.__name__}: {why}" if why else f"ok {function.__name__} {took} ms")
     return why is None

@@ -72,7 +72,7 @@ class Lines:
             why = str(report.longrepr.reprcrash.message if hasattr(report.longrepr, "reprcrash") else report.longrepr)
             say(f"FAIL {name}: {why[:300]}".replace("\n", " "))
         elif report.when == "call" and report.passed:
-            say(f"ok {name}")
+            say(f"ok {name} {round(report.duration * 1000)} ms")
 
 
 def say(line):

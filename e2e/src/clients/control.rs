@@ -43,6 +43,13 @@ impl Control {
     }
 }
 
+impl Drop for Control {
+    /// The serving thread stays behind and holds the ensemble, so that its end must be said.
+    fn drop(&mut self) {
+        lock(&self.ensemble).end();
+    }
+}
+
 fn lock(ensemble: &Mutex<Ensemble>) -> std::sync::MutexGuard<'_, Ensemble> {
     ensemble.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,7 @@
 mod control;
 mod programs;
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -73,7 +74,8 @@ struct Tally {
 }
 
 fn against(plan: Plan, programs: &[&Program], case: Option<&str>, tally: &mut Tally) -> Result<()> {
-    let size = format!("{:?} of {}", plan.kind, plan.members);
+    let members = plan.members;
+    let size = format!("{:?} of {members}", plan.kind);
     let ready: Vec<(&Program, Command)> =
         programs.iter().map(|&p| Ok((p, (p.build)()?))).collect::<Result<Vec<_>>>()?;
     let ensemble = Ensemble::start(plan)?;
@@ -84,7 +86,9 @@ fn against(plan: Plan, programs: &[&Program], case: Option<&str>, tally: &mut Ta
         let began = Instant::now();
         command.arg(&servers).args(case).env("E2E_CONTROL", control.address());
         println!("      {} against {size}", program.name);
-        let (passed, failed) = attend(program, &mut command)?;
+        let (text, well) = attend(program, &mut command)?;
+        let _for_a_person = fs::write(place::runs().join(format!("{}-{members}.output", program.name)), &text);
+        let (passed, failed) = count(program, &text, well);
         let took = began.elapsed().as_secs_f64();
         println!("      {} against {size}: {passed} passed, {failed} failed in {took:.1} s", program.name);
         tally.passed += passed;
@@ -94,29 +98,31 @@ fn against(plan: Plan, programs: &[&Program], case: Option<&str>, tally: &mut Ta
     Ok(())
 }
 
-/// Runs one program to its end, shows what failed and counts its cases.
-fn attend(program: &Program, command: &mut Command) -> Result<(usize, usize)> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
-    let child = child.as_mut().map_err(|error| Failure::new(format!("start {}: {error}", program.name)))?;
+/// Runs one program to its end: what it said, and whether it ended well.
+fn attend(program: &Program, command: &mut Command) -> Result<(String, Option<bool>)> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
+    let mut child = child.tried(|| format!("start {}", program.name))?;
     let out = child.stdout.take().ok_or_else(|| Failure::new("a program without output"))?;
     let reader = thread::spawn(move || std::io::read_to_string(out).unwrap_or_default());
-    let status = wait(child)?;
+    let well = wait(&mut child)?;
     let text = reader.join().map_err(|_| Failure::new("reading the program's output failed"))?;
+    Ok((text, well))
+}
+
+/// Shows what failed; counts the cases that passed and those that did not.
+fn count(program: &Program, text: &str, well: Option<bool>) -> (usize, usize) {
     let passed = text.lines().filter(|line| line.starts_with("ok ")).count();
     let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
     bad.iter().for_each(|line| println!("        {line}"));
     let failed = bad.iter().filter(|line| line.starts_with("FAIL ")).count();
-    let fine = status == Some(true);
-    if !fine && failed == 0 {
-        let how = if status.is_none() { "did not end in time" } else { "ended badly" };
-        println!("        FAIL {}: {how} after {passed} cases", program.name);
-        return Ok((passed, 1));
-    }
-    if passed == 0 && fine {
-        println!("        FAIL {}: ran no case", program.name);
-        return Ok((0, 1));
-    }
-    Ok((passed, failed))
+    let why = match well {
+        None => "did not end in time",
+        Some(false) if failed == 0 => "ended badly",
+        Some(true) if passed == 0 => "ran no case",
+        Some(_) => return (passed, failed),
+    };
+    println!("        FAIL {}: {why}, after {passed} cases", program.name);
+    (passed, failed + 1)
 }
 
 /// Whether the program ended well; `None` when it had to be killed.
@@ -131,5 +137,32 @@ fn wait(child: &mut Child) -> Result<Option<bool>> {
             return Ok(None);
         }
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRAM: Program = Program { name: "p", build: || Ok(Command::new("true")) };
+
+    #[test]
+    fn cases_are_counted_by_their_lines() {
+        assert_eq!(count(&PROGRAM, "ok a\nFAIL b: why\nnoise\nok c\n", Some(false)), (2, 1));
+    }
+
+    #[test]
+    fn a_program_that_dies_hangs_or_runs_nothing_has_failed() {
+        assert_eq!(count(&PROGRAM, "ok a\n", Some(false)), (1, 1));
+        assert_eq!(count(&PROGRAM, "ok a\n", None), (1, 1));
+        assert_eq!(count(&PROGRAM, "", Some(true)), (0, 1));
+    }
+
+    #[test]
+    fn what_a_program_prints_is_heard_to_its_end() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo ok a; exit 4"]);
+        let (text, well) = attend(&PROGRAM, &mut command).unwrap();
+        assert_eq!((text.as_str(), well), ("ok a\n", Some(false)));
     }
 }

@@ -1,9 +1,11 @@
 //! The client programs: how each is installed, built and started.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::failure::Result;
-use crate::{place, tools};
+use crate::failure::{Result, Tried};
+use crate::{place, shell, tools};
 
 /// One program; `build` installs and compiles what it needs and returns the command that takes a connection string.
 pub(super) struct Program {
@@ -11,8 +13,11 @@ pub(super) struct Program {
     pub(super) build: fn() -> Result<Command>,
 }
 
-pub(super) const PROGRAMS: &[Program] =
-    &[Program { name: "kazoo", build: kazoo }, Program { name: "kazoo-suite", build: kazoo_suite }];
+pub(super) const PROGRAMS: &[Program] = &[
+    Program { name: "kazoo", build: kazoo },
+    Program { name: "kazoo-suite", build: kazoo_suite },
+    Program { name: "java", build: java },
+];
 
 fn kazoo() -> Result<Command> {
     python("main.py")
@@ -29,4 +34,24 @@ fn python(script: &str) -> Result<Command> {
     let mut command = Command::new(python);
     command.arg("-u").arg(place::clients().join("kazoo").join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
+}
+
+/// ZooKeeper's own client, its shell, and Curator.
+fn java() -> Result<Command> {
+    let jars = tools::jars()?.join("*");
+    let classes = place::runs().join("java-classes");
+    let mut javac = Command::new("javac");
+    javac.args(["-nowarn", "-proc:none", "-cp"]).arg(&jars).arg("-d").arg(&classes);
+    shell::run_quietly(javac.args(sources(&place::clients().join("java/src"), "java")?))?;
+    let mut command = Command::new("java");
+    command.args(["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp"]);
+    command.arg(format!("{}:{}", classes.display(), jars.display())).arg("Main");
+    Ok(command)
+}
+
+/// The files in `dir` that end in `.extension`.
+fn sources(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).tried(|| format!("read {}", dir.display()))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
 }

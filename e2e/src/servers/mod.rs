@@ -145,6 +145,14 @@ impl Ensemble {
         Err(Failure::new("nobody leads"))
     }
 
+    /// Kills whatever still runs.
+    pub(crate) fn end(&mut self) {
+        for mut child in self.members.iter_mut().filter_map(|m| m.child.take()) {
+            let _gone = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+
     /// Blocks until a member ends.
     pub(crate) fn wait_end(&mut self) -> Result<()> {
         loop {
@@ -206,10 +214,7 @@ impl Ensemble {
 
 impl Drop for Ensemble {
     fn drop(&mut self) {
-        for child in self.members.iter_mut().filter_map(|m| m.child.as_mut()) {
-            let _gone = child.kill();
-            let _reaped = child.wait();
-        }
+        self.end();
     }
 }
 
