@@ -33,6 +33,8 @@ use crate::session::registry::Holder;
 /// What is read ahead of requests that must wait; also the largest single read.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 const FIRST_READ_BYTES: usize = 1024;
+/// So many small reads in a row shrink the buffer.
+const SMALL_READS: u32 = 64;
 /// An output buffer that grew beyond this is given back once it is written.
 const KEEP_OUT_BYTES: usize = 64 * 1024;
 /// How long a closed connection waits for the client to take its last answer.
@@ -70,6 +72,10 @@ pub(crate) struct Connection {
     spare: BytesMut,
     writes: Vec<Write>,
     read_size: usize,
+    /// Reads in a row that needed far less than `read_size`.
+    small_reads: u32,
+    /// The input buffer is to shrink once it is empty.
+    give_back: bool,
     /// When the newest bytes were read.
     since: Instant,
 }
@@ -89,6 +95,8 @@ impl Connection {
             spare: BytesMut::new(),
             writes: Vec::new(),
             read_size: FIRST_READ_BYTES,
+            small_reads: 0,
+            give_back: false,
             since: Instant::now(),
         }
     }
@@ -177,6 +185,10 @@ impl Connection {
 
     /// Waits for a wake or, if `read`, for bytes.
     async fn wake_or_read(&mut self, read: bool) -> Result<(), End> {
+        if self.give_back && self.input.is_empty() {
+            self.input = BytesMut::new();
+            self.give_back = false;
+        }
         self.input.reserve(self.read_size);
         let room = self.input.capacity() - self.input.len();
         let wake = {
@@ -200,16 +212,33 @@ impl Connection {
 
     fn was_read(&mut self, n: usize, room: usize) -> Result<(), End> {
         self.since = Instant::now();
-        self.shared.hub.metrics.bytes_received.add(n as u64);
-        if n >= room {
-            self.read_size = (self.read_size * 2).min(READ_AHEAD_BYTES);
-        }
+        let metrics = &self.shared.hub.metrics;
+        metrics.bytes_received.add(n as u64);
+        metrics.socket_reads.add(1);
+        self.adapt(n, room);
         let conn = &self.conn;
         let known = conn.is_established() && !conn.is_read_only();
         if known && !conn.heard().stamp(clock::monotonic_ms(), conn.timeout_ms()) {
             return Err(End::Silent);
         }
         Ok(())
+    }
+
+    /// Reads as much at once as the client sends at once: a busy one in few calls, an idle one in little memory.
+    fn adapt(&mut self, n: usize, room: usize) {
+        if n >= room {
+            self.read_size = (self.read_size * 4).min(READ_AHEAD_BYTES);
+            self.small_reads = 0;
+        } else if n < self.read_size / 4 && self.read_size > FIRST_READ_BYTES {
+            self.small_reads += 1;
+        } else {
+            self.small_reads = 0;
+        }
+        if self.small_reads == SMALL_READS {
+            self.read_size = (self.read_size / 4).max(FIRST_READ_BYTES);
+            self.small_reads = 0;
+            self.give_back = true;
+        }
     }
 
     /// Writes everything that is in the outbox, as one write call where the socket takes it.
@@ -229,6 +258,7 @@ impl Connection {
             while !self.spare.is_empty() {
                 self.answerable().await?;
                 let n = self.write_some().await?;
+                self.shared.hub.metrics.socket_writes.add(1);
                 self.spare.advance(n);
             }
             self.spare.clear();

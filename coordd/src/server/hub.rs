@@ -86,7 +86,6 @@ impl Hub {
     pub(crate) fn closed(&self, conn: &Conn) {
         let mut queue = conn.queue();
         queue.fate = Fate::Cut;
-        self.metrics.dropped(queue.pending.len());
         queue.pending.clear();
         drop(queue);
         self.conns.lock().remove(&conn.id);

@@ -9,7 +9,6 @@
 mod render;
 mod value;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coordd_proto::EventType;
@@ -25,6 +24,9 @@ pub struct Metrics {
     pub packets_sent: Counter,
     pub bytes_received: Counter,
     pub bytes_sent: Counter,
+    /// Calls of the operating system that moved bytes: a batch of requests costs one of each.
+    pub socket_reads: Counter,
+    pub socket_writes: Counter,
     pub watch_bytes: Counter,
     pub connection_rejected: Counter,
     pub outbox_overflows: Counter,
@@ -43,15 +45,12 @@ pub struct Metrics {
     pub election_time: Summary,
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
-    outstanding: AtomicU64,
-    answered: AtomicU64,
 }
 
 impl Metrics {
     /// A batch was taken: `received` requests, `answered` of them at once.
     pub(crate) fn requests_taken(&self, received: u64, answered: u64, since: Instant) {
         self.packets_received.add(received);
-        self.outstanding.fetch_add(received, Ordering::Relaxed);
         if answered > 0 {
             self.answered(answered);
             let took = since.elapsed();
@@ -63,18 +62,12 @@ impl Metrics {
     /// Requests that waited in a queue were answered.
     pub(crate) fn answered(&self, n: u64) {
         self.packets_sent.add(n);
-        self.answered.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn write_answered(&self, took: Duration) {
         self.answered(1);
         self.update_latency.add_many(took, 1);
         self.latency.add_many(millis(took), 1);
-    }
-
-    /// The requests of a closed connection will not be answered.
-    pub(crate) fn dropped(&self, n: usize) {
-        self.answered.fetch_add(n as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn watch_fired(&self, event: EventType, watchers: usize) {
@@ -85,11 +78,6 @@ impl Metrics {
             _ => &self.node_children_watch_count,
         };
         summary.add_many(watchers as u64, 1);
-    }
-
-    /// Requests that are taken and not answered yet.
-    pub fn outstanding(&self) -> u64 {
-        self.outstanding.load(Ordering::Relaxed).saturating_sub(self.answered.load(Ordering::Relaxed))
     }
 
     /// `srst`: what `srvr` shows begins anew.
@@ -104,6 +92,8 @@ impl Metrics {
         vec![
             Sample::counter("bytes_received_count", &self.bytes_received),
             Sample::counter("response_bytes", &self.bytes_sent),
+            Sample::counter("socket_reads", &self.socket_reads),
+            Sample::counter("socket_writes", &self.socket_writes),
             Sample::counter("watch_bytes", &self.watch_bytes),
             Sample::counter("connection_rejected", &self.connection_rejected),
             Sample::counter("outbox_overflows", &self.outbox_overflows),

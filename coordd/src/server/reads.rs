@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use coordd_proto::{
-    AuthId, ClientInfo, ErrorCode, MultiOp, MultiResult, Reply, Request, SessionId, Xid, Zxid, encode_reply,
+    AuthId, ClientInfo, ErrorCode, MultiOp, MultiResult, Reply, ReplyHeader, Request, SessionId, Writer, Xid, Zxid,
+    begin_frame, encode_reply, end_frame,
 };
 use coordd_tree::State;
 
@@ -23,6 +24,9 @@ pub(crate) fn run(
     request: &Request<'_>,
     out: &mut BytesMut,
 ) {
+    if let Request::GetChildren { path, .. } | Request::GetChildren2 { path, .. } = request {
+        return children(state, zxid, auth, xid, path, matches!(request, Request::GetChildren2 { .. }), out);
+    }
     let result = read(state, session, auth, request);
     encode_reply(out, xid, zxid, result.as_ref().map_err(|code| *code));
 }
@@ -39,11 +43,6 @@ fn read<'a>(
             Reply::Data(data.map(Cow::Borrowed), stat)
         }
         Request::Exists { path, .. } => Reply::Stat(state.exists(path, auth)?),
-        Request::GetChildren { path, .. } => Reply::Children(children(state, auth, path)?.0),
-        Request::GetChildren2 { path, .. } => {
-            let (names, stat) = children(state, auth, path)?;
-            Reply::Children2(names, stat)
-        }
         Request::Ping => Reply::Empty,
         Request::GetAcl { path } => {
             let (acl, stat) = state.get_acl(path, auth)?;
@@ -64,11 +63,21 @@ fn read<'a>(
     })
 }
 
-type Children<'a> = (Vec<Cow<'a, str>>, coordd_proto::Stat);
-
-fn children<'a>(state: &'a State, auth: &[AuthId], path: &str) -> Result<Children<'a>, ErrorCode> {
-    let (names, stat) = state.children(path, auth)?;
-    Ok((names.map(Cow::Borrowed).collect(), stat))
+/// Names go from the tree into the outbox one by one: a znode may have a million of them.
+fn children(state: &State, zxid: Zxid, auth: &[AuthId], xid: Xid, path: &str, with_stat: bool, out: &mut BytesMut) {
+    let (names, stat) = match state.children(path, auth) {
+        Ok(found) => found,
+        Err(code) => return encode_reply(out, xid, zxid, Err(code)),
+    };
+    let start = begin_frame(out);
+    let mut w = Writer::new(out);
+    ReplyHeader { xid, zxid, error: 0 }.encode(&mut w);
+    w.i32(stat.num_children);
+    names.for_each(|name| w.string(name));
+    if with_stat {
+        stat.encode(&mut w);
+    }
+    end_frame(out, start);
 }
 
 fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> MultiResult<'a> {
@@ -76,7 +85,9 @@ fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> Multi
         MultiOp::GetData { path } => {
             state.get_data(path, auth).map(|(data, stat)| MultiResult::Data(data.map(Cow::Borrowed), stat))
         }
-        MultiOp::GetChildren { path } => children(state, auth, path).map(|(names, _)| MultiResult::Children(names)),
+        MultiOp::GetChildren { path } => {
+            state.children(path, auth).map(|(names, _)| MultiResult::Children(names.map(Cow::Borrowed).collect()))
+        }
         _ => Err(ErrorCode::Unimplemented),
     };
     result.unwrap_or_else(MultiResult::Error)

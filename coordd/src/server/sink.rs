@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::conn::{Conn, Fate, Pending, Queue};
 use super::metrics::millis;
 use super::turn::Turn;
+use crate::clock;
 use crate::consensus::{BarrierSink, WriteSink};
 
 impl WriteSink for Conn {
@@ -85,7 +86,7 @@ impl Conn {
         }
         encode_reply(&mut queue.out, xid, zxid, result.as_ref().map_err(|code| *code));
         let latency = since.elapsed();
-        queue.tally.answered(op, xid, zxid, millis(latency));
+        queue.tally.answered(op, xid, zxid, clock::wall_ms(), millis(latency));
         self.hub.metrics.write_answered(latency);
         self.hub.slow.look(self, op, xid, latency);
         if op == OpCode::CloseSession {
@@ -120,5 +121,6 @@ impl Conn {
             }
         }
         queue.tally.sent += 1;
+        self.hub.metrics.answered(1);
     }
 }

@@ -43,13 +43,14 @@ impl MinAvgMax {
 }
 
 impl Tally {
-    /// A request is answered.
-    pub(crate) fn answered(&mut self, op: OpCode, xid: Xid, zxid: Zxid, latency_ms: u64) {
+    /// A request is answered at `now_ms` of the wall clock.
+    pub(crate) fn answered(&mut self, op: OpCode, xid: Xid, zxid: Zxid, now_ms: i64, latency_ms: u64) {
         self.sent += 1;
         self.last_op = Some(op);
         self.last_xid = xid;
         self.last_zxid = zxid;
         self.last_latency_ms = latency_ms;
+        self.last_response_ms = now_ms;
         self.latency.add(latency_ms);
     }
 }

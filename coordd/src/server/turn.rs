@@ -22,6 +22,7 @@ use super::conn::{Conn, Pending, Queue};
 use super::hub::Watches;
 use super::metrics::millis;
 use super::{reads, watching};
+use crate::clock;
 use crate::session::registry::Holder;
 
 /// One look at the state, for as many requests as have their turn.
@@ -31,6 +32,7 @@ pub(crate) struct Turn<'a> {
     pub zxid: Zxid,
     watches: Option<&'a mut Watches>,
     latency_ms: u64,
+    now_ms: i64,
     answered: u64,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Turn<'a> {
             conn.hub.registered_at(zxid);
         }
         let latency_ms = millis(since.elapsed());
-        Turn { conn, state, zxid, watches, latency_ms, answered: 0 }
+        Turn { conn, state, zxid, watches, latency_ms, now_ms: clock::wall_ms(), answered: 0 }
     }
 
     /// How many requests were answered.
@@ -152,7 +154,7 @@ impl<'a> Turn<'a> {
     }
 
     fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {
-        queue.tally.answered(op, xid, self.zxid, self.latency_ms);
+        queue.tally.answered(op, xid, self.zxid, self.now_ms, self.latency_ms);
         self.answered += 1;
     }
 

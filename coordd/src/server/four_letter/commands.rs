@@ -67,6 +67,8 @@ impl Commands {
 
     pub fn server_stats(&self) -> ServerStats {
         let metrics = &self.shared.hub.metrics;
+        let open = self.shared.hub.connections();
+        let outstanding = open.iter().map(|conn| conn.queue().pending.len() as u64).sum();
         let server_state = self.server_state();
         let state = self.shared.consensus.state().read();
         ServerStats {
@@ -77,8 +79,8 @@ impl Commands {
             max_latency: metrics.latency.max(),
             packets_received: metrics.packets_received.get(),
             packets_sent: metrics.packets_sent.get(),
-            num_alive_client_connections: self.shared.hub.connection_count(),
-            outstanding_requests: metrics.outstanding(),
+            num_alive_client_connections: open.len(),
+            outstanding_requests: outstanding,
             last_processed_zxid: state.last_zxid().0,
             server_state,
             // ZooKeeper counts the root twice, under "" and "/".

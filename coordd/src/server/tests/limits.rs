@@ -87,3 +87,25 @@ async fn a_refusal_keeps_its_place_among_undecided_writes() {
     member.double.commit(1);
     assert_eq!((c.got().await.xid, c.got().await.xid), (2, 3));
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_events_is_closed_at_the_bound_and_hurts_nobody() {
+    let member = Member::with_outbox(64 * 1024).await;
+    let (mut lazy, mut w) = (member.client().await, member.client().await);
+    let path = format!("/{}", "x".repeat(8000));
+    lazy.ask(1, OpCode::AddWatch, |r| {
+        r.string("/");
+        r.i32(1);
+    })
+    .await;
+    w.create(1, &path, b"").await;
+    for n in 2..3000 {
+        assert_eq!(w.set(n, &path, b"").await.err, 0);
+        if member.hub.metrics().outbox_overflows.get() > 0 {
+            break;
+        }
+    }
+    assert_eq!(member.hub.metrics().outbox_overflows.get(), 1);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(crate::consensus::LocalSessions::connected(&*member.hub), 1);
+}

@@ -180,3 +180,60 @@ async fn a_flood_of_pipelined_reads_is_answered_whole_and_in_order() {
         assert_eq!(got.xid, n);
     }
 }
+
+#[tokio::test]
+async fn a_batch_of_requests_costs_one_read_and_one_write() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let mut out = BytesMut::new();
+    (1..=20).for_each(|n| frame(&mut out, n, OpCode::GetData.to_wire(), |w| read(w, "/", false)));
+    let metrics = member.hub.metrics();
+    let before = (metrics.socket_reads.get(), metrics.socket_writes.get());
+    c.raw.send(&out).await;
+    for n in 1..=20 {
+        assert_eq!(c.got().await.xid, n);
+    }
+    assert_eq!((metrics.socket_reads.get() - before.0, metrics.socket_writes.get() - before.1), (1, 1));
+}
+
+#[tokio::test]
+async fn auth_overtakes_the_reply_of_an_undecided_write() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    member.double.holding.store(true, Ordering::SeqCst);
+    c.send(1, OpCode::Create, |w| create(w, "/a", b"", 0)).await;
+    let auth = c
+        .ask(-4, OpCode::Auth, |w| {
+            w.i32(0);
+            w.string("digest");
+            w.buffer(Some(b"bob:secret"));
+        })
+        .await;
+    assert_eq!(auth.xid, -4);
+    member.double.commit(1);
+    assert_eq!(c.got().await.xid, 1);
+}
+
+#[tokio::test]
+async fn a_request_is_asked_by_who_the_client_was_when_it_was_received() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    member.double.holding.store(true, Ordering::SeqCst);
+    let mut out = BytesMut::new();
+    frame(&mut out, 1, OpCode::Create.to_wire(), |w| create(w, "/a", b"", 0));
+    frame(&mut out, 2, OpCode::WhoAmI.to_wire(), |_| {});
+    frame(&mut out, -4, OpCode::Auth.to_wire(), |w| {
+        w.i32(0);
+        w.string("digest");
+        w.buffer(Some(b"bob:secret"));
+    });
+    frame(&mut out, 3, OpCode::WhoAmI.to_wire(), |_| {});
+    c.raw.send(&out).await;
+    assert_eq!(c.got().await.xid, -4);
+    member.double.commit(1);
+    assert_eq!(c.got().await.xid, 1);
+    let (before, after) = (c.got().await, c.got().await);
+    assert_eq!((before.xid, after.xid), (2, 3));
+    let knows_bob = |body: &[u8]| body.windows(3).any(|part| part == b"bob");
+    assert_eq!((knows_bob(&before.body), knows_bob(&after.body)), (false, true));
+}

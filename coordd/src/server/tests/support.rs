@@ -225,7 +225,14 @@ impl Member {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut ServerConfig)) -> Member {
-        let hub = Hub::new(16 << 20);
+        Member::over(Hub::new(16 << 20), change).await
+    }
+
+    pub(super) async fn with_outbox(max_bytes: usize) -> Member {
+        Member::over(Hub::new(max_bytes), |_| {}).await
+    }
+
+    async fn over(hub: Arc<Hub>, change: impl FnOnce(&mut ServerConfig)) -> Member {
         let double = Double::new(hub.clone());
         let mut config = ServerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         config.four_letter_words = AllowList::parse("*");

@@ -186,3 +186,30 @@ async fn every_one_of_many_watchers_is_told_once() {
         assert_eq!(event(c).await, (CHANGED, "/a".to_owned()));
     }
 }
+
+#[tokio::test]
+async fn several_watches_of_one_client_on_one_path_are_one_event() {
+    let member = Member::start().await;
+    let (mut c, mut w) = (member.client().await, member.client().await);
+    w.create(1, "/a", b"").await;
+    c.ask(1, OpCode::GetData, |r| read(r, "/a", true)).await;
+    c.ask(2, OpCode::Exists, |r| read(r, "/a", true)).await;
+    c.ask(3, OpCode::GetChildren, |r| read(r, "/a", true)).await;
+    c.ask(4, OpCode::AddWatch, |r| path_and(r, "/a", 0)).await;
+    w.ask(2, OpCode::Delete, |r| delete(r, "/a")).await;
+    assert_eq!(event(&mut c).await, (DELETED, "/a".to_owned()));
+    assert!(c.raw.is_quiet().await);
+}
+
+#[tokio::test]
+async fn a_watch_goes_with_its_connection() {
+    let member = Member::start().await;
+    let (mut c, mut w) = (member.client().await, member.client().await);
+    w.create(1, "/a", b"").await;
+    c.ask(1, OpCode::GetData, |r| read(r, "/a", true)).await;
+    let mut again = member.attach(c.session, c.password).await.unwrap();
+    assert!(c.raw.is_closed().await);
+    w.set(2, "/a", b"x").await;
+    assert!(again.raw.is_quiet().await);
+    assert_eq!(again.ask(1, OpCode::CheckWatches, |r| path_and(r, "/a", 3)).await.code(), Some(ErrorCode::NoWatcher));
+}
