@@ -1,5 +1,7 @@
 //! What a crash may leave is cut; everything else is refused.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of #[test]")]
+
 mod common;
 
 use common::*;
