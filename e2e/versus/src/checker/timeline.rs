@@ -103,7 +103,9 @@ fn gather(history: &History) -> Facts {
         let Some(reply) = call.reply.as_ref() else { continue };
         if let (Op::Children { path, .. }, Answer::Children { names }) = (&call.op, &reply.answer) {
             listings.push((reply.zxid, path.as_str(), names.iter().map(String::as_str).collect::<HashSet<_>>()));
-            facts.entry(path.clone()).or_default().push((reply.zxid, Fact::Present));
+            if path != "/" {
+                facts.entry(path.clone()).or_default().push((reply.zxid, Fact::Present));
+            }
         } else if let Some((path, fact)) = fact_of(call, &reply.answer) {
             facts.entry(path).or_default().push((reply.zxid, fact));
         }
