@@ -1,10 +1,13 @@
 //! Watch events: frames that no request asked for.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 
 use crate::ids::{Xid, Zxid};
-use crate::jute::Writer;
+use crate::jute::{DecodeError, Reader, Writer};
 use crate::reply::{ReplyHeader, begin_frame, end_frame};
+use crate::request::path;
 
 /// What happened to a watched znode.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,6 +29,30 @@ pub fn encode_event(out: &mut BytesMut, zxid: Zxid, event: EventType, path: &str
     ReplyHeader { xid: Xid::NOTIFICATION, zxid, error: 0 }.encode(&mut w);
     w.i32(event as i32);
     w.i32(SYNC_CONNECTED);
-    w.string(path);
+    w.java_string(path);
     end_frame(out, start);
+}
+
+/// An event as a client reads it, behind its header.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WatchEvent<'a> {
+    pub event: EventType,
+    pub path: Cow<'a, str>,
+}
+
+impl<'a> WatchEvent<'a> {
+    /// # Errors
+    /// When the record is too short or the type of the event is none that a server sends.
+    pub fn decode(record: &'a [u8]) -> Result<Self, DecodeError> {
+        let from = &mut Reader::new(record);
+        let event = match from.i32()? {
+            1 => EventType::NodeCreated,
+            2 => EventType::NodeDeleted,
+            3 => EventType::NodeDataChanged,
+            4 => EventType::NodeChildrenChanged,
+            other => return Err(DecodeError::BadValue(other)),
+        };
+        let _state = from.i32()?;
+        Ok(WatchEvent { event, path: path(from)? })
+    }
 }

@@ -12,6 +12,8 @@ use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
 
+use crate::java_text;
+
 /// Why bytes are not the record they were said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -81,9 +83,9 @@ impl<'a> Reader<'a> {
         self.take(wanted).map(Some)
     }
 
-    /// A string; bytes that are not UTF-8 become U+FFFD, as in Java. `None` is null.
+    /// A string; what is not UTF-8 becomes U+FFFD, exactly as in Java. `None` is null.
     pub fn string(&mut self) -> Result<Option<Cow<'a, str>>, DecodeError> {
-        Ok(self.buffer()?.map(String::from_utf8_lossy))
+        Ok(self.buffer()?.map(java_text::decode))
     }
 
     /// The count of a vector, never more than the bytes left could hold at `min_item` bytes an item. `None` is null.
@@ -138,8 +140,14 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A string in plain UTF-8: what is read back is what was written.
     pub fn string(&mut self, text: &str) {
         self.buffer(Some(text.as_bytes()));
+    }
+
+    /// A string as a Java server would send it, see `java_text`.
+    pub(crate) fn java_string(&mut self, text: &str) {
+        java_text::encode(text, self);
     }
 
     /// The count of a vector, or the length of what follows. Lengths are bounded far below 2^31 by the frame limit.

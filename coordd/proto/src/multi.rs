@@ -5,8 +5,9 @@
 //!   reply    { MultiHeader{type, done=false, err}    + result }*   MultiHeader{-1, true, -1}
 //! ```
 //!
-//! Rule: a create in a multi is typed anew by its flags (4 → container, 5 and 6 → TTL), as ZooKeeper's Op.Create does, and
-//! an operation of the other kind makes the whole record one that cannot be decoded.
+//! Rule: a create in a multi is typed anew by its flags, as ZooKeeper's MultiOperationRecord and Op do: 4 makes any of them
+//! a createContainer; a createTTL with other flags than 5 and 6 becomes a create, known flags or not; flags that are unknown,
+//! or 5 and 6, in any other create make the whole record one that cannot be decoded. So does an operation of the other kind.
 
 use std::borrow::Cow;
 
@@ -49,17 +50,19 @@ pub enum MultiResult<'a> {
 }
 
 /// Reads the next header: the operation's number, or `None` at the end.
-fn header(from: &mut Reader<'_>) -> Result<Option<i32>, DecodeError> {
+pub(crate) fn header(from: &mut Reader<'_>) -> Result<Option<i32>, DecodeError> {
     let (code, done, _) = (from.i32()?, from.bool()?, from.i32()?);
     Ok((!done).then_some(code))
 }
 
 fn retyped(mut create: Create<'_>) -> Result<Create<'_>, DecodeError> {
-    let mode = CreateMode::from_wire(create.flags).ok_or(DecodeError::BadValue(create.flags))?;
-    if mode.has_ttl() {
-        create.op = OpCode::CreateTtl;
-    } else if mode == CreateMode::Container {
-        create.op = OpCode::CreateContainer;
+    let mode = CreateMode::from_wire(create.flags);
+    match (create.op, mode) {
+        (OpCode::CreateTtl, Some(mode)) if mode.has_ttl() => {}
+        (_, Some(CreateMode::Container)) => (create.op, create.ttl_ms) = (OpCode::CreateContainer, -1),
+        (OpCode::CreateTtl, _) => (create.op, create.ttl_ms) = (OpCode::Create, -1),
+        (_, Some(mode)) if !mode.has_ttl() => {}
+        _ => return Err(DecodeError::BadValue(create.flags)),
     }
     Ok(create)
 }
@@ -117,9 +120,9 @@ impl MultiResult<'_> {
         };
         put_header(out, self.op().to_wire(), false, error);
         match self {
-            MultiResult::Create { path } => out.string(path),
+            MultiResult::Create { path } => out.java_string(path),
             MultiResult::Create2 { path, stat } => {
-                out.string(path);
+                out.java_string(path);
                 stat.encode(out);
             }
             MultiResult::Delete | MultiResult::Check => {}
@@ -130,7 +133,7 @@ impl MultiResult<'_> {
             }
             MultiResult::Children(names) => {
                 out.count(names.len());
-                names.iter().for_each(|name| out.string(name));
+                names.iter().for_each(|name| out.java_string(name));
             }
             MultiResult::NotFailed | MultiResult::Error(_) => out.i32(error),
         }
@@ -152,7 +155,7 @@ impl MultiResult<'_> {
     }
 }
 
-fn put_header(out: &mut Writer<'_>, code: i32, done: bool, error: i32) {
+pub(crate) fn put_header(out: &mut Writer<'_>, code: i32, done: bool, error: i32) {
     out.i32(code);
     out.bool(done);
     out.i32(error);

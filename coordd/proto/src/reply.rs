@@ -67,16 +67,25 @@ pub enum Reply<'a> {
 
 fn strings(list: &[Cow<'_, str>], out: &mut Writer<'_>) {
     out.count(list.len());
-    list.iter().for_each(|text| out.string(text));
+    list.iter().for_each(|text| out.java_string(text));
+}
+
+fn acls(list: &[Acl], out: &mut Writer<'_>) {
+    out.count(list.len());
+    for Acl { perms, id } in list {
+        out.i32(perms.0);
+        out.java_string(&id.scheme);
+        out.java_string(&id.id);
+    }
 }
 
 impl Reply<'_> {
     pub fn encode(&self, out: &mut Writer<'_>) {
         match self {
             Reply::Empty => {}
-            Reply::Path(path) => out.string(path),
+            Reply::Path(path) => out.java_string(path),
             Reply::PathStat(path, stat) => {
-                out.string(path);
+                out.java_string(path);
                 stat.encode(out);
             }
             Reply::Stat(stat) => stat.encode(out),
@@ -85,7 +94,7 @@ impl Reply<'_> {
                 stat.encode(out);
             }
             Reply::Acl(list, stat) => {
-                Acl::encode_list(list, out);
+                acls(list, out);
                 stat.encode(out);
             }
             Reply::Children(names) | Reply::Paths(names) => strings(names, out),
@@ -97,8 +106,8 @@ impl Reply<'_> {
             Reply::WhoAmI(infos) => {
                 out.count(infos.len());
                 for ClientInfo { scheme, user } in infos {
-                    out.string(scheme);
-                    out.string(user);
+                    out.java_string(scheme);
+                    out.java_string(user);
                 }
             }
             Reply::ErrorField(error) => out.i32(*error),

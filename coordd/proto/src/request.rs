@@ -50,6 +50,9 @@ pub struct AclRef<'a> {
 const OPEN_ACL: &[u8] = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone";
 
 impl<'a> AclListRef<'a> {
+    /// `world:anyone` with all permissions.
+    pub const OPEN: AclListRef<'static> = AclListRef { raw: OPEN_ACL };
+
     pub fn decode(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let start = from.rest();
         if let Some(count) = from.count(crate::acl::Acl::MIN_WIRE_LEN)? {
@@ -60,6 +63,11 @@ impl<'a> AclListRef<'a> {
             }
         }
         Ok(AclListRef { raw: &start[..start.len() - from.rest().len()] })
+    }
+
+    /// The vector as it stands on the wire.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        self.raw
     }
 
     pub fn is_null(&self) -> bool {
@@ -183,7 +191,7 @@ pub enum Request<'a> {
         path: Cow<'a, str>,
         watch: bool,
     },
-    /// `path` is echoed; a null one stays null.
+    /// `path` is echoed; a null one as an empty one.
     Sync {
         path: Cow<'a, str>,
     },
@@ -239,7 +247,7 @@ pub(crate) fn path<'a>(from: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeErro
     Ok(from.string()?.unwrap_or_default())
 }
 
-fn paths<'a>(from: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
+pub(crate) fn paths<'a>(from: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
     let count = from.count(4)?.unwrap_or(0);
     (0..count).map(|_| path(from)).collect()
 }
