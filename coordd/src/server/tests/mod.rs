@@ -1,5 +1,6 @@
 //! The client port over real sockets, above a consensus that commits at once or on command.
 
+mod cost;
 mod handshake;
 mod hostile;
 mod limits;
