@@ -31,6 +31,8 @@ pub enum Kind {
     DeafenLeader,
     /// A follower is cut from its peers, not from its clients.
     CutFollower,
+    /// A follower's disk is lost and the member filled anew, as its server asks for.
+    LostDisk,
     /// Each member ends cleanly and comes back, one after the other, twice.
     RestartLoop,
 }
@@ -78,6 +80,12 @@ impl Injector<'_> {
             Kind::MuteLeader => self.partition(leader, true, false, long),
             Kind::DeafenLeader => self.partition(leader, false, true, long),
             Kind::CutFollower => self.partition(follower, true, true, long),
+            Kind::LostDisk => {
+                self.ensemble.kill(follower)?;
+                thread::sleep(short);
+                self.ensemble.refill(follower)?;
+                self.links.set_pid(follower, self.ensemble.pid(follower));
+            }
             Kind::RestartLoop => self.restart_loop()?,
         }
         self.ensemble.wait_ready(Duration::from_secs(60))?;

@@ -47,11 +47,11 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
 }
 
 pub(super) fn snapshot(plan: &Plan, i: usize) -> Result<()> {
-    http::request(plan.port(40, i), "POST", "/admin/v1/snapshot").map(drop)
+    http::drain(plan.port(40, i), "/admin/v1/snapshot")
 }
 
 pub(super) fn metrics(plan: &Plan, i: usize) -> Result<String> {
-    http::request(plan.port(30, i), "GET", "/metrics")
+    http::get(plan.port(30, i), "/metrics")
 }
 
 /// A member with an empty disk says which command cures that; the command is run as it is printed.
