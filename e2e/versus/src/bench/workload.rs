@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use coordd_proto::jute::Reader;
+use bytes::BytesMut;
+use coordd_proto::jute::{Reader, Writer};
 use coordd_proto::{Acl, Perms, Stat};
 use hdrhistogram::Histogram;
 
 use crate::load::{Conn, Load, Pending};
-use crate::wire::{Reply, op};
+use crate::wire::{self, Reply, op};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +41,53 @@ pub struct ClosedLoop {
     pub count_from: u64,
 }
 
-/// What one connection knows of its znodes.
+/// What one connection knows of its znodes, and its requests to each of them, encoded once.
 struct Slots {
-    paths: Vec<String>,
-    /// What is created and deleted again.
-    temporary: Vec<String>,
+    frames: Vec<Frames>,
     versions: Vec<i32>,
     next: usize,
     turn: u32,
+}
+
+struct Frames {
+    get: BytesMut,
+    set: BytesMut,
+    create: BytesMut,
+    delete: BytesMut,
+}
+
+impl Frames {
+    fn new(path: &str) -> Self {
+        let frame = |op: i32, record: &dyn Fn(&mut Writer<'_>)| {
+            let mut out = BytesMut::new();
+            wire::frame(&mut out, 0, op, record);
+            out
+        };
+        // What is created and deleted again stands beside the znode that stays.
+        let temporary = format!("{path}t");
+        Frames {
+            get: frame(op::GET_DATA, &|w| {
+                w.string(path);
+                w.bool(false);
+            }),
+            // The value stands before the version, which is the last field.
+            set: frame(op::SET_DATA, &|w| {
+                w.string(path);
+                w.buffer(Some(&value(0)));
+                w.i32(-1);
+            }),
+            create: frame(op::CREATE, &|w| {
+                w.string(&temporary);
+                w.buffer(Some(&value(0)));
+                Acl::encode_list(&[Acl::world(Perms::ALL)], w);
+                w.i32(0);
+            }),
+            delete: frame(op::DELETE, &|w| {
+                w.string(&temporary);
+                w.i32(-1);
+            }),
+        }
+    }
 }
 
 pub fn slot_path(conn: usize, slot: usize) -> String {
@@ -62,8 +102,7 @@ impl ClosedLoop {
     /// On znodes that are fresh, at version 0.
     pub fn new(work: Work, conns: usize, in_flight: usize) -> Result<Self> {
         let slots = (0..conns).map(|conn| Slots {
-            paths: (0..in_flight).map(|slot| slot_path(conn, slot)).collect(),
-            temporary: (0..in_flight).map(|slot| slot_path(conn, slot) + "t").collect(),
+            frames: (0..in_flight).map(|slot| Frames::new(&slot_path(conn, slot))).collect(),
             versions: vec![0; in_flight],
             next: 0,
             turn: 0,
@@ -90,16 +129,17 @@ impl ClosedLoop {
     fn ask(&mut self, conn: &mut Conn) {
         let slots = &mut self.slots[conn.id];
         let slot = slots.next;
-        slots.next = (slot + 1) % slots.paths.len();
+        slots.next = (slot + 1) % slots.frames.len();
         slots.turn = slots.turn.wrapping_add(1);
-        let path = &slots.paths[slot];
+        let frames = &slots.frames[slot];
         let writes = match self.work {
             Work::Set => true,
             Work::Get => false,
             Work::Mixed => slots.turn % 10 < 3,
             Work::CreateDelete => {
                 self.outstanding += 2;
-                create_then_delete(conn, &slots.temporary[slot]);
+                conn.send_frame(op::CREATE, 0, &frames.create);
+                conn.send_frame(op::DELETE, 0, &frames.delete);
                 return;
             }
         };
@@ -107,35 +147,17 @@ impl ClosedLoop {
         if writes {
             slots.versions[slot] += 1;
             let version = slots.versions[slot];
-            conn.send(op::SET_DATA, tag(slot, version), |w| {
-                w.string(path);
-                w.buffer(Some(&value(version)));
-                w.i32(-1);
-            });
+            let frame = conn.send_frame(op::SET_DATA, tag(slot, version), &frames.set);
+            let end = frame.len() - 4;
+            frame[end - VALUE_LEN..end].copy_from_slice(&value(version));
         } else {
-            conn.send(op::GET_DATA, tag(slot, slots.versions[slot]), |w| {
-                w.string(path);
-                w.bool(false);
-            });
+            conn.send_frame(op::GET_DATA, tag(slot, slots.versions[slot]), &frames.get);
         }
     }
 }
 
 fn tag(slot: usize, version: i32) -> u64 {
     (slot as u64) << 32 | u64::from(version.cast_unsigned())
-}
-
-fn create_then_delete(conn: &mut Conn, path: &str) {
-    conn.send(op::CREATE, 0, |w| {
-        w.string(path);
-        w.buffer(Some(&value(0)));
-        Acl::encode_list(&[Acl::world(Perms::ALL)], w);
-        w.i32(0);
-    });
-    conn.send(op::DELETE, 0, |w| {
-        w.string(path);
-        w.i32(-1);
-    });
 }
 
 impl Load for ClosedLoop {
@@ -190,4 +212,34 @@ fn check_stat(stat: &Stat, version: i32) -> Result<()> {
 pub struct Span {
     pub warm_up: Duration,
     pub measured: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(op: i32, tag: u64, err: i32, body: &[u8]) -> Result<()> {
+        check(Pending { xid: 1, op, tag, sent: 0 }, &Reply { xid: 1, zxid: 5, err, body })
+    }
+
+    fn data(version: i32, bytes: &[u8]) -> BytesMut {
+        let mut body = BytesMut::new();
+        let mut w = Writer::new(&mut body);
+        w.buffer(Some(bytes));
+        Stat { version, data_length: VALUE_LEN as i32, ..Stat::default() }.encode(&mut w);
+        body
+    }
+
+    #[test]
+    fn a_fast_wrong_answer_is_refused() {
+        let due = tag(0, 7);
+        assert!(reply(op::GET_DATA, due, 0, &data(7, &value(7))).is_ok());
+        assert!(reply(op::GET_DATA, due, -101, &[]).is_err(), "an error");
+        assert!(reply(op::GET_DATA, due, 0, &data(7, &value(6))).is_err(), "the bytes before");
+        assert!(reply(op::GET_DATA, due, 0, &data(6, &value(7))).is_err(), "the version before");
+        let mut long = data(7, &value(7));
+        long.extend_from_slice(b"x");
+        assert!(reply(op::GET_DATA, due, 0, &long).is_err(), "bytes behind the record");
+        assert!(reply(op::SET_DATA, due, 0, &data(7, &value(7))).is_err(), "a body of another op");
+    }
 }

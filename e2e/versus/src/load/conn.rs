@@ -79,6 +79,18 @@ impl Conn {
         self.send_as(xid, op, tag, record);
     }
 
+    /// Queues a request that was encoded before; only its xid is new. The copy may be patched before it leaves.
+    pub fn send_frame(&mut self, op: i32, tag: u64, frame: &[u8]) -> &mut [u8] {
+        let xid = self.next_xid;
+        self.next_xid = if xid == i32::MAX { 1 } else { xid + 1 };
+        self.pending.push_back(Pending { xid, op, tag, sent: self.now });
+        let start = self.out.len();
+        self.out.extend_from_slice(frame);
+        let copy = &mut self.out[start..];
+        copy[4..8].copy_from_slice(&xid.to_be_bytes());
+        copy
+    }
+
     pub fn ping(&mut self) {
         self.send_as(xid::PING, wire::op::PING, 0, |_| {});
     }
