@@ -243,7 +243,9 @@ fn run_one(rig: &mut Rig, line: &str) -> String {
         }
         "raw" => {
             let op = OpCode::from_wire(words[1].parse().unwrap()).unwrap();
-            let outcome = rig.client(op, Bytes::from(words.get(2).unwrap_or(&"").to_string()));
+            let hex = words.get(2).unwrap_or(&"").as_bytes();
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+            let outcome = rig.client(op, hex.chunks(2).map(byte).collect());
             return show(&outcome, &rig.changes);
         }
         _ => {

@@ -92,3 +92,54 @@ pub(super) fn check_quota(state: &State, path: &str, count: i64, bytes: i64) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Bytes, BytesMut};
+    use coordd_proto::{Acl, Reply, Writer, Zxid};
+
+    use super::*;
+    use crate::{AuthList, Command, MemberRow, Op, Origin, Outcome};
+
+    fn create(state: &mut State, seq: u64, path: &str, flags: i32) -> Outcome {
+        let mut out = BytesMut::new();
+        let record = &mut Writer::new(&mut out);
+        record.string(path);
+        record.buffer(None);
+        Acl::encode_list(&[Acl::world(Perms::ALL)], record);
+        record.i32(flags);
+        apply(state, seq, Op::Client { op: OpCode::Create, record: out.freeze() })
+    }
+
+    fn apply(state: &mut State, seq: u64, op: Op) -> Outcome {
+        let origin = Origin { member: 1, boot: 1, seq };
+        let session = coordd_proto::SessionId(1);
+        let command = Command { origin, time_ms: 0, session, attach: 1, auth: AuthList::default(), op };
+        state.apply(Zxid(seq.cast_signed()), &command, &mut Vec::new())
+    }
+
+    #[test]
+    fn sequential_creates_end_where_numbers_would_come_back() {
+        let mut state = State::new();
+        let row = MemberRow { id: 1, voter: true, peer_addr: String::new(), client_addr: String::new() };
+        state.apply_membership(Zxid(0), &[row], &mut Vec::new());
+        apply(&mut state, 1, Op::OpenSession { timeout_ms: 1, password: [0; 16] });
+        state.znodes.update(NodeId::ROOT, |root| root.creates = i32::MAX - 1);
+        let created = |name: &str| Outcome::Done(Ok(Reply::Path(name.to_owned().into())));
+        assert_eq!(create(&mut state, 2, "/s-", 2), created("/s-2147483646"));
+        assert_eq!(create(&mut state, 3, "/s-", 2), Outcome::Done(Err(ErrorCode::NodeExists)));
+        assert_eq!(create(&mut state, 4, "/plain", 0), created("/plain"));
+        assert_eq!(state.znodes.get(NodeId::ROOT).creates, i32::MAX);
+        assert_eq!(state.znodes.get(NodeId::ROOT).pzxid, Zxid(4));
+    }
+
+    #[test]
+    fn a_record_that_ends_early_is_a_marshalling_error_whoever_sends_it() {
+        let mut state = State::new();
+        let row = MemberRow { id: 1, voter: true, peer_addr: String::new(), client_addr: String::new() };
+        state.apply_membership(Zxid(0), &[row], &mut Vec::new());
+        let op = Op::Client { op: OpCode::Create, record: Bytes::from_static(b"\0\0\0\x09/short") };
+        assert_eq!(apply(&mut state, 1, op), Outcome::Done(Err(ErrorCode::MarshallingError)));
+        assert_eq!(state.last_zxid(), Zxid(1));
+    }
+}

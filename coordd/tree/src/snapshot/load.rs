@@ -121,6 +121,7 @@ impl State {
 
     /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes.
     fn take_in(&mut self) {
+        self.data_size = self.znodes.get(NodeId::ROOT).data_len() as u64;
         for slot in 1..self.znodes.arena.slots() {
             let id = NodeId(slot);
             let node = self.znodes.get(id);
