@@ -8,8 +8,20 @@
 //!
 //! Start reading at `coordd/ARCHITECTURE.md`.
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod consensus;
+pub mod daemon;
+pub mod demo;
 pub mod entropy;
+pub mod http;
+pub mod leader_tasks;
 pub mod net;
+pub mod ops;
 pub mod raft;
+pub mod server;
+pub mod session;
+pub mod telemetry;
+pub mod watch;

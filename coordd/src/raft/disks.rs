@@ -1,7 +1,7 @@
 //! Opens what a member has on its disk, in the order in which it can be trusted.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coordd_wal::{Disk, Options, Wal};
@@ -9,6 +9,7 @@ use coordd_wal::{Disk, Options, Wal};
 use super::flush::FlushMeter;
 use super::identity::DiskIdentity;
 use super::log_store::LogStore;
+use super::reseed;
 use super::snapshot_store::{SnapshotPolicy, SnapshotStore};
 
 /// How the disk is to be used.
@@ -19,6 +20,8 @@ pub struct DiskConfig {
 
 /// What was found on the disk.
 pub struct Disks {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) data_dir: PathBuf,
     pub(crate) identity: DiskIdentity,
     pub(crate) wal: Wal,
     pub(crate) log: LogStore,
@@ -43,10 +46,11 @@ impl Disks {
         if recovered.torn_tail {
             tracing::info!("cut a torn tail off the log; nothing of it was acknowledged");
         }
-        let identity = DiskIdentity::begin_life(disk.clone(), data_dir)?;
+        let mut identity = DiskIdentity::begin_life(disk.clone(), data_dir)?;
+        let snapshots = SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), config.snapshots)?;
+        reseed::carry_out(&disk, data_dir, &mut identity, &wal, &snapshots)?;
         let log = LogStore::new(wal.clone(), &recovered)?;
-        let snapshots = SnapshotStore::open(disk, &data_dir.join("snapshots"), config.snapshots)?;
         let has_log = recovered.last.is_some() || recovered.vote.is_some() || snapshots.current()?.is_some();
-        Ok(Disks { identity, wal, log, snapshots: Arc::new(snapshots), flushes, has_log })
+        Ok(Disks { disk, data_dir: data_dir.to_owned(), identity, wal, log, snapshots: Arc::new(snapshots), flushes, has_log })
     }
 }

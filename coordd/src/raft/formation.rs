@@ -69,7 +69,11 @@ pub(crate) enum Outlook {
 }
 
 /// Judges the answers of all listed members, this one's own among them.
-pub(crate) fn judge(list: &StaticList, answers: BTreeMap<String, Result<Probed, String>>, mine: Option<&str>) -> Outlook {
+pub(crate) fn judge(
+    expected_list: &str,
+    answers: BTreeMap<String, Result<Probed, String>>,
+    mine: Option<&str>,
+) -> Outlook {
     let mut agreed = BTreeMap::new();
     let mut waiting = None;
     for (name, answer) in answers {
@@ -80,7 +84,7 @@ pub(crate) fn judge(list: &StaticList, answers: BTreeMap<String, Result<Probed, 
                 if probed.has_log || (ensemble.is_some() && ensemble.as_deref() != mine) {
                     return Outlook::Formed { by: name, ensemble_id: ensemble.unwrap_or_default() };
                 }
-                if probed.ensemble_list != list.canonical() {
+                if probed.ensemble_list != expected_list {
                     let theirs = &probed.ensemble_list;
                     waiting = Some(format!("member {name} was started with another list of members: {theirs:?}"));
                 }
@@ -94,7 +98,18 @@ pub(crate) fn judge(list: &StaticList, answers: BTreeMap<String, Result<Probed, 
     }
 }
 
-/// Looks at all listed members until they agree or one is found to be formed. `own` is what this member says of itself.
+/// One look at all listed members. `own` is what this member says of itself.
+pub(crate) async fn look(list: &StaticList, name: &str, local: &Local, own: impl Fn() -> Probed) -> Outlook {
+    let mut answers = BTreeMap::new();
+    for (member, address) in &list.0 {
+        let answer = if member == name { Ok(own()) } else { probe(address, local).await };
+        answers.insert(member.clone(), answer);
+    }
+    let mine = local.identity().map(|identity| identity.ensemble_id);
+    judge(&own().ensemble_list, answers, mine.as_deref())
+}
+
+/// Looks at all listed members until they agree or one is found to be formed.
 pub(crate) async fn agree(
     list: &StaticList,
     name: &str,
@@ -103,13 +118,7 @@ pub(crate) async fn agree(
     mut report: impl FnMut(&str),
 ) -> Outlook {
     loop {
-        let mut answers = BTreeMap::new();
-        for (member, address) in &list.0 {
-            let answer = if member == name { Ok(own()) } else { probe(address, local).await };
-            answers.insert(member.clone(), answer);
-        }
-        let mine = local.identity().map(|identity| identity.ensemble_id);
-        match judge(list, answers, mine.as_deref()) {
+        match look(list, name, local, &own).await {
             Outlook::Waiting(why) => report(&why),
             outlook => return outlook,
         }
@@ -190,28 +199,28 @@ mod tests {
     #[test]
     fn one_unreachable_member_forms_nothing() {
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Err("refused".into()))].into();
-        assert!(matches!(judge(&list(), answers, None), Outlook::Waiting(_)));
+        assert!(matches!(judge(&list().canonical(), answers, None), Outlook::Waiting(_)));
     }
 
     #[test]
     fn one_member_with_a_log_ends_the_attempt() {
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(probed("b", Some("e"), true)))];
         let formed = Outlook::Formed { by: "b".into(), ensemble_id: "e".into() };
-        assert_eq!(judge(&list(), answers.into(), None), formed);
+        assert_eq!(judge(&list().canonical(), answers.into(), None), formed);
     }
 
     #[test]
     fn an_attempt_that_was_cut_off_is_resumed_under_the_same_id() {
         let answers = [("a".into(), Ok(probed("a", Some("e"), false))), ("b".into(), Ok(probed("b", Some("e"), false)))];
-        assert!(matches!(judge(&list(), answers.clone().into(), Some("e")), Outlook::Agreed(_)));
-        assert!(matches!(judge(&list(), answers.into(), None), Outlook::Formed { .. }));
+        assert!(matches!(judge(&list().canonical(), answers.clone().into(), Some("e")), Outlook::Agreed(_)));
+        assert!(matches!(judge(&list().canonical(), answers.into(), None), Outlook::Formed { .. }));
     }
 
     #[test]
     fn another_list_is_named() {
         let other = Probed { ensemble_list: "a=h:1".into(), ..probed("b", None, false) };
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
-        assert!(matches!(judge(&list(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list")));
+        assert!(matches!(judge(&list().canonical(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list")));
     }
 
     #[test]

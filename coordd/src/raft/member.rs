@@ -8,6 +8,7 @@
 //! Rule: before there is a core, writes are lost at once (their connections close) and nothing is served. A member that was
 //! formed once starts its core at the next start without asking anybody.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +26,9 @@ use super::disks::Disks;
 use super::identity::DiskIdentity;
 use super::peer::call::{Adoption, Probed};
 use super::peer::server;
+use super::membership::ChangeError;
 use super::peer::{Identity, Local, Secret};
+use super::{reseed, snapshot_io};
 use super::status;
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Role, Status, Write};
 use crate::net::TcpListener;
@@ -41,6 +44,8 @@ pub struct MemberConfig {
     pub secret: Option<Secret>,
     pub timing: Timing,
     pub limits: Limits,
+    /// Starts the process anew, shortly after it was called.
+    pub restart: Box<dyn Fn() + Send + Sync>,
 }
 
 /// Bounds beyond which the tree stops growing (design D21).
@@ -141,6 +146,76 @@ impl Member {
         self.disks.has_log || self.applied.position().term > 0 || self.disks.wal.state().last.is_some()
     }
 
+    /// The running core, for those who change the membership.
+    ///
+    /// # Errors
+    /// While this member is not part of an ensemble.
+    pub(crate) fn formed(&self) -> Result<Arc<Core>, ChangeError> {
+        let unformed = || ChangeError::Unavailable("this member is not part of an ensemble yet".to_owned());
+        self.core().cloned().ok_or_else(unformed)
+    }
+
+    /// Founds an ensemble by explicit order: of `seats` (name → peer address, this member among them), or of this one alone.
+    ///
+    /// # Errors
+    /// Why it was not founded, in words for whoever ordered it.
+    pub async fn bootstrap(self: &Arc<Self>, seats: BTreeMap<String, String>) -> Result<String, String> {
+        if let Some(identity) = self.local.identity().filter(|_| self.has_log()) {
+            return Ok(identity.ensemble_id);
+        }
+        let name = self.config.name.clone();
+        let seats = if seats.is_empty() { [(name.clone(), self.config.advertise_peer.clone())].into() } else { seats };
+        if !seats.contains_key(&name) {
+            return Err(format!("this member, {name}, is not among those to be founded"));
+        }
+        let answered = formation::look(&StaticList(seats), &name, &self.local, || self.probed()).await;
+        let agreed = match answered {
+            Outlook::Agreed(agreed) => agreed,
+            Outlook::Waiting(why) => return Err(why),
+            Outlook::Formed { by, ensemble_id } => {
+                return Err(format!("member {by} belongs to ensemble {ensemble_id} already"));
+            }
+        };
+        self.found(&formation::first_members(&agreed)).await.map_err(|error| error.to_string())?;
+        self.local.identity().map(|identity| identity.ensemble_id).ok_or_else(|| "no identity".to_owned())
+    }
+
+    /// The newest snapshot's length and pieces; one is taken when there is none.
+    ///
+    /// # Errors
+    /// When none can be taken.
+    pub async fn newest_snapshot(&self) -> io::Result<(u64, snapshot_io::Pieces)> {
+        let core = self.formed().map_err(io::Error::other)?;
+        if core.snapshots.current()?.is_none() {
+            core.raft.trigger().snapshot().await.map_err(io::Error::other)?;
+        }
+        for _ in 0..600 {
+            if let Some(snapshot) = core.snapshots.current()? {
+                return snapshot_io::Pieces::of(snapshot.snapshot);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "no snapshot was taken within a minute"))
+    }
+
+    /// Writes down that this member is to go on alone, and starts the process anew to do so. The new ensemble's id.
+    ///
+    /// # Errors
+    /// When the order does not name this member and its ensemble.
+    pub fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, String> {
+        let identity = self.local.identity().ok_or("this member is not part of an ensemble")?;
+        if survivor != self.config.name || ensemble_id != identity.ensemble_id {
+            let (name, id) = (&self.config.name, &identity.ensemble_id);
+            return Err(format!("the order is for {survivor} of {ensemble_id}; this is {name} of {id}"));
+        }
+        let new_id = crate::entropy::random_id().map_err(|error| error.to_string())?;
+        let node = formation::node_of(&self.config.name, &self.probed());
+        let order = reseed::Order { ensemble_id: new_id.clone(), node_id: identity.node_id, node };
+        reseed::give_order(self.disks.disk.clone(), &self.disks.data_dir, &order).map_err(|error| error.to_string())?;
+        (self.config.restart)();
+        Ok(new_id)
+    }
+
     /// The part of formation that an unformed member plays, or the lowest one again after a crash in the midst of it.
     async fn form(self: Arc<Self>) {
         let Some(list) = self.config.ensemble.clone() else {
@@ -172,7 +247,7 @@ impl Member {
     /// Founds an ensemble of `members`, of whom this one has id 1. Safe to repeat after a crash.
     pub(crate) async fn found(
         self: &Arc<Self>,
-        members: &std::collections::BTreeMap<u64, super::types::Node>,
+        members: &BTreeMap<u64, super::types::Node>,
     ) -> io::Result<()> {
         let me = members.iter().find(|(_, node)| node.name == self.config.name).map_or(1, |(id, _)| *id);
         let ensemble_id = match self.local.identity() {

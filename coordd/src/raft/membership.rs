@@ -53,6 +53,17 @@ fn unavailable(why: impl std::fmt::Display) -> ChangeError {
     ChangeError::Unavailable(why.to_string())
 }
 
+impl super::member::Member {
+    /// Hands leadership to the most advanced other voter. The id of who leads then.
+    ///
+    /// # Errors
+    /// Why it stays here.
+    pub async fn hand_over(&self) -> Result<NodeId> {
+        let core = self.core().ok_or_else(|| unavailable("not part of an ensemble"))?;
+        core.transfer(None).await
+    }
+}
+
 impl Core {
     fn metrics(&self) -> RaftMetrics<TypeConfig> {
         self.raft.metrics().borrow_watched().clone()
@@ -224,11 +235,6 @@ impl Core {
             sleep(Duration::from_millis(50)).await;
         }
         Err(unavailable("leadership did not move within 5 s"))
-    }
-
-    /// The log index of the newest membership that this member knows.
-    pub(crate) fn membership_index(&self) -> u64 {
-        self.metrics().membership_config.log_id().as_ref().map_or(0, |id| id.index())
     }
 
     /// Whether a learner may be promoted now.

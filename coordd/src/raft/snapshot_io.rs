@@ -114,6 +114,38 @@ pub(crate) async fn write(file: &SnapshotFile, applied: &Arc<Applied>, mut write
     }
 }
 
+/// A snapshot file, piece by piece, after its checksum was found to hold.
+pub struct Pieces {
+    file: SnapshotFile,
+    offset: u64,
+    len: u64,
+}
+
+impl Pieces {
+    /// The length and the pieces of a file that was read whole once and is sound.
+    pub(crate) fn of(file: SnapshotFile) -> io::Result<(u64, Pieces)> {
+        load(&file)?;
+        let len = file.file.len()?;
+        Ok((len, Pieces { file, offset: 0, len }))
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        let count = CHUNK.min(usize::try_from(self.len - self.offset).unwrap_or(usize::MAX));
+        if count == 0 {
+            return None;
+        }
+        let (file, offset) = (self.file.file.clone(), self.offset);
+        self.offset += count as u64;
+        let read = blocking(move || {
+            let mut piece = vec![0; count];
+            file.read_at(offset, &mut piece)?;
+            Ok(Bytes::from(piece))
+        });
+        Some(read.await)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Begin {
     vote: Vote,

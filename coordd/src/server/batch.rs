@@ -27,6 +27,9 @@ use crate::session::registry::Holder;
 /// A connection whose outbox holds this much executes nothing more until it is written.
 pub(crate) const OUT_HIGH_BYTES: usize = 256 * 1024;
 
+/// Frames that wait for their turn, in bytes, beyond which nothing more is taken.
+const HELD_MAX_BYTES: usize = 1024 * 1024;
+
 /// `length`, `xid`, `op`.
 const HEADER_LEN: usize = 12;
 
@@ -186,8 +189,7 @@ impl Batch<'_> {
                     }
                     _ => {
                         let frame = input.split_to(4 + len).freeze();
-                        let auth = queue.auth.clone();
-                        queue.pending.push_back(Pending::Local { frame, auth, since: self.since });
+                        queue.hold(frame, self.since);
                     }
                 },
                 Route::Write(op) => {
@@ -214,7 +216,7 @@ impl Batch<'_> {
 
     /// Whether the next request must wait.
     fn stop(&self, queue: &Queue) -> Option<Step> {
-        let full = queue.pending.len() >= self.shared.config.in_flight_max;
+        let full = queue.pending.len() >= self.shared.config.in_flight_max || queue.held_bytes >= HELD_MAX_BYTES;
         if queue.is_ready() || queue.out.len() >= OUT_HIGH_BYTES {
             Some(Step::Again)
         } else if queue.fate != Fate::Open || queue.holds_parsing() || full {

@@ -81,6 +81,8 @@ pub(crate) enum Fate {
 pub(crate) struct Queue {
     pub out: BytesMut,
     pub pending: VecDeque<Pending>,
+    /// Bytes of the frames that wait in `pending`.
+    pub held_bytes: usize,
     pub auth: Arc<Identities>,
     pub fate: Fate,
     /// Already on the hub's list of connections to wake.
@@ -98,6 +100,12 @@ impl Queue {
     /// Whether requests that were taken are still answered, and events told.
     pub(crate) fn is_served(&self) -> bool {
         matches!(self.fate, Fate::Open | Fate::Drain)
+    }
+
+    /// Queues a request that is executed here at its turn.
+    pub(crate) fn hold(&mut self, frame: Bytes, since: Instant) {
+        self.held_bytes += frame.len();
+        self.pending.push_back(Pending::Local { frame, auth: self.auth.clone(), since });
     }
 
     /// Whether later requests must not be looked at yet: behind a `sync`, the handshake or the end of the session.
@@ -141,6 +149,7 @@ impl Conn {
         let queue = Queue {
             out: BytesMut::new(),
             pending: VecDeque::new(),
+            held_bytes: 0,
             auth: Identities::new(vec![ip]),
             fate: Fate::Open,
             listed: false,
@@ -224,14 +233,16 @@ impl Conn {
         self.wake();
     }
 
-    /// Closes it once every request that it took is answered.
-    pub(crate) fn drain(&self) {
+    /// Closes it once every request that it took is answered; whether it was open until now.
+    pub(crate) fn drain(&self) -> bool {
         let mut queue = self.queue();
-        if queue.fate == Fate::Open {
+        let open = queue.fate == Fate::Open;
+        if open {
             queue.fate = Fate::Drain;
         }
         drop(queue);
         self.wake();
+        open
     }
 
     /// Closes it at once, without what is in its outbox.

@@ -87,6 +87,7 @@ impl Hub {
         let mut queue = conn.queue();
         queue.fate = Fate::Cut;
         queue.pending.clear();
+        queue.held_bytes = 0;
         drop(queue);
         self.conns.lock().remove(&conn.id);
         self.registry.lock().remove(conn);

@@ -99,7 +99,7 @@ impl Server {
                 return;
             }
             let slice = open.len().div_ceil(usize::try_from(left).unwrap_or(1));
-            open.iter().take(slice).for_each(|conn| conn.drain());
+            open.iter().filter(|conn| conn.drain()).take(slice).for_each(drop);
             sleep(deadline.saturating_duration_since(Instant::now()) / left.max(1)).await;
         }
     }

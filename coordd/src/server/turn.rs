@@ -97,6 +97,7 @@ impl<'a> Turn<'a> {
             match queue.pending.pop_front() {
                 Some(Pending::Local { frame, auth, since }) => {
                     self.latency_ms = millis(since.elapsed());
+                    queue.held_bytes -= frame.len();
                     self.run(queue, Some(&auth), &frame);
                 }
                 Some(Pending::Refused { xid, op, code, since }) => {

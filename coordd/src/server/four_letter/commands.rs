@@ -103,10 +103,6 @@ impl Commands {
     pub fn configuration(&self) -> Configuration {
         let config = &self.shared.config;
         let status = self.status();
-        let line = |m: &crate::consensus::MemberInfo| {
-            let role = if m.voter { "participant" } else { "observer" };
-            format!("server.{}={}:{role};{}", m.id, m.peer_addr, m.client_addr)
-        };
         Configuration {
             client_port: config.listen.port(),
             data_dir: config.data_dir.display().to_string(),
@@ -117,8 +113,15 @@ impl Commands {
             max_session_timeout: config.max_session_timeout_ms,
             server_id: status.node_id.unwrap_or(0),
             client_port_listen_backlog: -1,
-            membership: if status.members.len() > 1 { status.members.iter().map(line).collect() } else { Vec::new() },
+            membership: if status.members.len() > 1 { self.membership() } else { Vec::new() },
         }
+    }
+
+    /// The text of `/zookeeper/config`, line by line.
+    fn membership(&self) -> Vec<String> {
+        let state = self.shared.consensus.state().read();
+        let data = state.get_data("/zookeeper/config", &[]).ok().and_then(|(data, _)| data.map(String::from_utf8_lossy));
+        data.map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default()
     }
 
     pub fn environment(&self) -> Vec<(&'static str, String)> {

@@ -144,3 +144,34 @@ async fn a_draining_port_answers_what_it_took_and_closes() {
     assert_eq!((got.xid, got.err), (1, 0));
     assert!(c.raw.is_closed().await);
 }
+
+#[tokio::test]
+async fn a_session_reported_as_silent_for_its_timeout_is_cut_and_never_answered_again() {
+    let member = Member::with(|config| {
+        config.min_session_timeout_ms = 100;
+        config.max_session_timeout_ms = 100;
+    })
+    .await;
+    let mut c = member.client().await;
+    let mut contacts = Vec::new();
+    member.hub.collect(&mut contacts);
+    assert_eq!(contacts.iter().map(|contact| contact.session).collect::<Vec<_>>(), [c.session]);
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    contacts.clear();
+    member.hub.collect(&mut contacts);
+    assert!(contacts.is_empty(), "nothing new was heard");
+    assert!(c.raw.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_is_reported_with_its_last_request() {
+    let member = Member::start().await;
+    let c = member.client().await;
+    let session = c.session;
+    member.hub.collect(&mut Vec::new());
+    drop(c);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut contacts = Vec::new();
+    member.hub.collect(&mut contacts);
+    assert!(contacts.iter().any(|contact| contact.session == session && contact.closed && contact.silent_ms >= 50));
+}

@@ -1,0 +1,95 @@
+//! The command line: what each command is given, and where it goes.
+//!
+//! ```text
+//!   serve ─► config ─► daemon        demo ─► three serves        admin, drain ─► coordd-api        cli ─► the ZooKeeper port
+//! ```
+//!
+//! Rule: a command ends with 0 when it did what it was asked to, 1 when it could not and says why on standard error, 2 when
+//! it was not understood.
+
+mod admin;
+mod output;
+mod serve;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::args::Flags;
+use crate::demo;
+
+/// A coordination daemon that speaks ZooKeeper's protocol.
+#[derive(Debug, Parser)]
+#[command(name = "coordd", version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one member of an ensemble
+    Serve(Flags),
+    /// Run an ensemble on loopback to look at
+    Demo(demo::Options),
+    /// A member of the demo: ends with it
+    #[command(hide = true)]
+    DemoMember(Flags),
+    /// Look at and change an ensemble through its admin ports
+    Admin(admin::AdminArgs),
+    /// Send a member's clients and leadership away before it stops
+    Drain {
+        #[command(flatten)]
+        access: admin::Access,
+        /// How long that may take, as 10s or 500ms
+        #[arg(long, default_value = "10s", value_parser = duration)]
+        timeout: Duration,
+    },
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parse = |digits: &str, unit: u64| digits.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_millis);
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000)];
+    let parsed = units.iter().find_map(|(suffix, unit)| parse(text.strip_suffix(suffix)?, *unit));
+    parsed.ok_or_else(|| "it must be a number with ms, s or m".to_owned())
+}
+
+/// Runs what `arguments` ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command }) => command,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("coordd: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), String> {
+    match command {
+        Command::Serve(flags) => serve::run(&flags),
+        Command::DemoMember(flags) => serve::run_below(&flags),
+        Command::Demo(options) => block_on(async { demo::run(&options).await.map_err(|error| error.to_string()) }),
+        Command::Admin(args) => block_on(admin::run(args)),
+        Command::Drain { access, timeout } => {
+            let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            block_on(async { admin::drain(&access, timeout_ms).await })
+        }
+    }
+}
+
+/// The tools need one thread.
+fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| format!("cannot start the runtime: {error}"))?.block_on(work)
+}

@@ -1,0 +1,24 @@
+//! `coordd serve`: one member, until it is told to stop.
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::config::args::Flags;
+use crate::{daemon, telemetry};
+
+pub(super) fn run(flags: &Flags) -> Result<(), String> {
+    let config = flags.load().map_err(|error| error.to_string())?;
+    telemetry::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
+    runtime.block_on(daemon::run(config)).map_err(|error| error.to_string())
+}
+
+/// The same, but it does not outlive the process that started it.
+pub(super) fn run_below(flags: &Flags) -> Result<(), String> {
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| format!("cannot be bound to the demo: {error}"))?;
+    if getppid() != parent {
+        return Err("the demo has ended".to_owned());
+    }
+    run(flags)
+}

@@ -1,0 +1,207 @@
+//! The public port over a real listener: what its callers see.
+
+use std::sync::Arc;
+
+use coordd_tree::State;
+use parking_lot::{Mutex, RwLock};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+
+use super::*;
+use crate::consensus::{BarrierSink, BoxFuture, MemberInfo, Role, Status, Write};
+use crate::server::{Hub, Server, ServerConfig};
+
+/// Two voters and a learner, seen by the leader.
+pub(crate) fn status() -> Status {
+    let member = |id: u64, voter| MemberInfo {
+        id,
+        name: format!("m{id}"),
+        voter,
+        peer_addr: format!("m{id}:2888"),
+        client_addr: format!("m{id}:2181"),
+        http_addr: format!("m{id}:8080"),
+    };
+    Status {
+        ensemble_id: Some("e".to_owned()),
+        node_id: Some(1),
+        name: "m1".to_owned(),
+        role: Role::Leader,
+        term: 3,
+        leader: Some(1),
+        members: vec![member(1, true), member(2, true), member(3, false)],
+        membership_index: 9,
+        last_log_index: 20,
+        committed_index: 20,
+        applied_index: 20,
+        lag: vec![(2, 7), (3, 0)],
+        not_serving: None,
+    }
+}
+
+/// A consensus that has a status and nothing else.
+pub(crate) struct Still {
+    state: RwLock<State>,
+    pub status: watch::Sender<Arc<Status>>,
+    lost: Mutex<usize>,
+}
+
+impl Still {
+    pub(crate) fn new() -> Arc<Still> {
+        let status = watch::channel(Arc::new(status())).0;
+        Arc::new(Still { state: RwLock::new(State::new()), status, lost: Mutex::default() })
+    }
+}
+
+impl Consensus for Still {
+    fn propose(&self, writes: &mut Vec<Write>) {
+        *self.lost.lock() += writes.len();
+        writes.drain(..).for_each(|write| write.sink.lost());
+    }
+
+    fn barrier(&self, sink: Arc<dyn BarrierSink>) {
+        sink.lost();
+    }
+
+    fn state(&self) -> &RwLock<State> {
+        &self.state
+    }
+
+    fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.subscribe()
+    }
+
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn room(&self) -> BoxFuture<()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn may_answer(&self) -> bool {
+        true
+    }
+
+    fn answerable(&self) -> BoxFuture<()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn growth_refused(&self) -> Option<coordd_proto::ErrorCode> {
+        None
+    }
+}
+
+struct Port {
+    consensus: Arc<Still>,
+    draining: Draining,
+    address: SocketAddr,
+    _clients: Server,
+}
+
+impl Port {
+    async fn open() -> Port {
+        let consensus = Still::new();
+        let hub = Hub::new(1 << 20);
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::start(ServerConfig::new(loopback), hub, consensus.clone()).await.unwrap();
+        let draining = Draining::default();
+        let http = Http { consensus: consensus.clone(), commands: server.commands(), draining: draining.clone() };
+        let listener = bind("http_addr", loopback).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        serve(listener, router(http));
+        Port { consensus, draining, address, _clients: server }
+    }
+
+    /// Status code and body of a GET.
+    async fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn json(&self, path: &str) -> serde_json::Value {
+        let (code, body) = self.get(path).await;
+        assert_eq!(code, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn stop_serving(&self) {
+        let not_serving = Some("no leader is known".to_owned());
+        self.consensus.status.send_replace(Arc::new(Status { leader: None, not_serving, ..status() }));
+    }
+}
+
+#[tokio::test]
+async fn a_member_without_a_quorum_is_alive_and_says_why_it_is_not_ready() {
+    let port = Port::open().await;
+    assert_eq!(port.get("/readyz").await, (200, "ready\n".to_owned()));
+    port.stop_serving();
+    assert_eq!(port.get("/livez").await, (200, "ok\n".to_owned()));
+    assert_eq!(port.get("/readyz").await, (503, "not ready: no leader is known\n".to_owned()));
+}
+
+#[tokio::test]
+async fn a_draining_member_is_not_ready() {
+    let port = Port::open().await;
+    port.draining.begin();
+    assert_eq!(port.get("/readyz").await, (503, "not ready: this member is stopping\n".to_owned()));
+}
+
+#[tokio::test]
+async fn the_ensemble_is_read_by_the_client_that_an_operator_uses() {
+    let port = Port::open().await;
+    let view = coordd_api::Client::new(port.address.to_string()).ensemble().await.unwrap();
+    assert_eq!((view.leader, view.membership_index, view.members.len()), (Some(1), 9, 3));
+    assert_eq!(view.members[1].lag, Some(7));
+}
+
+#[tokio::test]
+async fn metrics_have_zookeepers_names_without_a_suffix() {
+    let port = Port::open().await;
+    let (code, text) = port.get("/metrics").await;
+    assert_eq!(code, 200);
+    for line in ["znode_count ", "packets_received ", "quorum_size 2\n", "fsynctime_count ", "coordd_term 3\n"] {
+        assert!(text.contains(&format!("\n{line}")), "{line} is missing in {text}");
+    }
+    assert!(!text.contains("_total"), "{text}");
+}
+
+#[tokio::test]
+async fn commands_answer_in_the_form_of_zookeepers_admin_server() {
+    let port = Port::open().await;
+    let ruok = port.json("/commands/ruok").await;
+    assert_eq!(ruok, serde_json::json!({ "command": "ruok", "error": null }));
+    let stats = port.json("/commands/srvr").await;
+    assert_eq!(stats["command"], "server_stats");
+    assert_eq!(stats["server_stats"]["server_state"], "leader");
+    let unknown = port.json("/commands/nothing").await;
+    assert_eq!(unknown["error"], "Unknown command: nothing");
+    let (_, list) = port.get("/commands").await;
+    assert!(list.contains("<a href=\"/commands/watch_summary\">watch_summary</a>"), "{list}");
+}
+
+#[tokio::test]
+async fn a_command_that_needs_service_says_so_with_status_200() {
+    let port = Port::open().await;
+    port.stop_serving();
+    let monitor = port.json("/commands/mntr").await;
+    assert_eq!(monitor["command"], "monitor");
+    assert_eq!(monitor["error"], "This ZooKeeper instance is not currently serving requests");
+    assert!(port.json("/commands/envi").await["error"].is_null());
+}
+
+#[tokio::test]
+async fn every_command_answers_under_all_of_its_names() {
+    let port = Port::open().await;
+    let (_, list) = port.get("/commands").await;
+    for name in list.lines().filter_map(|line| line.strip_prefix("<a href=\"/commands/")?.split('"').next()) {
+        let answer = port.json(&format!("/commands/{name}")).await;
+        assert_eq!((&answer["command"], answer["error"].is_null()), (&serde_json::json!(name), true), "{name}");
+    }
+    assert_eq!(port.json("/commands/mntr").await["server_state"], "leader");
+    assert_eq!(port.json("/commands/stmk?traceMask=7").await["tracemask"], 7);
+}

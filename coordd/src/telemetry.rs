@@ -1,0 +1,20 @@
+//! Log lines on standard error, as text for people or as JSON for collectors.
+//!
+//! Rule: lines say what changed and what needs a person; nothing is logged per request. Reason: a log that talks when all is
+//! well is not read when something is not.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogConfig;
+
+/// Starts logging; once per process.
+pub fn start(config: &LogConfig) {
+    let filter = EnvFilter::new(format!("warn,coordd={0},coordd_wal={0},coordd_tree={0}", config.level));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let started = if config.json { lines.json().try_init() } else { lines.compact().try_init() };
+    if let Err(error) = started {
+        eprintln!("coordd: logging was started before: {error}");
+    }
+}
