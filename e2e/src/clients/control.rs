@@ -1,7 +1,7 @@
 //! The hand on the servers that a client program has: one line per TCP connection, answered by one line.
 //!
 //! ```text
-//!   kill PORT | start PORT | stop PORT | cont PORT | leader      ──►  ok | ok PORT | error SENTENCE
+//!   kill PORT | start PORT | stop PORT | cont PORT | leader | revive   ──►  ok | ok PORT | error SENTENCE
 //! ```
 //!
 //! Members are named by their client port, because that is what a client knows of the server it is connected to.
@@ -64,6 +64,10 @@ fn serve(mut stream: &TcpStream, obey: impl FnOnce(&str) -> Result<String>) -> s
 fn obey(ensemble: &mut Ensemble, line: &str) -> Result<String> {
     if line == "leader" {
         return Ok(format!("ok {}", ensemble.leader()?));
+    }
+    if line == "revive" {
+        ensemble.revive()?;
+        return Ok("ok".to_owned());
     }
     let wrong = || Failure::new(format!("what is `{line}`?"));
     let (verb, port) = line.split_once(' ').ok_or_else(wrong)?;

@@ -17,6 +17,9 @@ pub(super) const PROGRAMS: &[Program] = &[
     Program { name: "kazoo", build: kazoo },
     Program { name: "kazoo-suite", build: kazoo_suite },
     Program { name: "java", build: java },
+    Program { name: "c", build: c },
+    Program { name: "go", build: go },
+    Program { name: "rust", build: rust },
 ];
 
 fn kazoo() -> Result<Command> {
@@ -47,6 +50,45 @@ fn java() -> Result<Command> {
     command.args(["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp"]);
     command.arg(format!("{}:{}", classes.display(), jars.display())).arg("Main");
     Ok(command)
+}
+
+/// The multi-threaded C client, as Debian packages it.
+fn c() -> Result<Command> {
+    tools::need("gcc", "gcc")?;
+    if !Path::new("/usr/include/zookeeper/zookeeper.h").exists() {
+        tools::debian("libzookeeper-mt-dev")?;
+    }
+    let program = built("c")?;
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-DTHREADED", "-o"]).arg(&program);
+    gcc.args(sources(&place::clients().join("c"), "c")?);
+    shell::run_quietly(gcc.args(["-lzookeeper_mt", "-pthread"]))?;
+    Ok(Command::new(program))
+}
+
+fn go() -> Result<Command> {
+    tools::need("go", "golang")?;
+    let program = built("go")?;
+    let mut go = Command::new("go");
+    go.current_dir(place::clients().join("go")).args(["build", "-o"]).arg(&program);
+    shell::run_quietly(go.arg("."))?;
+    Ok(Command::new(program))
+}
+
+/// A workspace of its own, so that its crates stay out of the server's lock file.
+fn rust() -> Result<Command> {
+    let target = place::runs().join("clients-rust");
+    let manifest = place::clients().join("rust/Cargo.toml");
+    let mut cargo = shell::cargo(&["build", "--quiet", "--locked", "--manifest-path"]);
+    shell::run_quietly(cargo.arg(manifest).arg("--target-dir").arg(&target))?;
+    Ok(Command::new(target.join("debug/foreign-client")))
+}
+
+/// Where the program of that name is built to.
+fn built(name: &str) -> Result<PathBuf> {
+    let dir = place::runs().join("programs");
+    fs::create_dir_all(&dir).tried(|| format!("create {}", dir.display()))?;
+    Ok(dir.join(name))
 }
 
 /// The files in `dir` that end in `.extension`.

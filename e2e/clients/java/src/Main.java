@@ -61,10 +61,22 @@ final class Main {
             why = cause + where(cause.getStackTrace());
         }
         world.close();
+        if (why != null) {
+            revive();
+        }
         long millis = (System.nanoTime() - began) / 1_000_000;
         System.out.println(why == null ? "ok " + name + " " + millis + " ms" : "FAIL " + name + ": " + why.replace('\n', ' '));
         System.out.flush();
         return why == null;
+    }
+
+    /** A case that failed may have left members dead. */
+    private static void revive() {
+        try {
+            World.control("revive");
+        } catch (Exception | AssertionError e) {
+            System.out.println("the members are not revived: " + e);
+        }
     }
 
     /** The line of ours that stood on the stack. */
