@@ -47,6 +47,10 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     }
     let mut tally = Tally::default();
     for members in sizes {
+        let chosen: Vec<&Program> = chosen.iter().copied().filter(|p| p.sizes.contains(&members)).collect();
+        if chosen.is_empty() {
+            continue;
+        }
         let dir = place::runs().join(format!("clients-{kind:?}-{members}").to_lowercase());
         let plan = Plan { kind, members, dir, base_port: options.number("--base-port", 21_810)? };
         against(plan, &chosen, options.text("--case"), &mut tally)?;
@@ -144,7 +148,7 @@ fn wait(child: &mut Child) -> Result<Option<bool>> {
 mod tests {
     use super::*;
 
-    const PROGRAM: Program = Program { name: "p", build: || Ok(Command::new("true")) };
+    const PROGRAM: Program = Program { name: "p", sizes: &[1], build: || Ok(Command::new("true")) };
 
     #[test]
     fn cases_are_counted_by_their_lines() {

@@ -10,16 +10,20 @@ use crate::{place, shell, tools};
 /// One program; `build` installs and compiles what it needs and returns the command that takes a connection string.
 pub(super) struct Program {
     pub(super) name: &'static str,
+    /// The sizes of ensemble that it is run against.
+    pub(super) sizes: &'static [u16],
     pub(super) build: fn() -> Result<Command>,
 }
 
+const ANY: &[u16] = &[1, 3];
+
 pub(super) const PROGRAMS: &[Program] = &[
-    Program { name: "kazoo", build: kazoo },
-    Program { name: "kazoo-suite", build: kazoo_suite },
-    Program { name: "java", build: java },
-    Program { name: "c", build: c },
-    Program { name: "go", build: go },
-    Program { name: "rust", build: rust },
+    Program { name: "kazoo", sizes: ANY, build: kazoo },
+    Program { name: "kazoo-suite", sizes: &[3], build: kazoo_suite },
+    Program { name: "java", sizes: ANY, build: java },
+    Program { name: "c", sizes: ANY, build: c },
+    Program { name: "go", sizes: ANY, build: go },
+    Program { name: "rust", sizes: ANY, build: rust },
 ];
 
 fn kazoo() -> Result<Command> {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::{place, shell, tools};
+use crate::{clients, place, shell, tools};
 
 /// One check.
 pub(super) struct Step {
@@ -18,6 +18,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "lints of every crate and test, as errors", run: lints },
     Step { name: "docs", about: "documentation without a broken link", run: documentation },
     Step { name: "test", about: "every test of the workspace", run: tests },
+    Step { name: "clients", about: "programs on real ZooKeeper clients, against one and three members", run: foreign },
 ];
 
 fn format() -> Result<()> {
@@ -48,6 +49,10 @@ fn deny() -> Result<()> {
 fn documentation() -> Result<()> {
     let mut doc = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn foreign() -> Result<()> {
+    clients::command(&[])
 }
 
 fn tests() -> Result<()> {
