@@ -1,4 +1,4 @@
-//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo sim` and `cargo clients`.
+//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo sim`, `cargo image` and `cargo clients`.
 //!
 //! ```text
 //!   .cargo/config.toml (aliases) ──► e2e ──┬─ demo, versus, sim   build a program, then become it
@@ -12,6 +12,7 @@
 
 mod clients;
 mod failure;
+mod image;
 mod launch;
 mod options;
 mod place;
@@ -29,6 +30,7 @@ const USAGE: &str = "usage: e2e COMMAND
   verify [--only STEP|--list] install what is needed and run every check
   versus [ARGS]               build coordd and measure it against ZooKeeper
   sim [ARGS]                  run the seeded simulation
+  image                       write target/images/coordd.tar, a docker archive
   clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]
                               foreign clients against real servers
   zookeeper [--members 1|3] [--dir DIR] [--base-port PORT]
@@ -52,6 +54,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "verify" => verify::command(rest),
         "versus" => launch::versus(rest),
         "sim" => launch::sim(rest),
+        "image" => image::command(rest),
         "clients" => clients::command(rest),
         "zookeeper" => clients::zookeeper(rest),
         _ => Err(Failure::new(USAGE)),
