@@ -99,7 +99,8 @@ impl Server {
                 return;
             }
             let slice = open.len().div_ceil(usize::try_from(left).unwrap_or(1));
-            open.iter().filter(|conn| conn.drain()).take(slice).for_each(drop);
+            let closing = open.iter().filter(|conn| conn.drain()).take(slice).count();
+            tracing::debug!(open = open.len(), closing, "draining client connections");
             sleep(deadline.saturating_duration_since(Instant::now()) / left.max(1)).await;
         }
     }

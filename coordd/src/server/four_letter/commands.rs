@@ -120,7 +120,8 @@ impl Commands {
     /// The text of `/zookeeper/config`, line by line.
     fn membership(&self) -> Vec<String> {
         let state = self.shared.consensus.state().read();
-        let data = state.get_data("/zookeeper/config", &[]).ok().and_then(|(data, _)| data.map(String::from_utf8_lossy));
+        let data =
+            state.get_data("/zookeeper/config", &[]).ok().and_then(|(data, _)| data.map(String::from_utf8_lossy));
         data.map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default()
     }
 

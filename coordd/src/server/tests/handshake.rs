@@ -65,7 +65,7 @@ async fn a_write_of_a_session_that_moved_closes_the_connection_without_a_reply()
     c.send(1, OpCode::Create, |w| create(w, "/a", b"", 0)).await;
     assert!(c.raw.is_quiet().await);
     member.double.apply(c.session, 0, Op::AttachSession { password: c.password, timeout_ms: 4000, member: 2 });
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert!(c.raw.is_closed().await);
 }
 
@@ -88,7 +88,7 @@ async fn frames_pipelined_behind_the_handshake_wait_for_it() {
     frame(&mut out, 1, OpCode::Exists.to_wire(), |w| read(w, "/", false));
     raw.send(&out).await;
     assert!(raw.is_quiet().await);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert!(ConnectResponse::decode(&raw.frame().await.unwrap()).unwrap().timeout_ms > 0);
     assert_eq!(&raw.frame().await.unwrap()[..4], &1i32.to_be_bytes());
 }
@@ -137,7 +137,7 @@ async fn a_draining_port_answers_what_it_took_and_closes() {
     assert!(c.raw.is_quiet().await);
     let committed = async {
         tokio::time::sleep(Duration::from_millis(30)).await;
-        member.double.commit(1);
+        member.double.settle(1).await;
         c.got().await
     };
     let ((), got) = tokio::join!(member.server.drain(Duration::from_secs(2)), committed);

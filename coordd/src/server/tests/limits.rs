@@ -29,12 +29,12 @@ async fn requests_beyond_those_in_flight_are_not_looked_at() {
     c.raw.send(&out).await;
     assert!(c.raw.is_quiet().await);
     assert_eq!(member.double.waiting(), 3);
-    member.double.commit(3);
+    member.double.settle(3).await;
     for n in 1..=3 {
         assert_eq!(c.got().await.xid, n);
     }
     assert!(c.raw.is_quiet().await);
-    assert_eq!(member.double.commit(9), 2);
+    member.double.settle(2).await;
     assert_eq!((c.got().await.xid, c.got().await.xid), (4, 5));
 }
 
@@ -84,7 +84,7 @@ async fn a_refusal_keeps_its_place_among_undecided_writes() {
     c.send(2, OpCode::Delete, |w| delete(w, "/a")).await;
     c.send(3, OpCode::Create, |w| create(w, "/b", b"", 0)).await;
     assert!(c.raw.is_quiet().await);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert_eq!((c.got().await.xid, c.got().await.xid), (2, 3));
 }
 

@@ -35,13 +35,13 @@ async fn a_read_behind_an_undecided_write_waits_for_it_and_sees_it() {
     frame(&mut out, 5, OpCode::GetData.to_wire(), |w| read(w, "/a", false));
     c.raw.send(&out).await;
     assert!(c.raw.is_quiet().await);
-    assert_eq!(member.double.commit(1), 1);
+    member.double.settle(1).await;
     let first = [c.got().await, c.got().await, c.got().await];
     assert_eq!(first.each_ref().map(|g| g.xid), [2, 3, -2]);
     assert_eq!(first[1].data().as_deref(), Some(&b"new"[..]), "not what the second write made of it");
     assert!(first.iter().all(|g| g.zxid == first[0].zxid));
     assert!(c.raw.is_quiet().await);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert_eq!(c.got().await.xid, 4);
     assert_eq!(c.got().await.data().as_deref(), Some(&b"newer"[..]));
 }
@@ -96,7 +96,7 @@ async fn sync_is_answered_after_its_barrier_and_holds_up_what_follows() {
     c.raw.send(&out).await;
     assert!(c.raw.is_quiet().await);
     assert_eq!(member.double.waiting(), 0, "nothing behind a sync is looked at");
-    member.double.pass_barriers();
+    member.double.pass_barriers().await;
     let got = c.got().await;
     assert_eq!((got.xid, &got.body[4..]), (1, &b"no path at all"[..]), "the path is echoed unchecked");
     assert_eq!((c.got().await.xid, c.got().await.xid), (2, 3));
@@ -112,9 +112,9 @@ async fn sync_behind_a_write_waits_for_the_write_too() {
     frame(&mut out, 2, OpCode::Sync.to_wire(), |w| w.string("/"));
     c.raw.send(&out).await;
     assert!(c.raw.is_quiet().await);
-    member.double.pass_barriers();
+    member.double.pass_barriers().await;
     assert!(c.raw.is_quiet().await);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert_eq!((c.got().await.xid, c.got().await.xid), (1, 2));
 }
 
@@ -150,7 +150,7 @@ async fn a_lost_write_closes_the_connection_without_an_answer() {
     member.double.holding.store(true, Ordering::SeqCst);
     c.send(1, OpCode::Create, |w| create(w, "/a", b"", 0)).await;
     assert!(c.raw.is_quiet().await);
-    member.double.lose();
+    member.double.lose().await;
     assert!(c.raw.is_closed().await);
 }
 
@@ -174,7 +174,7 @@ async fn a_flood_of_pipelined_reads_is_answered_whole_and_in_order() {
     (2..=200).for_each(|n| frame(&mut out, n, OpCode::GetData.to_wire(), |w| read(w, "/big", false)));
     c.raw.send(&out).await;
     assert!(c.raw.is_quiet().await);
-    member.double.commit(1);
+    member.double.settle(1).await;
     for n in 1..=200 {
         let got = decode(&c.raw.frame().await.unwrap());
         assert_eq!(got.xid, n);
@@ -210,7 +210,7 @@ async fn auth_overtakes_the_reply_of_an_undecided_write() {
         })
         .await;
     assert_eq!(auth.xid, -4);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert_eq!(c.got().await.xid, 1);
 }
 
@@ -230,7 +230,7 @@ async fn a_request_is_asked_by_who_the_client_was_when_it_was_received() {
     frame(&mut out, 3, OpCode::WhoAmI.to_wire(), |_| {});
     c.raw.send(&out).await;
     assert_eq!(c.got().await.xid, -4);
-    member.double.commit(1);
+    member.double.settle(1).await;
     assert_eq!(c.got().await.xid, 1);
     let (before, after) = (c.got().await, c.got().await);
     assert_eq!((before.xid, after.xid), (2, 3));

@@ -130,14 +130,28 @@ impl Double {
         done
     }
 
-    pub(super) fn pass_barriers(&self) {
+    /// Commits `n` writes once so many wait.
+    pub(super) async fn settle(&self, n: usize) {
+        while self.waiting() < n {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(self.commit(n), n);
+    }
+
+    pub(super) async fn pass_barriers(&self) {
+        while self.barriers.lock().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let barriers = std::mem::take(&mut *self.barriers.lock());
         let state = self.state.read();
         barriers.iter().for_each(|barrier| barrier.passed(&state));
     }
 
     /// The outcome of everything that waits cannot be known.
-    pub(super) fn lose(&self) {
+    pub(super) async fn lose(&self) {
+        while self.waiting() == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let waiting = std::mem::take(&mut *self.waiting.lock());
         waiting.iter().for_each(|write| write.sink.lost());
     }
