@@ -119,20 +119,21 @@ impl State {
         read_meta(&mut Checked { inner: reader, checksum: 0, frame: Vec::new() })
     }
 
-    /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes.
+    /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes. Parents come before children,
+    /// so that the length of each path follows from its parent's and depth costs nothing.
     fn take_in(&mut self) {
         self.data_size = self.znodes.get(NodeId::ROOT).data_len() as u64;
-        for slot in 1..self.znodes.arena.slots() {
-            let id = NodeId(slot);
+        let mut path_lens = vec![0u64; self.znodes.arena.slots() as usize];
+        let all: Vec<NodeId> = self.znodes.subtree(NodeId::ROOT).skip(1).collect();
+        for id in all {
             let node = self.znodes.get(id);
-            if node.is_free() {
-                continue;
-            }
+            let path_len = path_lens[node.parent.0 as usize] + 1 + node.name().len() as u64;
+            path_lens[id.0 as usize] = path_len;
             if node.is_owned() || node.name().starts_with(b"zookeeper_") {
                 let path = self.znodes.path(id);
                 self.appeared(id, &path);
             } else {
-                self.data_size += self.znodes.path_len(id) + node.data_len() as u64;
+                self.data_size += path_len + node.data_len() as u64;
             }
         }
     }

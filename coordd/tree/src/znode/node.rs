@@ -143,17 +143,13 @@ impl Node {
 
     /// The digest's term for the facts.
     pub(crate) fn facts_digest(&self, id: NodeId, owner: Owner, acl: u64) -> u64 {
-        let pair = |a: i32, b: i32| u64::from(a.cast_unsigned()) << 32 | u64::from(b.cast_unsigned());
+        let both = |a: i32, b: i32| u64::from(a.cast_unsigned()) << 32 | u64::from(b.cast_unsigned());
         Hash::new(1)
             .word(u64::from(id.0) << 32 | u64::from(self.parent.0))
-            .signed(self.czxid.0)
-            .signed(self.mzxid.0)
-            .signed(self.pzxid.0)
-            .signed(self.ctime)
-            .signed(self.mtime)
-            .word(pair(self.version, self.creates))
-            .word(pair(self.aversion, self.children.cast_signed()))
-            .signed(owner.raw())
+            .pair(self.czxid.0.cast_unsigned(), self.mzxid.0.cast_unsigned())
+            .pair(self.pzxid.0.cast_unsigned(), self.ctime.cast_unsigned())
+            .pair(self.mtime.cast_unsigned(), both(self.version, self.creates))
+            .pair(both(self.aversion, self.children.cast_signed()), owner.raw().cast_unsigned())
             .word(acl)
             .finish()
     }

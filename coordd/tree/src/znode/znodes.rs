@@ -127,17 +127,6 @@ impl Znodes {
         path
     }
 
-    /// The length of `path(id)`.
-    pub(crate) fn path_len(&self, id: NodeId) -> u64 {
-        let mut len = 0;
-        let mut at = id;
-        while at != NodeId::ROOT {
-            len += 1 + self.get(at).name().len() as u64;
-            at = self.get(at).parent;
-        }
-        len
-    }
-
     /// Children in the order of their creation.
     pub(crate) fn children(&self, parent: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         std::iter::successors(self.get(parent).first.some(), |&id| self.get(id).next.some())
