@@ -1,8 +1,8 @@
 //! What a znode costs: memory and time, at the size of the row in issue 3 (500,000 znodes of 64 B, paths /a/bNNN/cNNN).
 //!
-//! `cargo run --release -p coordd-tree --example memory [ZNODES]` prints resident bytes per znode with the allocator that
-//! the daemon uses, after filling and after a snapshot, and the CPU time of each operation (so that other work on the
-//! machine does not count).
+//! `cargo run --release -p coordd-tree --example memory [ZNODES]` prints resident bytes per znode with the allocator
+//! that the daemon uses, after filling and after a snapshot, and the CPU time of each operation (so that other work on
+//! the machine does not count).
 #![allow(clippy::unwrap_used)] // a tool: what it cannot read, it cannot measure
 
 use bytes::{Bytes, BytesMut};

@@ -1,12 +1,13 @@
 //! What a log entry asks of the state, and its bytes.
 //!
 //! ```text
-//!   format:u8 │ kind:u8 │ member:u64 │ boot:u32 │ seq:u64 │ time_ms:i64 │ session:i64 │ attach:u32 │ auth_len:u32 │ auth │ op
+//!   format:u8 │ kind:u8 │ member:u64 │ boot:u32 │ seq:u64 │ time_ms:i64 │ session:i64 │ attach:u32
+//!             │ auth_len:u32 │ auth │ op
 //! ```
 //!
-//! Rule: the bytes are written once by the member that proposes and never change (design D19: the format comes first, an
-//! unknown format or kind is an error that stops the member, never something to skip). Decoding copies nothing: the record
-//! of a client's request and the identities stay slices of the log entry.
+//! Rule: the bytes are written once by the member that proposes and never change (design D19: the format comes first,
+//! an unknown format or kind is an error that stops the member, never something to skip). Decoding copies nothing: the
+//! record of a client's request and the identities stay slices of the log entry.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut, TryGetError};
 use coordd_proto::{OpCode, SessionId, Zxid};

@@ -4,9 +4,9 @@
 //!   digest = Σ hash(znode's facts) + Σ hash(znode's name and data) + Σ hash(session) + hash(scalars)      (mod 2^64)
 //! ```
 //!
-//! Rule: a sum, so each change costs only the terms that it touches, and a restored snapshot can be summed anew. The hash
-//! is ours and frozen: members of neighbouring releases compare, so no library may change it under them. It finds mistakes,
-//! not attackers.
+//! Rule: a sum, so each change costs only the terms that it touches, and a restored snapshot can be summed anew. The
+//! hash is ours and frozen: members of neighbouring releases compare, so no library may change it under them. It finds
+//! mistakes, not attackers.
 
 const K1: u64 = 0x9e37_79b9_7f4a_7c15;
 const K2: u64 = 0xd6e8_feb8_6659_fd93;
@@ -29,8 +29,8 @@ impl Hash {
         self.word(word.cast_unsigned())
     }
 
-    /// Two words by one multiplication, both halves of which are kept. Each factor also stands beside the product, so that
-    /// it counts even where the other one is 0.
+    /// Two words by one multiplication, both halves of which are kept. Each factor also stands beside the product, so
+    /// that it counts even where the other one is 0.
     pub(crate) fn pair(self, a: u64, b: u64) -> Hash {
         let a = self.0 ^ a;
         let product = u128::from(a) * u128::from(b ^ K2);

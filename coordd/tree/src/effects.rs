@@ -5,8 +5,8 @@
 //!   delete ─► the same, backwards             set ─► data, reap index, quota's usage, sizes ─► Change
 //! ```
 //!
-//! Rule: these never refuse. Every check stands before them, in `apply`. What they do is noted for a multi that may have to
-//! take it back.
+//! Rule: these never refuse. Every check stands before them, in `apply`. What they do is noted for a multi that may
+//! have to take it back.
 
 use coordd_proto::Zxid;
 

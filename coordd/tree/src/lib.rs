@@ -8,9 +8,9 @@
 //!                                    └── snapshot at one zxid, written while apply goes on
 //! ```
 //!
-//! Rule: apply depends on (state, zxid, command) alone. No clock, no randomness, no order of a hash map, no option of one
-//! member, no I/O. The lints of this crate forbid the types that would break it. Reason: members that applied the same
-//! entries must agree to the bit, or the ensemble lies.
+//! Rule: apply depends on (state, zxid, command) alone. No clock, no randomness, no order of a hash map, no option of
+//! one member, no I/O. The lints of this crate forbid the types that would break it. Reason: members that applied the
+//! same entries must agree to the bit, or the ensemble lies.
 
 mod acl;
 mod apply;

@@ -6,8 +6,8 @@
 //!   version=1000000005                                  the zxid of the membership, hex, no newline behind it
 //! ```
 //!
-//! Rule: the text is ZooKeeper's (QuorumMaj.toString), since clients parse it to spread their connections. We have one peer
-//! port where ZooKeeper has two: it stands twice.
+//! Rule: the text is ZooKeeper's (QuorumMaj.toString), since clients parse it to spread their connections. We have one
+//! peer port where ZooKeeper has two: it stands twice.
 
 use coordd_proto::Zxid;
 

@@ -1,7 +1,7 @@
 //! Which command of each member is the next (design D7).
 //!
 //! ```text
-//!   row(member) = (boot, seq) of its last accepted command          a row for each member of the ensemble, none for others
+//!   row(member) = (boot, seq) of its last accepted command      a row for each member of the ensemble, none for others
 //!   accept (b, s)  iff  b = boot and s = seq + 1, or b > boot and s = 1
 //! ```
 //!

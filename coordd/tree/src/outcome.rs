@@ -1,7 +1,7 @@
 //! What apply says of a command, and what it says it changed.
 //!
-//! Rule: a refusal of what was asked is a value (`Done(Err(code))`), and takes effect everywhere alike. Changes stand in
-//! the order in which they happened; that a parent's children changed follows from `Created` and `Deleted`.
+//! Rule: a refusal of what was asked is a value (`Done(Err(code))`), and takes effect everywhere alike. Changes stand
+//! in the order in which they happened; that a parent's children changed follows from `Created` and `Deleted`.
 
 use coordd_proto::ErrorCode;
 use coordd_proto::SessionId;

@@ -1,7 +1,7 @@
 //! Reads: borrowed from the state, checked as ZooKeeper checks them (FinalRequestProcessor.java).
 //!
-//! Rule: no znode first, no permission second. A path is not examined: one that breaks the rules is the path of no znode,
-//! and only `exists` looks for NUL.
+//! Rule: no znode first, no permission second. A path is not examined: one that breaks the rules is the path of no
+//! znode, and only `exists` looks for NUL.
 
 use coordd_proto::{Acl, AuthId, ErrorCode, Perms, SessionId, Stat};
 

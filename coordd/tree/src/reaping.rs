@@ -1,12 +1,12 @@
 //! Which containers and TTL znodes could go, found without a walk over the tree.
 //!
 //! ```text
-//!   containers   childless ones                               due if ever used, or never used for too long
-//!   ttl          childless ones by (mtime + ttl)              due once that has passed; a set starts it anew, children not
+//!   containers   childless ones                           due if ever used, or never used for too long
+//!   ttl          childless ones by (mtime + ttl)          due once that has passed; a set starts it anew, children not
 //! ```
 //!
-//! Rule: this finds candidates for the leader, who proposes `Op::Reap`; apply looks at the znode again. Derived from the
-//! znodes, so no snapshot carries it.
+//! Rule: this finds candidates for the leader, who proposes `Op::Reap`; apply looks at the znode again. Derived from
+//! the znodes, so no snapshot carries it.
 
 use std::collections::BTreeSet;
 

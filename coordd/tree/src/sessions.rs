@@ -1,8 +1,8 @@
 //! Sessions as the ensemble agrees on them: who, for how long, attached where, owning what.
 //!
-//! Rule: no deadline stands here. When a session is due is the leader's knowledge; that it ended is an entry of the log
-//! (design D6). The attach number counts the connections that held the session, so that a late command of an older one is
-//! known.
+//! Rule: no deadline stands here. When a session is due is the leader's knowledge; that it ended is an entry of the
+//! log (design D6). The attach number counts the connections that held the session, so that a late command of an older
+//! one is known.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -130,7 +130,8 @@ impl State {
         self.feature_level
     }
 
-    /// The last accepted (boot, seq) of a member; `None` if it is none. A member that proposed nothing yet is at (0, 0).
+    /// The last accepted (boot, seq) of a member; `None` if it is none. A member that proposed nothing yet is at (0,
+    /// 0).
     pub fn origin_last(&self, member: u64) -> Option<(u32, u64)> {
         self.origins.last(member)
     }

@@ -1,7 +1,8 @@
 //! Bytes that a release wrote are read by every later one (design D19).
 //!
-//! Rule: a file in `compat/` is written once, by `REWRITE=1` when it is not there yet, and never changed: a test that fails
-//! here means that disks in the field would not be read any more. A new format gets new files beside the old ones.
+//! Rule: a file in `compat/` is written once, by `REWRITE=1` when it is not there yet, and never changed: a test that
+//! fails here means that disks in the field would not be read any more. A new format gets new files beside the old
+//! ones.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

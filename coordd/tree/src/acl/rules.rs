@@ -1,7 +1,7 @@
 //! Which lists may be set on a znode (PrepRequestProcessor.fixupACL).
 //!
 //! ```text
-//!   null or empty list ─► refused │ exact repetitions go, order stays │ auth:* ─► one entry for each authenticated identity
+//!   null or empty list ─► refused │ exact repetitions go, order stays │ auth:* ─► an entry for each proven identity
 //!   world: only anyone │ digest: user:hash │ ip: address or network │ every other scheme ─► refused
 //! ```
 //!
@@ -13,8 +13,8 @@ use super::view::is_anyone;
 use super::{AclView, ip};
 use crate::auth::AuthList;
 
-/// The list to store for `entries` as the request carries them, asked for by `auth`. An entry is `None` where its scheme or
-/// id is null; a null list has no entries.
+/// The list to store for `entries` as the request carries them, asked for by `auth`. An entry is `None` where its
+/// scheme or id is null; a null list has no entries.
 pub(crate) fn fix(entries: impl Iterator<Item = Option<Acl>>, auth: &AuthList) -> Result<AclView, ErrorCode> {
     let mut unique: Vec<Acl> = Vec::new();
     for entry in entries {

@@ -1,7 +1,7 @@
 //! The decision whether an access control list lets someone do something (ZooKeeperServer.checkACL).
 //!
-//! Rule: an empty list and the identity `super` pass everything; one entry that grants any of the wanted permissions to one
-//! of the identities is enough; `world:anyone` is everyone. Nothing is inherited from the parent.
+//! Rule: an empty list and the identity `super` pass everything; one entry that grants any of the wanted permissions
+//! to one of the identities is enough; `world:anyone` is everyone. Nothing is inherited from the parent.
 
 use std::sync::Arc;
 

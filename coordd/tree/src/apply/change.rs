@@ -1,7 +1,8 @@
 //! delete, setData, setACL, check: what is asked of a znode that is there.
 //!
-//! Rule: the order of checks is ZooKeeper's, and each function reads from top to bottom in that order. Three that surprise:
-//! no DELETE on the parent comes before a missing znode, an invalid ACL before a missing znode, a quota before the version.
+//! Rule: the order of checks is ZooKeeper's, and each function reads from top to bottom in that order. Three that
+//! surprise: no DELETE on the parent comes before a missing znode, an invalid ACL before a missing znode, a quota
+//! before the version.
 
 use coordd_proto::path::validate_path;
 use coordd_proto::request::AclListRef;

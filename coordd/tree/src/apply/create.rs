@@ -1,11 +1,12 @@
 //! create, create2, createContainer, createTTL (PrepRequestProcessor.pRequest2TxnCreate).
 //!
 //! ```text
-//!   flags ─► ttl ─► session ─► '/' and NUL ─► ACL ─► parent ─► CREATE on it ─► whole path ─► exists ─► ephemeral parent ─► quota
+//!   flags ─► ttl ─► session ─► '/' and NUL ─► ACL ─► parent ─► CREATE on it
+//!         ─► whole path ─► exists ─► ephemeral parent ─► quota
 //! ```
 //!
-//! Rule: the first that fails is the answer, in exactly this order. A sequence number is the count of children ever created
-//! under the parent; at 2^31-1 it would come back, so sequential creates end there with NODEEXISTS.
+//! Rule: the first that fails is the answer, in exactly this order. A sequence number is the count of children ever
+//! created under the parent; at 2^31-1 it would come back, so sequential creates end there with NODEEXISTS.
 
 use std::borrow::Cow;
 

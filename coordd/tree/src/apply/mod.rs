@@ -5,8 +5,8 @@
 //!           └► session, reap, feature level, zxid base
 //! ```
 //!
-//! Rule: a check that fails leaves no trace but the zxid. A record that does not decode is MARSHALLINGERROR before anything
-//! else is looked at, the session included.
+//! Rule: a check that fails leaves no trace but the zxid. A record that does not decode is MARSHALLINGERROR before
+//! anything else is looked at, the session included.
 
 mod change;
 mod create;

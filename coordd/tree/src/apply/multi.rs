@@ -1,13 +1,13 @@
 //! multi: all of its operations or none.
 //!
 //! ```text
-//!   op 1 ─► op 2 ─► … ─► all through: one result each          results and stats are those of the moment of their operation
+//!   op 1 ─► op 2 ─► … ─► all through: one result each     results and stats are those of the moment of their operation
 //!              └─ fails: everything before is taken back, and the reply (no error by itself) says
 //!                        0 for those before, its code for the failed one, -2 for those behind
 //! ```
 //!
-//! Rule: each operation sees what the earlier ones did; all share one zxid and one time. A moved session fails the whole
-//! request, since its connection must close.
+//! Rule: each operation sees what the earlier ones did; all share one zxid and one time. A moved session fails the
+//! whole request, since its connection must close.
 
 use std::borrow::Cow;
 

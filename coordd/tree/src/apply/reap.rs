@@ -1,7 +1,7 @@
 //! Deletes a container or TTL znode that the leader found due, if it still is.
 //!
-//! Rule: the leader looked at an older state. The znode must be the same one (czxid), still childless, still of such a kind;
-//! a TTL must be over at the command's time, because a set in between started it anew.
+//! Rule: the leader looked at an older state. The znode must be the same one (czxid), still childless, still of such a
+//! kind; a TTL must be over at the command's time, because a set in between started it anew.
 
 use coordd_proto::{ErrorCode, Zxid};
 

@@ -1,8 +1,8 @@
 //! Sessions: opened, attached anew, closed, expired.
 //!
-//! Rule: a session ends in one step with all its ephemerals, in the order of their slots, all of one zxid. An attach raises
-//! the number that commands must carry; an expiry names the number that the leader saw, so that it cannot end a session
-//! that meanwhile found a new member.
+//! Rule: a session ends in one step with all its ephemerals, in the order of their slots, all of one zxid. An attach
+//! raises the number that commands must carry; an expiry names the number that the leader saw, so that it cannot end a
+//! session that meanwhile found a new member.
 
 use coordd_proto::{ErrorCode, SessionId, Zxid};
 

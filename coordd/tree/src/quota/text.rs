@@ -5,8 +5,8 @@
 //!   count=N,bytes=N=;byteHardLimit=N;countHardLimit=N  the stray '=' keeps parsers of 3.4 away from what follows
 //! ```
 //!
-//! Rule: `,` and `;` both separate, a missing key is -1, keys that nobody knows are kept. What ZooKeeper would choke on (a
-//! pair without a number) is passed over: a client's text must not stop a member.
+//! Rule: `,` and `;` both separate, a missing key is -1, keys that nobody knows are kept. What ZooKeeper would choke
+//! on (a pair without a number) is passed over: a client's text must not stop a member.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! Reads a snapshot back into a state.
 //!
-//! Rule: nothing of it is believed before the checksum over all of it has matched, and the state's digest is summed anew
-//! and compared with the one that was written. Until then only lengths and numbers are used that were checked here.
+//! Rule: nothing of it is believed before the checksum over all of it has matched, and the state's digest is summed
+//! anew and compared with the one that was written. Until then only lengths and numbers are used that were checked
+//! here.
 
 use std::io::{self, Read};
 
@@ -119,8 +120,8 @@ impl State {
         read_meta(&mut Checked { inner: reader, checksum: 0, frame: Vec::new() })
     }
 
-    /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes. Parents come before children,
-    /// so that the length of each path follows from its parent's and depth costs nothing.
+    /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes. Parents come before
+    /// children, so that the length of each path follows from its parent's and depth costs nothing.
     fn take_in(&mut self) {
         self.data_size = self.znodes.get(NodeId::ROOT).data_len() as u64;
         let mut path_lens = vec![0u64; self.znodes.arena.slots() as usize];

@@ -1,16 +1,16 @@
 //! The state as bytes: written while apply goes on, equal to the state at one zxid.
 //!
 //! ```text
-//!   magic:8 │ format:u32 │ frame{ meta } │ frame{ scalars, origins, members, sessions, ACLs } │ frame{ rows }… │ 0:u32 │ crc32c:u32
+//!   magic:8 │ format:u32 │ frame{ meta } │ frame{ scalars, origins, sessions, ACLs } │ frame{ rows }… │ 0:u32 │ crc
 //!   frame = length:u32 │ bytes          row = one slot of the arena, free ones too, in the order of slots
 //!
 //!   slots   0 ········ cursor ········ high │ younger than the cut
 //!           written    │ a write here first saves the slot as it was at the cut
 //! ```
 //!
-//! Rule: two members at the same zxid write the same bytes; the format comes first and the checksum last, and whatever does
-//! not check out is an error that says what is wrong. Reason for the cursor: no copy of the tree, no stop, memory only for
-//! the slots that change ahead of the cursor.
+//! Rule: two members at the same zxid write the same bytes; the format comes first and the checksum last, and whatever
+//! does not check out is an error that says what is wrong. Reason for the cursor: no copy of the tree, no stop, memory
+//! only for the slots that change ahead of the cursor.
 
 mod acls;
 mod cut;

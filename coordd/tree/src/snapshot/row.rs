@@ -1,5 +1,5 @@
-//! One slot of the arena as bytes: most numbers as their distance from a neighbour, so that a row is little more than name
-//! and data.
+//! One slot of the arena as bytes: most numbers as their distance from a neighbour, so that a row is little more than
+//! name and data.
 
 use bytes::{BufMut, BytesMut};
 use coordd_proto::Zxid;

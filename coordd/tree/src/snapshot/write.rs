@@ -68,7 +68,8 @@ impl State {
 }
 
 impl SnapshotWriter {
-    /// Appends the next piece to `out`; false after the last one. `state` must be the one that the snapshot was begun on.
+    /// Appends the next piece to `out`; false after the last one. `state` must be the one that the snapshot was begun
+    /// on.
     pub fn chunk(&mut self, state: &State, out: &mut BytesMut) -> Result<bool, SnapshotAborted> {
         if self.ended {
             return Ok(false);

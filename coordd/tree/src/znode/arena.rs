@@ -1,7 +1,7 @@
 //! Slots in chunks: an id is an index, a chunk never moves, freed slots are given out again, the last freed first.
 //!
-//! Rule: the order of free slots is part of the replicated state (ids stand in digest and snapshot). Chunks are not given
-//! back: a tree that shrank keeps its slots for the next growth.
+//! Rule: the order of free slots is part of the replicated state (ids stand in digest and snapshot). Chunks are not
+//! given back: a tree that shrank keeps its slots for the next growth.
 
 use super::{Node, NodeId};
 

@@ -4,9 +4,9 @@
 //!   hash(parent, name) = 32 bits ──► low 8: which of 256 tables │ all, spread to 64: the place in it ──► {slot, hash}
 //! ```
 //!
-//! Rule: the tables are searched and never walked, so the hash is seeded differently in every process (hostile names cannot
-//! aim at one bucket) while the state stays the same everywhere. A bucket keeps its hash: growing a table reads no znode.
-//! 256 tables, so that growth is many short steps and never one long one in the middle of apply.
+//! Rule: the tables are searched and never walked, so the hash is seeded differently in every process (hostile names
+//! cannot aim at one bucket) while the state stays the same everywhere. A bucket keeps its hash: growing a table reads
+//! no znode. 256 tables, so that growth is many short steps and never one long one in the middle of apply.
 
 use std::hash::BuildHasher;
 

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Rule: every change goes through `Znodes`, which first lets a running snapshot save the slot as it was and keeps the
-//! digest. Slots are given in the same order on every member (the last freed first), because the digest and the snapshot
-//! name them. Reason for all of it: memory per znode decides how much one ensemble can hold.
+//! digest. Slots are given in the same order on every member (the last freed first), because the digest and the
+//! snapshot name them. Reason for all of it: memory per znode decides how much one ensemble can hold.
 
 pub(crate) mod arena;
 pub(crate) mod index;

@@ -1,7 +1,7 @@
 //! All znodes, and the only way to change one.
 //!
-//! Rule: before a slot is written, a running snapshot may save it (`touch`); after, the digest holds its new terms. What a
-//! change means for sessions, quotas and watches is not known here, see `effects`.
+//! Rule: before a slot is written, a running snapshot may save it (`touch`); after, the digest holds its new terms.
+//! What a change means for sessions, quotas and watches is not known here, see `effects`.
 
 use std::sync::Arc;
 
