@@ -14,7 +14,13 @@ pub(super) struct Failure(pub Refusal);
 
 impl Failure {
     pub(super) fn new(code: RefusalCode, message: impl Into<String>, what_to_do: &str) -> Failure {
-        Failure(Refusal { code, message: message.into(), what_to_do: what_to_do.to_owned(), membership_index: None, leader: None })
+        Failure(Refusal {
+            code,
+            message: message.into(),
+            what_to_do: what_to_do.to_owned(),
+            membership_index: None,
+            leader: None,
+        })
     }
 }
 

@@ -9,8 +9,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use coordd_api::{
-    AddMember, Added, AdminStatus, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover, Recovered,
-    Refusal, RefusalCode, Replace, Replaced, TransferLeader, Transferred,
+    AddMember, Added, AdminStatus, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover,
+    Recovered, Refusal, RefusalCode, Replace, Replaced, TransferLeader, Transferred,
 };
 use futures_util::stream;
 

@@ -101,8 +101,14 @@ async fn each_call_reaches_consensus_with_the_index_it_was_planned_on() {
     assert_eq!(client.transfer_leader(&TransferLeader { to: Some(2) }).await.unwrap().leader, 2);
     client.drain(&coordd_api::Drain { timeout_ms: 20 }).await.unwrap();
     let asked = told.asked.lock().clone();
-    let expected =
-        ["add h:1 on 9", "promote 44 on 10", "remove 2 on 11", "replace 3 by h:2 on 12", "transfer Some(2)", "drain 20ms"];
+    let expected = [
+        "add h:1 on 9",
+        "promote 44 on 10",
+        "remove 2 on 11",
+        "replace 3 by h:2 on 12",
+        "transfer Some(2)",
+        "drain 20ms",
+    ];
     assert_eq!(asked, expected);
 }
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use coordd_api::{
-    AddMember, Addresses, AdminStatus, Bootstrap, Client, ClientError, Drain, EnsembleView, MemberRole, Promote, Recover, RefusalCode,
-    Replace, Seat, TransferLeader,
+    AddMember, Addresses, AdminStatus, Bootstrap, Client, ClientError, Drain, EnsembleView, MemberRole, Promote,
+    Recover, RefusalCode, Replace, Seat, TransferLeader,
 };
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
@@ -117,7 +117,8 @@ pub(super) async fn drain(access: &Access, timeout_ms: u64) -> Result<()> {
 
 impl Access {
     fn clients(&self) -> Result<Vec<Client>> {
-        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+        let read =
+            |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
         let token = self.token_file.as_ref().map(read).transpose()?;
         let client = |address: &String| match &token {
             Some(token) => Client::new(address).with_token(token.trim()),
@@ -133,7 +134,9 @@ async fn ask<T>(clients: &[Client], call: impl AsyncFn(&Client) -> Result<T, Cli
     for client in clients {
         match call(client).await {
             Ok(answer) => return Ok(answer),
-            Err(ClientError::Refused(refusal)) if refusal.code != RefusalCode::NotLeader => return Err(refusal.to_string()),
+            Err(ClientError::Refused(refusal)) if refusal.code != RefusalCode::NotLeader => {
+                return Err(refusal.to_string());
+            }
             Err(error) => last = error.to_string(),
         }
     }
@@ -156,7 +159,8 @@ async fn call(clients: &[Client], call: Call) -> Result<Report> {
             done(format!("{} is a learner with id {}; promote it when it has caught up", order.peer_addr, added.id))
         }
         Call::Promote { member } => {
-            let (id, order) = meant(&status().await?.ensemble, &member, |membership_index| Promote { membership_index })?;
+            let (id, order) =
+                meant(&status().await?.ensemble, &member, |membership_index| Promote { membership_index })?;
             ask(clients, async |client| client.promote(id, &order).await).await?;
             done(format!("{member} votes"))
         }
@@ -230,7 +234,10 @@ fn text(status: &AdminStatus) -> String {
     let mut out = format!("member      {} (coordd {})\n", status.name, status.version);
     out += &format!("ensemble    {}\n", view.ensemble_id.as_deref().unwrap_or("none yet"));
     out += &format!("service     {}\n", status.not_serving.as_deref().unwrap_or("serving"));
-    out += &format!("log         last {}, committed {}, applied {}\n", status.last_log_index, status.committed_index, status.applied_index);
+    out += &format!(
+        "log         last {}, committed {}, applied {}\n",
+        status.last_log_index, status.committed_index, status.applied_index
+    );
     out += &format!("membership  of log index {}, term {}\n", view.membership_index, view.term);
     for member in &view.members {
         let role = match member.role {
@@ -242,12 +249,13 @@ fn text(status: &AdminStatus) -> String {
         };
         let lag = member.lag.map_or_else(String::new, |lag| format!("  {lag} behind"));
         let Addresses { client, peer, http } = &member.addresses;
-        out += &format!("  {:<12} id {:<6} {role:<10} clients {client}  peers {peer}  http {http}{lag}\n", member.name, member.id);
+        out += &format!(
+            "  {:<12} id {:<6} {role:<10} clients {client}  peers {peer}  http {http}{lag}\n",
+            member.name, member.id
+        );
     }
     out
 }
-
-
 
 #[cfg(test)]
 mod tests {
@@ -267,7 +275,10 @@ mod tests {
     #[test]
     fn the_status_is_shown_with_roles_and_lag() {
         let text = text(&view::admin_status(&status()));
-        assert!(text.contains("service     serving\n") && text.contains("follower") && text.contains("7 behind"), "{text}");
+        assert!(
+            text.contains("service     serving\n") && text.contains("follower") && text.contains("7 behind"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

@@ -8,8 +8,11 @@
 //! it was not understood.
 
 mod admin;
+mod client;
 mod output;
+mod restore;
 mod serve;
+mod zk;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -20,6 +23,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::args::Flags;
 use crate::demo;
+use zk::Failed;
 
 /// A coordination daemon that speaks ZooKeeper's protocol.
 #[derive(Debug, Parser)]
@@ -40,6 +44,10 @@ enum Command {
     DemoMember(Flags),
     /// Look at and change an ensemble through its admin ports
     Admin(admin::AdminArgs),
+    /// Make an empty data directory the first member of a new ensemble, from a snapshot file
+    Restore(restore::RestoreArgs),
+    /// The verbs of zkCli, one-shot or as a shell
+    Cli(zk::CliArgs),
     /// Send a member's clients and leadership away before it stops
     Drain {
         #[command(flatten)]
@@ -61,26 +69,32 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = match Arguments::try_parse_from(arguments) {
         Ok(Arguments { command }) => command,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return explain(&error),
     };
     match dispatch(command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
+        Err(Failed::Usage(error)) => explain(&error),
+        Err(Failed::Said(why)) => {
             eprintln!("coordd: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<(), String> {
+/// Help goes to standard output and is a success, a mistake goes to standard error.
+fn explain(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn dispatch(command: Command) -> Result<(), Failed> {
     match command {
-        Command::Serve(flags) => serve::run(&flags),
-        Command::DemoMember(flags) => serve::run_below(&flags),
+        Command::Serve(flags) => Ok(serve::run(&flags)?),
+        Command::DemoMember(flags) => Ok(serve::run_below(&flags)?),
         Command::Demo(options) => block_on(async { demo::run(&options).await.map_err(|error| error.to_string()) }),
         Command::Admin(args) => block_on(admin::run(args)),
+        Command::Restore(args) => Ok(restore::run(args)?),
+        Command::Cli(args) => block_on(zk::run(args)),
         Command::Drain { access, timeout } => {
             let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
             block_on(async { admin::drain(&access, timeout_ms).await })
@@ -89,7 +103,10 @@ fn dispatch(command: Command) -> Result<(), String> {
 }
 
 /// The tools need one thread.
-fn block_on(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+fn block_on<E>(work: impl Future<Output = Result<(), E>>) -> Result<(), Failed>
+where
+    Failed: From<E>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| format!("cannot start the runtime: {error}"))?.block_on(work)
+    Ok(runtime.map_err(|error| format!("cannot start the runtime: {error}"))?.block_on(work)?)
 }

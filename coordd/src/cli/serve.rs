@@ -16,7 +16,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), String> {
 /// The same, but it does not outlive the process that started it.
 pub(super) fn run_below(flags: &Flags) -> Result<(), String> {
     let parent = getppid();
-    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| format!("cannot be bound to the demo: {error}"))?;
+    set_parent_process_death_signal(Some(Signal::TERM))
+        .map_err(|error| format!("cannot be bound to the demo: {error}"))?;
     if getppid() != parent {
         return Err("the demo has ended".to_owned());
     }

@@ -17,6 +17,13 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// The same with a value for what no flag says.
+    #[must_use]
+    pub fn or(mut self, key: &str, value: &str) -> Flags {
+        self.values.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
     /// The whole configuration: these flags, the environment, the file, the defaults.
     ///
     /// # Errors

@@ -55,12 +55,16 @@ impl Kind {
             Kind::Text | Kind::Path => !text.is_empty(),
             Kind::Switch => switch(text).is_some(),
             Kind::OneOf(words) => words.contains(&text),
-            Kind::Millis { min, max } | Kind::Count { min, max } => number(text).is_some_and(|n| (*min..=*max).contains(&n)),
+            Kind::Millis { min, max } | Kind::Count { min, max } => {
+                number(text).is_some_and(|n| (*min..=*max).contains(&n))
+            }
             Kind::Bytes { min, max } => size(text).is_some_and(|n| (*min..=*max).contains(&n)),
             Kind::Listen => listen(text).is_some(),
             Kind::HostPort => host_port(text).is_some(),
             Kind::Members => members(text).is_some(),
-            Kind::UserDigest => text.split_once(':').is_some_and(|(user, digest)| !user.is_empty() && !digest.is_empty()),
+            Kind::UserDigest => {
+                text.split_once(':').is_some_and(|(user, digest)| !user.is_empty() && !digest.is_empty())
+            }
         }
     }
 }

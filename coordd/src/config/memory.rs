@@ -23,7 +23,9 @@ fn limit_below(root: &Path) -> Option<u64> {
     // Inside a container its own group is mounted at the root of the hierarchy; on a bare host /proc names the group.
     let group = read("proc/self/cgroup").unwrap_or_default();
     let own = |controller: &str| {
-        let line = group.lines().find(|line| line.split(':').nth(1).is_some_and(|found| found.split(',').any(|c| c == controller)));
+        let line = group
+            .lines()
+            .find(|line| line.split(':').nth(1).is_some_and(|found| found.split(',').any(|c| c == controller)));
         line.and_then(|line| line.splitn(3, ':').nth(2)).unwrap_or("/").to_owned()
     };
     let candidates = [

@@ -71,7 +71,8 @@ impl Reader {
         let or = |key, derived: Duration| self.0.parsed(key, kind::number).map_or(derived, Duration::from_millis);
         let (min, max) = (or("min_session_timeout_ms", tick * 2), or("max_session_timeout_ms", tick * 20));
         if min > max {
-            let why = format!("{} ms is above max_session_timeout_ms, which is {} ms", min.as_millis(), max.as_millis());
+            let why =
+                format!("{} ms is above max_session_timeout_ms, which is {} ms", min.as_millis(), max.as_millis());
             return Err(self.relation("min_session_timeout_ms", why));
         }
         let words = self.text("four_letter_words")?;
@@ -101,7 +102,8 @@ impl Reader {
         let listen = self.0.parsed("admin_addr", kind::listen).or_else(|| kind::listen(fallback));
         let listen = listen.ok_or(ConfigError::Missing { key: "admin_addr" })?;
         if token.is_none() && !listen.ip().to_canonical().is_loopback() {
-            let why = format!("{listen} is reachable from outside, which takes admin_token_file; without it, use loopback");
+            let why =
+                format!("{listen} is reachable from outside, which takes admin_token_file; without it, use loopback");
             return Err(self.relation("admin_addr", why));
         }
         Ok(AdminConfig { listen, token })
@@ -166,7 +168,9 @@ impl Reader {
         let advertised = given("advertise_peer").or_else(listed).or_else(bound);
         let advertised = advertised.unwrap_or_else(|| format!("{}:{}", host_name(), peer.port()));
         let Some((host, _)) = host_port(&advertised) else {
-            return Err(self.relation("advertise_peer", format!("this machine's name, {advertised}, is none; give one")));
+            return Err(
+                self.relation("advertise_peer", format!("this machine's name, {advertised}, is none; give one"))
+            );
         };
         let at = |listen: SocketAddr| format!("{host}:{}", listen.port());
         Ok(Advertise {

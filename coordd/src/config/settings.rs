@@ -68,13 +68,22 @@ fn bytes(min: u64, max: u64) -> Kind {
 
 /// The table, in the order of the document.
 pub fn all() -> Vec<Setting> {
-    [members(), listeners(), sessions(), limits(), access(), consensus(), disk(), operation()].into_iter().flatten().collect()
+    [members(), listeners(), sessions(), limits(), access(), consensus(), disk(), operation()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn members() -> Vec<Setting> {
     vec![
         setting(MEMBER, "name", Kind::Name, Required, "This member's name, unique in its ensemble."),
-        setting(MEMBER, "data_dir", Kind::Path, Required, "Where everything durable lies; one process at a time uses it."),
+        setting(
+            MEMBER,
+            "data_dir",
+            Kind::Path,
+            Required,
+            "Where everything durable lies; one process at a time uses it.",
+        ),
         setting(
             MEMBER,
             "ensemble",
@@ -124,7 +133,13 @@ fn listeners() -> Vec<Setting> {
 
 fn sessions() -> Vec<Setting> {
     vec![
-        setting(SESSION, "tick_ms", millis(10, 60 * SECOND), Value("2000"), "ZooKeeper's tickTime: the unit of the next two."),
+        setting(
+            SESSION,
+            "tick_ms",
+            millis(10, 60 * SECOND),
+            Value("2000"),
+            "ZooKeeper's tickTime: the unit of the next two.",
+        ),
         setting(
             SESSION,
             "min_session_timeout_ms",
@@ -172,7 +187,13 @@ fn limits() -> Vec<Setting> {
             Value("60"),
             "Connections from one address (maxClientCnxns); 0 = no limit.",
         ),
-        setting(LIMIT, "max_connections", count(0, 1 << 20), Value("0"), "Connections in all (maxCnxns); 0 = no limit."),
+        setting(
+            LIMIT,
+            "max_connections",
+            count(0, 1 << 20),
+            Value("0"),
+            "Connections in all (maxCnxns); 0 = no limit.",
+        ),
         setting(
             LIMIT,
             "max_frame_bytes",
@@ -240,7 +261,13 @@ fn access() -> Vec<Setting> {
 
 fn consensus() -> Vec<Setting> {
     vec![
-        setting(RAFT, "heartbeat_ms", millis(10, 10 * SECOND), Value("100"), "How often a leader speaks to idle members."),
+        setting(
+            RAFT,
+            "heartbeat_ms",
+            millis(10, 10 * SECOND),
+            Value("100"),
+            "How often a leader speaks to idle members.",
+        ),
         setting(
             RAFT,
             "election_min_ms",
@@ -248,7 +275,13 @@ fn consensus() -> Vec<Setting> {
             Value("500"),
             "Silence of a hung leader before a member stands; more than 3 × `heartbeat_ms`. A dead one is noticed at once.",
         ),
-        setting(RAFT, "election_max_ms", millis(60, 120 * SECOND), Value("1000"), "Its upper end; above `election_min_ms`."),
+        setting(
+            RAFT,
+            "election_max_ms",
+            millis(60, 120 * SECOND),
+            Value("1000"),
+            "Its upper end; above `election_min_ms`.",
+        ),
         setting(
             RAFT,
             "leader_patience_ms",
@@ -261,8 +294,20 @@ fn consensus() -> Vec<Setting> {
 
 fn disk() -> Vec<Setting> {
     vec![
-        setting(DISK, "log_segment_bytes", bytes(MIB, 1024 * MIB), Value("64MiB"), "Size of one log file; a multiple of 512."),
-        setting(DISK, "log_cache_bytes", bytes(MIB, 64 << 30), Value("64MiB"), "Newest log entries that stay in memory."),
+        setting(
+            DISK,
+            "log_segment_bytes",
+            bytes(MIB, 1024 * MIB),
+            Value("64MiB"),
+            "Size of one log file; a multiple of 512.",
+        ),
+        setting(
+            DISK,
+            "log_cache_bytes",
+            bytes(MIB, 64 << 30),
+            Value("64MiB"),
+            "Newest log entries that stay in memory.",
+        ),
         setting(
             DISK,
             "log_keep_entries",
@@ -270,7 +315,13 @@ fn disk() -> Vec<Setting> {
             Value("50000"),
             "Entries kept behind a snapshot, so that a member that was away needs no snapshot.",
         ),
-        setting(DISK, "snapshot_entries", count(100, 1 << 40), Value("100000"), "A snapshot is due after so many entries,"),
+        setting(
+            DISK,
+            "snapshot_entries",
+            count(100, 1 << 40),
+            Value("100000"),
+            "A snapshot is due after so many entries,",
+        ),
         setting(DISK, "snapshot_log_bytes", bytes(MIB, TIB), Value("512MiB"), "or after so many bytes of log."),
     ]
 }
@@ -291,7 +342,13 @@ fn operation() -> Vec<Setting> {
             Value("10000"),
             "How long a stopping member takes to hand over leadership and close connections.",
         ),
-        setting(OTHER, "log_format", Kind::OneOf(&["text", "json"]), Value("text"), "Form of the lines on standard error."),
+        setting(
+            OTHER,
+            "log_format",
+            Kind::OneOf(&["text", "json"]),
+            Value("text"),
+            "Form of the lines on standard error.",
+        ),
         setting(
             OTHER,
             "log_level",

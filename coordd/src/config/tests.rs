@@ -65,7 +65,10 @@ fn a_wrong_value_is_named_with_its_source_and_what_is_allowed() {
     assert_eq!(from_flag, "--tick-ms: \"fast\" is wrong; it must be a number of milliseconds from 10 to 60000");
     let environment = [("COORDD_MAX_FRAME_BYTES", "12")];
     let from_env = load_from(&[("name", "m"), ("data_dir", "/d")], &environment, None).unwrap_err().to_string();
-    assert!(from_env.starts_with("COORDD_MAX_FRAME_BYTES: \"12\" is wrong; it must be a number of bytes"), "{from_env}");
+    assert!(
+        from_env.starts_with("COORDD_MAX_FRAME_BYTES: \"12\" is wrong; it must be a number of bytes"),
+        "{from_env}"
+    );
     assert!(from_env.ends_with("from 1KiB to 64MiB"), "{from_env}");
     let file = file("tick_ms = 5\n");
     let from_file = load_from(&[("name", "m"), ("data_dir", "/d")], &[], Some(file.path())).unwrap_err().to_string();

@@ -36,7 +36,8 @@ impl Seen {
             None => format!("no leader{down}"),
             Some((leader, term)) => {
                 let others: Vec<_> = self.up.iter().filter(|name| *name != leader).map(String::as_str).collect();
-                let others = if others.is_empty() { String::new() } else { format!(", {} follow", others.join(" and ")) };
+                let others =
+                    if others.is_empty() { String::new() } else { format!(", {} follow", others.join(" and ")) };
                 format!("{leader} leads (term {term}){others}{down}")
             }
         }

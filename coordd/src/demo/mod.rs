@@ -74,7 +74,12 @@ pub async fn run(options: &Options) -> io::Result<()> {
 async fn tend(members: &mut [Member]) -> io::Result<()> {
     for member in members {
         if let Some(how) = member.ended()? {
-            println!("{} ended ({how}); it is started again in {} s, its log is {}", member.name(), AWAY.as_secs(), member.log_path().display());
+            println!(
+                "{} ended ({how}); it is started again in {} s, its log is {}",
+                member.name(),
+                AWAY.as_secs(),
+                member.log_path().display()
+            );
         }
         if member.away_for().is_some_and(|away| away >= AWAY) {
             member.start().await?;

@@ -96,7 +96,9 @@ fn answer(command: &str, http: &Http, arguments: &Arguments) -> Map<String, Valu
         "connections" => connections(http),
         "dirs" => object(commands.directories()),
         "dump" => dump(http),
-        "environment" => commands.environment().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect(),
+        "environment" => {
+            commands.environment().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect()
+        }
         "get_trace_mask" => map([("tracemask", json!(TRACE_MASK))]),
         "set_trace_mask" => map([("tracemask", json!(arguments.trace_mask.unwrap_or(TRACE_MASK)))]),
         "hash" => {

@@ -31,7 +31,10 @@ mod tests {
                 std::fs::write(&path, &text).unwrap();
             }
             let committed = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(committed == text, "docs/openapi/{name}.json is out of date: REWRITE=1 cargo test -p coordd --lib openapi");
+            assert!(
+                committed == text,
+                "docs/openapi/{name}.json is out of date: REWRITE=1 cargo test -p coordd --lib openapi"
+            );
         }
     }
 }
