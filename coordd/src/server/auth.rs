@@ -18,7 +18,7 @@ use coordd_proto::{AuthId, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_
 use coordd_tree::AuthList;
 use sha1::{Digest, Sha1};
 
-use super::config::ServerConfig;
+use super::Shared;
 use super::conn::Queue;
 
 /// Who a connection is at one moment: as reads ask, and as a write carries it.
@@ -96,7 +96,8 @@ pub(crate) fn user_name(id: &AuthId) -> &str {
 }
 
 /// Answers an `auth` packet at once; the identities count from the next request on.
-pub(crate) fn answer(config: &ServerConfig, peer: SocketAddr, xid: Xid, record: &[u8], queue: &mut Queue) {
+pub(crate) fn answer(shared: &Shared, peer: SocketAddr, xid: Xid, record: &[u8], queue: &mut Queue) {
+    let config = &shared.config;
     let proven = match Request::decode(OpCode::Auth, record) {
         Ok(Request::Auth { scheme, auth, .. }) => {
             let scheme = config.schemes.iter().find(|known| known.name() == scheme);
@@ -110,6 +111,7 @@ pub(crate) fn answer(config: &ServerConfig, peer: SocketAddr, xid: Xid, record: 
             encode_reply(&mut queue.out, xid, Zxid::ZERO, Ok(&Reply::Empty));
         }
         None => {
+            shared.hub.metrics.auth_failed_count.add(1);
             encode_reply(&mut queue.out, xid, Zxid::ZERO, Err(ErrorCode::AuthFailed));
             queue.close_after_flush();
         }

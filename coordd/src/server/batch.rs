@@ -147,11 +147,11 @@ pub(crate) fn take(
     let step = batch.run(input, max, &mut queue, turn.as_mut());
     queue.tally.received += batch.received;
     let received = batch.received;
-    let answered = turn.map_or(0, Turn::finish);
+    let counts = turn.map(Turn::finish).unwrap_or_default();
     drop(queue);
     drop(watches);
     drop(state);
-    shared.hub.metrics.requests_taken(received, answered, since);
+    shared.hub.metrics.requests_taken(received, &counts, since);
     if !writes.is_empty() {
         shared.consensus.propose(writes);
     }
@@ -205,7 +205,7 @@ impl Batch<'_> {
                     self.shared.consensus.barrier(self.conn.clone());
                 }
                 Route::Auth => {
-                    auth::answer(&self.shared.config, self.conn.peer, xid, &frame[HEADER_LEN..], queue);
+                    auth::answer(self.shared, self.conn.peer, xid, &frame[HEADER_LEN..], queue);
                     input.advance(4 + len);
                 }
             }

@@ -106,6 +106,12 @@ impl Connection {
         let Err(end) = self.serve().await;
         let hub = self.shared.hub.clone();
         hub.closed(&self.conn);
+        hub.metrics.connection_drop_count.add(1);
+        match end {
+            End::Sessionless => hub.metrics.sessionless_connections_expired.add(1),
+            End::Broken(Broken::Length(_)) => hub.metrics.large_requests_rejected.add(1),
+            _ => {}
+        }
         tracing::debug!(connection = self.conn.id, peer = %self.conn.peer, session = %self.conn.session(), %end, "closed");
         if matches!(end, End::Flushed) {
             let _ = timeout(LINGER, self.linger()).await;

@@ -83,7 +83,8 @@ pub(crate) fn begin(conn: &Arc<Conn>, shared: &Shared, request: &ConnectRequest<
     queue.tally.received += 1;
     let auth = queue.auth.list.clone();
     drop(queue);
-    shared.hub.metrics.requests_taken(1, 0, tokio::time::Instant::now());
+    shared.hub.metrics.packets_received.add(1);
+    shared.hub.metrics.connection_request_count.add(1);
     let write = Write { session: request.session, attach: 0, auth, op, sink: conn.clone() };
     shared.consensus.propose(&mut vec![write]);
     Ok(())

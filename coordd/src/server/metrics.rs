@@ -6,14 +6,16 @@
 //!
 //! Rule: a batch of requests costs a handful of relaxed additions, whatever its size; nothing here takes a lock.
 
+mod by_op;
 mod render;
 mod value;
 
 use std::time::Duration;
 
-use coordd_proto::EventType;
+use coordd_proto::{EventType, OpCode};
 use tokio::time::Instant;
 
+pub(crate) use by_op::{ByOp, Counts};
 pub use render::{mntr, prometheus};
 pub use value::{Counter, Histogram, Sample, Summary, Value};
 
@@ -45,15 +47,23 @@ pub struct Metrics {
     pub election_time: Summary,
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
+    pub connection_request_count: Counter,
+    pub connection_drop_count: Counter,
+    pub sessionless_connections_expired: Counter,
+    pub large_requests_rejected: Counter,
+    pub auth_failed_count: Counter,
+    pub(crate) by_op: ByOp,
 }
 
 impl Metrics {
     /// A batch was taken: `received` requests, `answered` of them at once.
-    pub(crate) fn requests_taken(&self, received: u64, answered: u64, since: Instant) {
+    pub(crate) fn requests_taken(&self, received: u64, counts: &Counts, since: Instant) {
         self.packets_received.add(received);
+        let answered = counts.total();
         if answered > 0 {
             self.answered(answered);
             let took = since.elapsed();
+            self.by_op.add_batch(counts, took);
             self.read_latency.add_many(took, answered);
             self.latency.add_many(millis(took), answered);
         }
@@ -64,8 +74,17 @@ impl Metrics {
         self.packets_sent.add(n);
     }
 
-    pub(crate) fn write_answered(&self, took: Duration) {
+    /// A read that waited in a queue was answered.
+    pub(crate) fn read_answered(&self, op: OpCode, took: Duration) {
         self.answered(1);
+        self.by_op.add(op, took);
+        self.read_latency.add_many(took, 1);
+        self.latency.add_many(millis(took), 1);
+    }
+
+    pub(crate) fn write_answered(&self, op: OpCode, took: Duration) {
+        self.answered(1);
+        self.by_op.add(op, took);
         self.update_latency.add_many(took, 1);
         self.latency.add_many(millis(took), 1);
     }
@@ -89,7 +108,12 @@ impl Metrics {
 
     /// Everything gathered here, by ZooKeeper's names where it has one.
     pub fn samples(&self) -> Vec<Sample> {
-        vec![
+        let mut all = vec![
+            Sample::counter("connection_request_count", &self.connection_request_count),
+            Sample::counter("connection_drop_count", &self.connection_drop_count),
+            Sample::counter("sessionless_connections_expired", &self.sessionless_connections_expired),
+            Sample::counter("large_requests_rejected", &self.large_requests_rejected),
+            Sample::counter("auth_failed_count", &self.auth_failed_count),
             Sample::counter("bytes_received_count", &self.bytes_received),
             Sample::counter("response_bytes", &self.bytes_sent),
             Sample::counter("socket_reads", &self.socket_reads),
@@ -109,7 +133,9 @@ impl Metrics {
             Sample::summary("election_time", &self.election_time),
             Sample::histogram("quorum_ack_latency", &self.propose_to_commit),
             Sample::histogram("write_final_proc_time_ms", &self.apply_time),
-        ]
+        ];
+        all.extend(self.by_op.samples());
+        all
     }
 }
 

@@ -41,7 +41,6 @@ impl WriteSink for Conn {
         if queue.is_ready() {
             let mut turn = Turn::new(&me, state, Some(&mut watches), Instant::now());
             turn.run_ready(&mut queue);
-            self.hub.metrics.answered(turn.finish());
         }
         self.list(&mut queue);
     }
@@ -61,7 +60,6 @@ impl BarrierSink for Conn {
         if queue.is_ready() {
             let mut turn = Turn::new(&me, state, None, Instant::now());
             turn.run_ready(&mut queue);
-            self.hub.metrics.answered(turn.finish());
         }
         drop(queue);
         self.wake();
@@ -87,7 +85,7 @@ impl Conn {
         encode_reply(&mut queue.out, xid, zxid, result.as_ref().map_err(|code| *code));
         let latency = since.elapsed();
         queue.tally.answered(op, xid, zxid, clock::wall_ms(), millis(latency));
-        self.hub.metrics.write_answered(latency);
+        self.hub.metrics.write_answered(op, latency);
         self.hub.slow.look(self, op, xid, latency);
         if op == OpCode::CloseSession {
             queue.close_after_flush();

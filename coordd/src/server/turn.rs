@@ -10,6 +10,7 @@
 //! answered UNIMPLEMENTED with zxid -1 and the connection closes (UnimplementedRequestProcessor).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use coordd_proto::{AuthId, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
@@ -20,7 +21,7 @@ use super::auth::Identities;
 use super::batch::OUT_HIGH_BYTES;
 use super::conn::{Conn, Pending, Queue};
 use super::hub::Watches;
-use super::metrics::millis;
+use super::metrics::{Counts, millis};
 use super::{reads, watching};
 use crate::clock;
 use crate::session::registry::Holder;
@@ -33,7 +34,9 @@ pub(crate) struct Turn<'a> {
     watches: Option<&'a mut Watches>,
     latency_ms: u64,
     now_ms: i64,
-    answered: u64,
+    counts: Counts,
+    /// Of the request at hand, if it waited in the queue.
+    waited: Option<Duration>,
 }
 
 /// Whether a request looks at or changes the watch table: by its opcode, or by the flag that ends its record.
@@ -83,12 +86,21 @@ impl<'a> Turn<'a> {
             conn.hub.registered_at(zxid);
         }
         let latency_ms = millis(since.elapsed());
-        Turn { conn, state, zxid, watches, latency_ms, now_ms: clock::wall_ms(), answered: 0 }
+        Turn {
+            conn,
+            state,
+            zxid,
+            watches,
+            latency_ms,
+            now_ms: clock::wall_ms(),
+            counts: Counts::default(),
+            waited: None,
+        }
     }
 
-    /// How many requests were answered.
-    pub(crate) fn finish(self) -> u64 {
-        self.answered
+    /// Which requests were answered without having waited.
+    pub(crate) fn finish(self) -> Counts {
+        self.counts
     }
 
     /// Executes everything at the front of the queue that waits for nothing.
@@ -96,22 +108,23 @@ impl<'a> Turn<'a> {
         while queue.is_ready() && queue.is_served() && queue.out.len() < OUT_HIGH_BYTES {
             match queue.pending.pop_front() {
                 Some(Pending::Local { frame, auth, since }) => {
-                    self.latency_ms = millis(since.elapsed());
+                    self.waited = Some(since.elapsed());
                     queue.held_bytes -= frame.len();
                     self.run(queue, Some(&auth), &frame);
                 }
                 Some(Pending::Refused { xid, op, code, since }) => {
-                    self.latency_ms = millis(since.elapsed());
+                    self.waited = Some(since.elapsed());
                     encode_reply(&mut queue.out, xid, self.zxid, Err(code));
                     self.answered(queue, op, xid);
                 }
                 Some(Pending::Sync { xid, record, since, .. }) => {
-                    self.latency_ms = millis(since.elapsed());
+                    self.waited = Some(since.elapsed());
                     self.sync(queue, xid, &record);
                 }
                 Some(Pending::Handshake { .. } | Pending::Write { .. }) | None => {}
             }
         }
+        self.waited = None;
     }
 
     fn sync(&mut self, queue: &mut Queue, xid: Xid, record: &[u8]) {
@@ -155,14 +168,18 @@ impl<'a> Turn<'a> {
     }
 
     fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {
-        queue.tally.answered(op, xid, self.zxid, self.now_ms, self.latency_ms);
-        self.answered += 1;
+        let latency_ms = self.waited.map_or(self.latency_ms, millis);
+        queue.tally.answered(op, xid, self.zxid, self.now_ms, latency_ms);
+        match self.waited {
+            Some(waited) => self.conn.hub.metrics.read_answered(op, waited),
+            None => self.counts.add(op),
+        }
     }
 
     fn unimplemented(&mut self, queue: &mut Queue, xid: Xid) {
         encode_reply(&mut queue.out, xid, Zxid(-1), Err(ErrorCode::Unimplemented));
         queue.close_after_flush();
-        self.answered += 1;
+        self.answered(queue, OpCode::Error, xid);
     }
 
     /// ReadOnlyRequestProcessor: what would change the state or asks the leader is refused.

@@ -189,7 +189,6 @@ impl Commands {
         let watches = hub.watches().table.count();
         let state = self.shared.consensus.state().read();
         let figures = [
-            ("avg_latency", stats.avg_latency),
             ("max_latency", stats.max_latency as f64),
             ("min_latency", stats.min_latency as f64),
             ("packets_received", stats.packets_received as f64),

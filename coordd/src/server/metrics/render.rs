@@ -24,9 +24,11 @@ fn plain(value: f64) -> String {
 /// `zk_<name>\t<value>` lines.
 pub fn mntr(samples: &[Sample]) -> String {
     let mut out = String::new();
-    for Sample { name, value } in samples {
+    for Sample { name, key, value } in samples {
+        let name = &key.as_ref().map_or_else(|| (*name).to_owned(), |key| format!("{key}_{name}"));
         let _ = match value {
             Value::Counter(n) => writeln!(out, "zk_{name}\t{n}"),
+            Value::Average(v) => writeln!(out, "zk_{name}\t{}", java(*v)),
             Value::Gauge(v) => writeln!(out, "zk_{name}\t{}", plain(*v)),
             Value::Text(text) => writeln!(out, "zk_{name}\t{text}"),
             Value::Summary { count, sum, min, max, avg } => summary(&mut out, name, *count, *sum, *min, *max, *avg),
@@ -52,27 +54,44 @@ fn summary(out: &mut String, name: &str, cnt: u64, sum: u64, min: u64, max: u64,
     writeln!(out, "zk_sum_{name}\t{sum}")
 }
 
-/// Prometheus's text format.
+/// Prometheus's text format. Members of one set stand together, behind one line of their type.
 pub fn prometheus(samples: &[Sample]) -> String {
     let mut out = String::new();
-    for Sample { name, value } in samples {
-        let _ = match value {
-            Value::Counter(n) => writeln!(out, "# TYPE {name} counter\n{name} {n}"),
-            Value::Gauge(v) => writeln!(out, "# TYPE {name} gauge\n{name} {}", plain(*v)),
-            Value::Text(_) => Ok(()),
-            Value::Summary { count, sum, .. } => {
-                writeln!(out, "# TYPE {name} summary\n{name}_count {count}\n{name}_sum {sum}")
-            }
-            Value::Histogram { count, sum, p50, p95, p99, p999, .. } => {
-                let _ = writeln!(out, "# TYPE {name} summary");
-                for (quantile, value) in [("0.5", p50), ("0.95", p95), ("0.99", p99), ("0.999", p999)] {
-                    let _ = writeln!(out, "{name}{{quantile=\"{quantile}\"}} {value}");
-                }
-                writeln!(out, "{name}_count {count}\n{name}_sum {sum}")
-            }
+    let mut typed = "";
+    for Sample { name, key, value } in samples {
+        let kind = match value {
+            Value::Text(_) => continue,
+            Value::Counter(_) => "counter",
+            Value::Gauge(_) | Value::Average(_) => "gauge",
+            Value::Summary { .. } | Value::Histogram { .. } => "summary",
         };
+        if typed != *name {
+            let _ = writeln!(out, "# TYPE {name} {kind}");
+            typed = name;
+        }
+        let label = key.as_ref().map(|key| format!("key=\"{key}\""));
+        let _ = lines(&mut out, name, label.as_deref(), value);
     }
     out
+}
+
+fn lines(out: &mut String, name: &str, label: Option<&str>, value: &Value) -> std::fmt::Result {
+    let braced = label.map_or_else(String::new, |label| format!("{{{label}}}"));
+    match value {
+        Value::Text(_) => Ok(()),
+        Value::Counter(n) => writeln!(out, "{name}{braced} {n}"),
+        Value::Gauge(v) | Value::Average(v) => writeln!(out, "{name}{braced} {}", plain(*v)),
+        Value::Summary { count, sum, .. } => {
+            writeln!(out, "{name}_count{braced} {count}\n{name}_sum{braced} {sum}")
+        }
+        Value::Histogram { count, sum, p50, p95, p99, p999, .. } => {
+            let before = label.map_or_else(String::new, |label| format!("{label},"));
+            for (quantile, value) in [("0.5", p50), ("0.95", p95), ("0.99", p99), ("0.999", p999)] {
+                writeln!(out, "{name}{{{before}quantile=\"{quantile}\"}} {value}")?;
+            }
+            writeln!(out, "{name}_count{braced} {count}\n{name}_sum{braced} {sum}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,11 +100,7 @@ mod tests {
 
     fn samples() -> Vec<Sample> {
         let summary = Value::Summary { count: 2, sum: 5, min: 1, max: 4, avg: 2.5 };
-        vec![
-            Sample::text("version", "3.9.5"),
-            Sample::gauge("znode_count", 5.0),
-            Sample { name: "fsynctime", value: summary },
-        ]
+        vec![Sample::text("version", "3.9.5"), Sample::gauge("znode_count", 5.0), Sample::new("fsynctime", summary)]
     }
 
     #[test]
@@ -103,6 +118,13 @@ mod tests {
             prometheus(&samples()),
             "# TYPE znode_count gauge\nznode_count 5\n# TYPE fsynctime summary\nfsynctime_count 2\nfsynctime_sum 5\n"
         );
+    }
+
+    #[test]
+    fn a_member_of_a_set_is_a_prefix_there_and_a_label_here() {
+        let one = [Sample::new("request_latency", Value::Counter(3)).with_key("Ping".into())];
+        assert_eq!(mntr(&one), "zk_Ping_request_latency\t3\n");
+        assert_eq!(prometheus(&one), "# TYPE request_latency counter\nrequest_latency{key=\"Ping\"} 3\n");
     }
 
     #[test]

@@ -157,6 +157,8 @@ impl Histogram {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Sample {
     pub name: &'static str,
+    /// Of a set: which member of it this is. A prefix in `mntr`, the label `key` in Prometheus.
+    pub key: Option<String>,
     pub value: Value,
 }
 
@@ -164,6 +166,8 @@ pub struct Sample {
 pub enum Value {
     Counter(u64),
     Gauge(f64),
+    /// A gauge that always prints a fraction.
+    Average(f64),
     /// Shown by `mntr` alone.
     Text(String),
     Summary {
@@ -188,21 +192,33 @@ pub enum Value {
 }
 
 impl Sample {
+    pub fn new(name: &'static str, value: Value) -> Sample {
+        Sample { name, key: None, value }
+    }
+
+    pub fn with_key(self, key: String) -> Sample {
+        Sample { key: Some(key), ..self }
+    }
+
     pub fn counter(name: &'static str, counter: &Counter) -> Sample {
-        Sample { name, value: Value::Counter(counter.get()) }
+        Sample::new(name, Value::Counter(counter.get()))
     }
 
     pub fn gauge(name: &'static str, value: f64) -> Sample {
-        Sample { name, value: Value::Gauge(value) }
+        Sample::new(name, Value::Gauge(value))
+    }
+
+    pub fn average(name: &'static str, value: f64) -> Sample {
+        Sample::new(name, Value::Average(value))
     }
 
     pub fn text(name: &'static str, value: impl Into<String>) -> Sample {
-        Sample { name, value: Value::Text(value.into()) }
+        Sample::new(name, Value::Text(value.into()))
     }
 
     pub fn summary(name: &'static str, s: &Summary) -> Sample {
         let value = Value::Summary { count: s.count(), sum: s.sum(), min: s.min(), max: s.max(), avg: s.avg() };
-        Sample { name, value }
+        Sample::new(name, value)
     }
 
     pub fn histogram(name: &'static str, h: &Histogram) -> Sample {
@@ -210,7 +226,7 @@ impl Sample {
         let at = |quantile| h.quantile_micros(quantile) as f64 / 1000.0;
         let (p50, p95, p99, p999) = (at(0.5), at(0.95), at(0.99), at(0.999));
         let (count, sum, min, max, avg) = (s.count(), s.sum(), s.min(), s.max(), s.avg());
-        Sample { name, value: Value::Histogram { count, sum, min, max, avg, p50, p95, p99, p999 } }
+        Sample::new(name, Value::Histogram { count, sum, min, max, avg, p50, p95, p99, p999 })
     }
 }
 
