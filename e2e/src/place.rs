@@ -21,6 +21,11 @@ pub(crate) fn build() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }
 
+/// The server under test when it is not to be built: `COORDD_BIN`.
+pub(crate) fn given_coordd() -> Option<PathBuf> {
+    env::var_os("COORDD_BIN").map(PathBuf::from)
+}
+
 pub(crate) fn tools() -> PathBuf {
     repository().join("target/tools")
 }

@@ -42,7 +42,7 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
         let names: Vec<&str> = PROGRAMS.iter().map(|p| p.name).collect();
         return Err(Failure::new(format!("no such program; there are: {}", names.join(" "))));
     }
-    if kind == Kind::Coordd {
+    if kind == Kind::Coordd && place::given_coordd().is_none() {
         launch::build_coordd()?;
     }
     let mut tally = Tally::default();

@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::place;
 
 pub(super) fn launch(plan: &Plan, i: u16) -> Result<Command> {
-    let program = place::build().join("release/coordd");
+    let program = place::given_coordd().unwrap_or_else(|| place::build().join("release/coordd"));
     if !program.exists() {
         return Err(Failure::new(format!("{} is missing: cargo build --release -p coordd", program.display())));
     }
