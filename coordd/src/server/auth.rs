@@ -6,8 +6,8 @@
 //!                    └─► refused or unknown     {xid, 0, AUTHFAILED}, then the connection closes
 //! ```
 //!
-//! Rule: an identity that a connection gained counts for the requests that come after it. `digest` proves nothing but that
-//! the client knows a password: it always succeeds, and ACLs compare the hash. A new scheme is one more `Scheme`.
+//! Rule: an identity that a connection gained counts for the requests that come after it. `digest` proves nothing but
+//! that the client knows a password: it always succeeds, and ACLs compare the hash. A new scheme is one more `Scheme`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

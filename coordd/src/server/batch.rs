@@ -6,8 +6,8 @@
 //!                                     write ─► queued, and collected for one call of `propose`
 //! ```
 //!
-//! Rule: one guard of the state, one lock of the queue and one call of the proposer a batch; nothing is spawned, boxed or
-//! locked a request (design D16). Requests are answered in the order in which they came.
+//! Rule: one guard of the state, one lock of the queue and one call of the proposer a batch; nothing is spawned, boxed
+//! or locked a request (design D16). Requests are answered in the order in which they came.
 
 use std::sync::Arc;
 
@@ -143,17 +143,21 @@ pub(crate) fn take(
     if let Some(turn) = turn.as_mut() {
         turn.run_ready(&mut queue);
     }
-    let mut batch = Batch { conn, shared, writes, since, received: 0 };
+    let mut batch = Batch { conn, shared, writes, since, received: 0, barrier: false };
     let step = batch.run(input, max, &mut queue, turn.as_mut());
     queue.tally.received += batch.received;
-    let received = batch.received;
+    let (received, barrier) = (batch.received, batch.barrier);
     let counts = turn.map(Turn::finish).unwrap_or_default();
     drop(queue);
     drop(watches);
     drop(state);
     shared.hub.metrics.requests_taken(received, &counts, since);
+    // Both may call back into this connection at once, so no lock is held here.
     if !writes.is_empty() {
         shared.consensus.propose(writes);
+    }
+    if barrier {
+        shared.consensus.barrier(conn.clone());
     }
     step
 }
@@ -164,6 +168,8 @@ struct Batch<'a> {
     writes: &'a mut Vec<Write>,
     since: Instant,
     received: u64,
+    /// A `sync` was queued; nothing behind it was looked at.
+    barrier: bool,
 }
 
 impl Batch<'_> {
@@ -202,7 +208,7 @@ impl Batch<'_> {
                 Route::Sync => {
                     let record = input.split_to(4 + len).freeze().slice(HEADER_LEN..);
                     queue.pending.push_back(Pending::Sync { xid, record, passed: false, since: self.since });
-                    self.shared.consensus.barrier(self.conn.clone());
+                    self.barrier = true;
                 }
                 Route::Auth => {
                     auth::answer(self.shared, self.conn.peer, xid, &frame[HEADER_LEN..], queue);

@@ -7,9 +7,9 @@
 //!                                                   └──────────────────────────────────────────────────┘
 //! ```
 //!
-//! Rule: whoever appends to `out` holds a guard of the state and appends what that state shows. Reason: then `out` is in
-//! zxid order by itself, an event lies before any answer that shows its change, and no other queue is needed (design D16).
-//! Lock order: state, watch table, this queue.
+//! Rule: whoever appends to `out` holds a guard of the state and appends what that state shows. Reason: then `out` is
+//! in zxid order by itself, an event lies before any answer that shows its change, and no other queue is needed (design
+//! D16). Lock order: state, watch table, this queue.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

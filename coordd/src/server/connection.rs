@@ -6,9 +6,10 @@
 //!                                              └──────────────────────────────────────────────┘
 //! ```
 //!
-//! Rule: requests are stamped when they were read, and `may_answer` is asked after that, right before each write call; while
-//! it says no, answers are held in order, and past a third of the session's timeout the connection closes. Reason: a member
-//! that lost its leader must not make a client believe in a session that the leader has expired (liveness rule 3).
+//! Rule: requests are stamped when they were read, and `may_answer` is asked after that, right before each write call;
+//! while it says no, answers are held in order, and past a third of the session's timeout the connection closes.
+//! Reason: a member that lost its leader must not make a client believe in a session that the leader has expired
+//! (liveness rule 3).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -112,7 +113,8 @@ impl Connection {
             End::Broken(Broken::Length(_)) => hub.metrics.large_requests_rejected.add(1),
             _ => {}
         }
-        tracing::debug!(connection = self.conn.id, peer = %self.conn.peer, session = %self.conn.session(), %end, "closed");
+        let session = self.conn.session();
+        tracing::debug!(connection = self.conn.id, peer = %self.conn.peer, %session, %end, "closed");
         if matches!(end, End::Flushed) {
             let _ = timeout(LINGER, self.linger()).await;
         }

@@ -1,7 +1,7 @@
 //! Which writes make the state grow: those are refused while memory or disk is short (design D21).
 //!
-//! Rule: a refused write never reaches the log; deletes, ACL changes and session ends always may. A multi counts as growth
-//! if any of its operations does.
+//! Rule: a refused write never reaches the log; deletes, ACL changes and session ends always may. A multi counts as
+//! growth if any of its operations does.
 
 use coordd_proto::{MultiOp, OpCode, Request};
 

@@ -7,8 +7,9 @@
 //!                  ─► session s     AttachSession ─┴─► log ─► ConnectResponse at apply; zeros when refused, then close
 //! ```
 //!
-//! Rule: both ways go through the log, so that every member knows where a session is attached, and how often it was. The
-//! timeout is clamped to this member's limits each time. The order of the checks is ZooKeeper's (processConnectRequest).
+//! Rule: both ways go through the log, so that every member knows where a session is attached, and how often it was.
+//! The timeout is clamped to this member's limits each time. The order of the checks is ZooKeeper's
+//! (processConnectRequest).
 
 use std::sync::Arc;
 

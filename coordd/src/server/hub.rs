@@ -6,8 +6,8 @@
 //!         ─ sink.applied ─► reply, reads behind it ────────────────────────────────┘
 //! ```
 //!
-//! Rule: nothing here waits, and an event is filtered by the ACL as it was before the change and by the identities of the
-//! connection as they are now; a refused event still uses up its one-shot watch (NIOServerCnxn.process).
+//! Rule: nothing here waits, and an event is filtered by the ACL as it was before the change and by the identities of
+//! the connection as they are now; a refused event still uses up its one-shot watch (NIOServerCnxn.process).
 
 use std::collections::HashMap;
 use std::sync::Arc;

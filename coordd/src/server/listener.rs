@@ -1,7 +1,8 @@
 //! Accepts connections within the limits, each into a task of its own.
 //!
-//! Rule: accept never spins. An error that says "no descriptors left" waits a while instead of asking again at once, and a
-//! connection beyond a limit is closed without a word, as ZooKeeper closes it. A v4-mapped address counts as IPv4.
+//! Rule: accept never spins. An error that says "no descriptors left" waits a while instead of asking again at once,
+//! and a connection beyond a limit is closed without a word, as ZooKeeper closes it. A v4-mapped address counts as
+//! IPv4.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
 //! The numbers of this member under ZooKeeper's names, for `mntr` and `/metrics` alike.
 //!
 //! ```text
-//!   Counter  one atomic            Summary  count, sum, min, max            Histogram  Summary + buckets, for percentiles
+//!   Counter  one atomic        Summary  count, sum, min, max        Histogram  Summary + buckets, for percentiles
 //! ```
 //!
 //! Rule: a batch of requests costs a handful of relaxed additions, whatever its size; nothing here takes a lock.

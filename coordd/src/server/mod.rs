@@ -6,8 +6,8 @@
 //!   Hub (ApplyHook, LocalSessions) ◄── apply ──► sink: replies, reads behind them │ watch events │ session ends
 //! ```
 //!
-//! Order of creation: the hub first, since consensus calls it; then consensus; then the listener. Rule: this folder never
-//! writes the state and never waits under a guard of it.
+//! Order of creation: the hub first, since consensus calls it; then consensus; then the listener. Rule: this folder
+//! never writes the state and never waits under a guard of it.
 
 mod auth;
 mod batch;

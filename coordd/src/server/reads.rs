@@ -1,7 +1,7 @@
 //! The reads of the protocol: a decoded request, the state, and the answer appended to the outbox.
 //!
-//! Rule: the body is encoded from the state's own bytes into the outbox, with nothing in between. No path is validated: a
-//! malformed path is a znode that is not there, as in ZooKeeper (FinalRequestProcessor). Only `exists` refuses a NUL.
+//! Rule: the body is encoded from the state's own bytes into the outbox, with nothing in between. No path is validated:
+//! a malformed path is a znode that is not there, as in ZooKeeper (FinalRequestProcessor). Only `exists` refuses a NUL.
 
 use std::borrow::Cow;
 

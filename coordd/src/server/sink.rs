@@ -4,8 +4,8 @@
 //!   apply(zxid) ─► events of the entry ─► reply{zxid} ─► reads queued behind it ─► … until the next undecided write
 //! ```
 //!
-//! Rule: everything of one entry that one client sees is appended under the write guard of that entry. Reason: a read that
-//! waited for a write sees exactly that write and nothing later than the events that lie before it in the outbox.
+//! Rule: everything of one entry that one client sees is appended under the write guard of that entry. Reason: a read
+//! that waited for a write sees exactly that write and nothing later than the events that lie before it in the outbox.
 
 use coordd_proto::{ConnectResponse, ErrorCode, OpCode, Reply, SessionId, Xid, Zxid, encode_reply};
 use coordd_tree::{Outcome, SessionOutcome, State};

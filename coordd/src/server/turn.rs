@@ -5,9 +5,9 @@
 //!                        ── run_ready  ──► the same for what waited in the queue, up to the next undecided request
 //! ```
 //!
-//! Rule: the answer carries the zxid of the state that it was read from, and a watch is left under the guard of that read.
-//! A malformed record is answered MARSHALLINGERROR and the connection stays; an operation that clients may not use is
-//! answered UNIMPLEMENTED with zxid -1 and the connection closes (UnimplementedRequestProcessor).
+//! Rule: the answer carries the zxid of the state that it was read from, and a watch is left under the guard of that
+//! read. A malformed record is answered MARSHALLINGERROR and the connection stays; an operation that clients may not
+//! use is answered UNIMPLEMENTED with zxid -1 and the connection closes (UnimplementedRequestProcessor).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Requests that leave, ask for or take away watches.
 //!
-//! Rule: a read leaves its watch only when it succeeds, but for `exists`, which leaves it on a missing znode, too (not when
-//! access is refused). `addWatch`, `setWatches` and the like look at no ACL and no path (FinalRequestProcessor, DataTree).
+//! Rule: a read leaves its watch only when it succeeds, but for `exists`, which leaves it on a missing znode, too (not
+//! when access is refused). `addWatch`, `setWatches` and the like look at no ACL and no path (FinalRequestProcessor,
+//! DataTree).
 
 use std::sync::Arc;
 

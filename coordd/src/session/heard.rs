@@ -7,9 +7,9 @@
 //!                                └─ silent for its timeout ─► given up
 //! ```
 //!
-//! Rule: a stamp and a look decide by one compare-and-swap, so a client that was reported silent for its timeout is never
-//! answered afterwards. Reason: on that report the leader expires the session at once (liveness rule 4a); a late answer
-//! would make the client believe in a session that is gone.
+//! Rule: a stamp and a look decide by one compare-and-swap, so a client that was reported silent for its timeout is
+//! never answered afterwards. Reason: on that report the leader expires the session at once (liveness rule 4a); a late
+//! answer would make the client believe in a session that is gone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@
 //!   apply ── ended, attached elsewhere ──► Registry ──► the connection closes
 //! ```
 //!
-//! Rule: what a session *is* (id, timeout, password, attach number) stands in the replicated state; here stands only who
-//! holds it by a socket. Reason: a member that dies takes nothing of a session with it.
+//! Rule: what a session *is* (id, timeout, password, attach number) stands in the replicated state; here stands only
+//! who holds it by a socket. Reason: a member that dies takes nothing of a session with it.
 
 pub mod heard;
 pub mod registry;

@@ -4,9 +4,9 @@
 //!   SessionId ──► the connection that attached last          closed ──► (session, attach, last request) until reported
 //! ```
 //!
-//! Rule: a session has one connection here; one that attaches later takes its place. A connection that closes is reported
-//! once more, with the moment of its last request. Reason: the leader counts a session's timeout from its last request,
-//! whether or not the socket still stands.
+//! Rule: a session has one connection here; one that attaches later takes its place. A connection that closes is
+//! reported once more, with the moment of its last request. Reason: the leader counts a session's timeout from its last
+//! request, whether or not the socket still stands.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,8 +67,8 @@ impl<H: Holder> Registry<H> {
         self.holders.remove(&session)
     }
 
-    /// Appends each session that spoke or whose connection closed since the last call, and gives up the silent ones: those
-    /// returned must be closed without another answer.
+    /// Appends each session that spoke or whose connection closed since the last call, and gives up the silent ones:
+    /// those returned must be closed without another answer.
     pub fn collect(&mut self, now_ms: u64, contacts: &mut Vec<Contact>) -> Vec<Arc<H>> {
         let mut given_up = Vec::new();
         let short = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);

@@ -7,9 +7,9 @@
 //!   changed  data(path)+above NodeDataChanged                   "above": recursive watches on ancestors
 //! ```
 //!
-//! Rule: one event per watcher and trigger, in the order of the columns; one-shot watches leave the table when they fire,
-//! delivered or not. A delete tells a watcher once even if it holds both a data and a child watch on the path. Ancestors
-//! are looked up only while somebody watches recursively, so the common case costs two look-ups a change.
+//! Rule: one event per watcher and trigger, in the order of the columns; one-shot watches leave the table when they
+//! fire, delivered or not. A delete tells a watcher once even if it holds both a data and a child watch on the path.
+//! Ancestors are looked up only while somebody watches recursively, so the common case costs two look-ups a change.
 //! Pure: no lock, no clock, no channel.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

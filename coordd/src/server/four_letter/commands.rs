@@ -1,7 +1,7 @@
 //! The figures behind the four-letter words and `/commands`, gathered from the hub, the state and the status.
 //!
-//! Rule: reading them changes nothing but for the two resets, takes each lock shortly and one at a time, and works whether or
-//! not this member serves.
+//! Rule: reading them changes nothing but for the two resets, takes each lock shortly and one at a time, and works
+//! whether or not this member serves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

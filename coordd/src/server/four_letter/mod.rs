@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   "srvr" ─► allowed? ─ no ─► "srvr is not executed because it is not in the whitelist."
-//!                      └ yes ─► serving? ─ no, and the word needs it ─► "This ZooKeeper instance is not currently serving…"
+//!                      └ yes ─► serving? ─ no, and the word needs it ─► "This ZooKeeper instance is not currently…"
 //!                                        └ text of the command
 //! ```
 //!
