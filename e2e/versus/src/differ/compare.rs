@@ -20,6 +20,20 @@ pub struct Difference {
     pub why: String,
 }
 
+impl Difference {
+    /// The same for differences that likely have one cause.
+    pub fn kind(&self) -> String {
+        let brief = |item: &Option<Item>| match item {
+            Some(Item::Reply { op, err, .. }) => format!("op {op} err {err}"),
+            Some(Item::Event(event)) => format!("event {}", event.kind),
+            Some(other) => format!("{other:?}"),
+            None => "nothing".to_owned(),
+        };
+        let why: String = self.why.chars().filter(|c| !c.is_ascii_hexdigit()).take(40).collect();
+        format!("{} / {}: {why}", brief(&self.a), brief(&self.b))
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "step {} session {}: {}", self.index, self.session, self.why)?;
@@ -84,13 +98,15 @@ impl Comparison {
                 self.zxids(x.zxid, y.zxid, &mut why);
             }
             (
-                Item::Reply { op, xid, err, zxid, fields },
-                Item::Reply { op: op_b, xid: xid_b, err: err_b, zxid: zxid_b, fields: fields_b },
+                Item::Reply { op, err, zxid, fields, .. },
+                Item::Reply { op: op_b, err: err_b, zxid: zxid_b, fields: fields_b, .. },
             ) => {
-                if (op, xid, err) != (op_b, xid_b, err_b) || fields.len() != fields_b.len() {
+                if (op, err) != (op_b, err_b) || fields.len() != fields_b.len() {
                     why.push("replies differ".to_owned());
                 }
-                self.zxids(*zxid, *zxid_b, &mut why);
+                if let Err(misfit) = self.relation.last_applied(*zxid, *zxid_b) {
+                    why.push(format!("zxid: {misfit}"));
+                }
                 for (x, y) in fields.iter().zip(fields_b) {
                     self.fields(x, y, &mut why);
                 }

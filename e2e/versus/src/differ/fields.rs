@@ -62,13 +62,15 @@ fn read(op: i32, r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeE
             stat(r, out)?;
         }
         op::GET_ALL_CHILDREN_NUMBER | op::ADD_WATCH => out.push(Field::Int(r.i32()?.into())),
+        // ZooKeeper keeps them in a hash set.
         op::WHO_AM_I => {
-            let count = r.count(8)?;
-            out.push(Field::Int(count.map_or(-1, |n| n as i64)));
-            for _ in 0..count.unwrap_or(0) {
-                text(r, out)?;
-                text(r, out)?;
+            let mut users = Vec::new();
+            for _ in 0..r.count(8)?.unwrap_or(0) {
+                let (scheme, user) = (r.string()?.unwrap_or_default(), r.string()?.unwrap_or_default());
+                users.push(format!("{scheme}:{user}"));
             }
+            users.sort();
+            out.push(Field::Names(users));
         }
         op::MULTI | op::MULTI_READ => multi(r, out)?,
         _ => {}

@@ -45,7 +45,6 @@ const BAD_PATHS: &[&str] = &[
     "/é",
     "/zookeeper",
     "/zookeeper/quota",
-    "/zookeeper/config",
     "/zookeeper/x",
     "/missing/child",
 ];
@@ -101,7 +100,7 @@ impl Script {
         match self.rng.random_range(0..10) {
             0 => None,
             1 => Some(Vec::new()),
-            2 => Some(vec![7; 3000]),
+            2 => Some(vec![7; 40]),
             n => Some(vec![n; usize::from(n)]),
         }
     }

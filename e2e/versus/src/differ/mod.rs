@@ -47,6 +47,9 @@ pub struct Options {
     /// Runs that may be spent on making a failing script short
     #[arg(long, default_value_t = 60)]
     pub shrink: usize,
+    /// Go on after a difference and show one of each kind; later ones may follow from earlier ones
+    #[arg(long)]
+    pub all: bool,
     /// Where the servers keep their data
     #[arg(long, default_value = "target/versus/differ")]
     pub dir: PathBuf,
@@ -77,6 +80,12 @@ pub fn run(options: &Options) -> Result<()> {
         println!("no difference in {} requests (seed {})", options.ops, options.seed);
         return Ok(());
     };
+    if options.all {
+        for (kind, (difference, count)) in &seen.kinds {
+            println!("{count} times {kind}\n{difference}\n");
+        }
+        bail!("the two differ in {} kinds", seen.kinds.len());
+    }
     println!("{first}");
     eprintln!("making the script shorter, at most {} runs", options.shrink);
     let head = steps[..=first.index].to_vec();
@@ -97,6 +106,8 @@ struct Seen {
     /// How often each op was answered with each code, and how many events came: what the script really reached.
     answers: BTreeMap<i32, BTreeMap<i32, usize>>,
     events: usize,
+    /// The first difference of each kind, and how many there were of it.
+    kinds: BTreeMap<String, (Difference, usize)>,
 }
 
 impl Seen {
@@ -137,8 +148,12 @@ fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
             match allowed::entry(&difference) {
                 Some(entry) => *seen.allowed.entry(entry.name).or_default() += 1,
                 None => {
-                    seen.first = Some(difference);
-                    return Ok(seen);
+                    let kind = difference.kind();
+                    seen.kinds.entry(kind).or_insert_with(|| (difference.clone(), 0)).1 += 1;
+                    seen.first.get_or_insert(difference);
+                    if !(options.all && progress) {
+                        return Ok(seen);
+                    }
                 }
             }
         }

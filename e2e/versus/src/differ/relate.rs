@@ -16,7 +16,9 @@ pub enum Misfit {
     Other(i64, i64, i64),
     #[error("{0:#x} and {1:#x} are not in the order of those before")]
     Order(i64, i64),
-    #[error("{0:#x} and {1:#x} lie {2} apart, those before {3}")]
+    #[error("a gap: {0:#x} was {1:#x} before and is {2:#x} by now")]
+    Gap(i64, i64, i64),
+    #[error("a gap: {0:#x} and {1:#x} lie {2} apart, those before {3}")]
     Distance(i64, i64, i64, i64),
 }
 
@@ -52,6 +54,21 @@ impl Relation {
         if before == b - a { Ok(()) } else { Err(Misfit::Distance(a, b, b - a, before)) }
     }
 
+    /// Takes up a pair of last-applied zxids, which a reply to a read carries: they too stand one to one, but where one
+    /// side has applied something that the other has not, that is a gap and not another order.
+    pub fn last_applied(&mut self, a: i64, b: i64) -> Result<(), Misfit> {
+        let newest = |map: &BTreeMap<i64, i64>, at: i64| map.last_key_value().is_some_and(|(last, _)| *last <= at);
+        match (self.forward.get(&a), self.backward.get(&b)) {
+            (Some(&known), None) if newest(&self.backward, b) && newest(&self.forward, a) => {
+                Err(Misfit::Gap(a, known, b))
+            }
+            (None, Some(&known)) if newest(&self.forward, a) && newest(&self.backward, b) => {
+                Err(Misfit::Gap(b, known, a))
+            }
+            _ => self.zxid(a, b),
+        }
+    }
+
     /// Two sessions that were opened by the same step.
     pub fn pair_sessions(&mut self, a: i64, b: i64) {
         self.sessions.insert(a, b);
@@ -77,6 +94,16 @@ mod tests {
         assert_eq!(r.zxid(10, 111), Err(Misfit::Distance(10, 111, 101, 100)));
         assert_eq!(r.zxid(0, 7), Err(Misfit::Special(0, 7)));
         assert_eq!(r.zxid(-1, -1), Ok(()));
+    }
+
+    #[test]
+    fn what_only_one_side_has_applied_is_a_gap() {
+        let mut r = Relation::default();
+        assert_eq!(r.zxid(5, 105), Ok(()));
+        assert_eq!(r.last_applied(5, 106), Err(Misfit::Gap(5, 105, 106)));
+        assert_eq!(r.last_applied(6, 105), Err(Misfit::Gap(105, 5, 6)));
+        assert_eq!(r.zxid(6, 107), Err(Misfit::Distance(6, 107, 101, 100)));
+        assert_eq!(r.last_applied(5, 106), Err(Misfit::Other(5, 105, 106)));
     }
 
     #[test]

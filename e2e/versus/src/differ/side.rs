@@ -73,6 +73,8 @@ impl Side {
                 self.ensure(*session, &mut out)?;
             }
             Step::WrongPassword { session } => {
+                // ZooKeeper ends the owner's connection before it looks at the password; coordd does not.
+                self.slots[*session].client = None;
                 if let Some(mut attach) = self.slots[*session].attach {
                     attach.password[3] ^= 0x55;
                     let granted = Client::connect(self.server, attach)?.is_some();
@@ -96,17 +98,22 @@ impl Side {
             return Ok(());
         }
         if let Some(attach) = slot.attach.take() {
-            match Client::connect(self.server, attach).context("attach again")? {
-                Some(client) => {
+            match Client::connect(self.server, attach) {
+                Err(_) => {
+                    slot.attach = Some(attach);
+                    out.push((session, Item::Closed));
+                    return Ok(());
+                }
+                Ok(Some(client)) => {
                     out.push((session, Item::Attached { timeout_ms: client.attach.timeout_ms }));
                     slot.attach = Some(client.attach);
                     slot.client = Some(client);
                     return Ok(());
                 }
-                None => out.push((session, Item::Refused)),
+                Ok(None) => out.push((session, Item::Refused)),
             }
         }
-        let client = Client::open(self.server, SESSION_MS)?;
+        let client = Client::open(self.server, SESSION_MS).context("open a session")?;
         let attach = client.attach;
         out.push((session, Item::Opened { id: attach.session, timeout_ms: attach.timeout_ms }));
         slot.attach = Some(attach);
