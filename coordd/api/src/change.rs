@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Forms a new ensemble of members whose disks are empty. Once: asked again of the same members it answers with what was formed.
+/// Forms a new ensemble of members whose disks are empty. Once: asked again of the same members it answers with what
+/// was formed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -60,8 +61,8 @@ pub struct Changed {
     pub membership_index: u64,
 }
 
-/// Puts the unformed member at `peer_addr` in the place of a member whose disk is lost: the new one learns, catches up, the old
-/// one goes, the new one votes. May take as long as catching up; asked again it goes on where it stands.
+/// Puts the unformed member at `peer_addr` in the place of a member whose disk is lost: the new one learns, catches
+/// up, the old one goes, the new one votes. May take as long as catching up; asked again it goes on where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -95,8 +96,8 @@ pub struct Transferred {
     pub leader: u64,
 }
 
-/// When a quorum is lost for good: the asked member alone goes on, as a new ensemble with a new id; the others of the old one are
-/// refused for ever. What only they had is lost.
+/// When a quorum is lost for good: the asked member alone goes on, as a new ensemble with a new id; the others of the
+/// old one are refused for ever. What only they had is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! A client of both ports of one member: one connection per call, typed in and out.
 //!
-//! Rule: a call that was refused is a `Refusal` of the member, anything else says at which address it failed. A call is never
-//! repeated here. Reason: whoever asks knows how long to be patient; every call may be repeated by design.
+//! Rule: a call that was refused is a `Refusal` of the member, anything else says at which address it failed. A call
+//! is never repeated here. Reason: whoever asks knows how long to be patient; every call may be repeated by design.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The HTTP APIs of a coordd member as Rust types, with a client: all that an operator or a person needs to run an ensemble.
+//! The HTTP APIs of a coordd member as Rust types, with a client: all that an operator or a person needs to run an
+//! ensemble.
 //!
 //! ```text
 //!   9080  GET  /admin/v1/status              AdminStatus      8080  GET /v1/ensemble   EnsembleView
@@ -13,9 +14,10 @@
 //!         POST /admin/v1/drain               Drain     ─► Drained
 //! ```
 //!
-//! Rule: each change names the membership index that it was planned on and is refused with the present one when that has
-//! moved (`Refusal` with code `moved`); asking again for what is done is a success. Reason: whoever asks may lose the answer,
-//! and two who ask must not undo each other's work. Changes are made by the leader; other members name it.
+//! Rule: each change names the membership index that it was planned on and is refused with the present one when that
+//! has moved (`Refusal` with code `moved`); asking again for what is done is a success. Reason: whoever asks may lose
+//! the answer, and two who ask must not undo each other's work. Changes are made by the leader; other members name
+//! it.
 
 pub mod change;
 pub mod client;

@@ -5,8 +5,8 @@
 //!                                                                   Refusal{code, message, what_to_do} ◄─┘
 //! ```
 //!
-//! Rule: handlers translate and decide nothing; `/livez` and the API's description are free. Reason: the fence and the checks
-//! belong where the membership is, so that every way in is bound by them.
+//! Rule: handlers translate and decide nothing; `/livez` and the API's description are free. Reason: the fence and
+//! the checks belong where the membership is, so that every way in is bound by them.
 
 mod failure;
 mod handlers;

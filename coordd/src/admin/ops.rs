@@ -1,7 +1,7 @@
 //! What the admin port asks of consensus; `raft` answers it.
 //!
-//! Rule: every method may be called again after a lost answer, and says `Ok` to what is done already. Where `planned_on` is
-//! given, the change is made only if that is still the log index of the newest membership.
+//! Rule: every method may be called again after a lost answer, and says `Ok` to what is done already. Where
+//! `planned_on` is given, the change is made only if that is still the log index of the newest membership.
 
 use bytes::Bytes;
 use coordd_api::{Recover, Seat};
@@ -12,7 +12,7 @@ use crate::consensus::BoxFuture;
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpsError {
-    #[error("this member does not lead{}", .leader.as_ref().map_or(", and no leader is known".to_owned(), |name| format!("; {name} does")))]
+    #[error("this member does not lead; {} does", .leader.as_deref().unwrap_or("nobody that it knows"))]
     NotLeader { leader: Option<String> },
     #[error("the membership has moved since this was planned: it is of log index {present} now")]
     Moved { present: u64 },

@@ -1,11 +1,11 @@
 //! `coordd admin`: for people, what an operator does through the same API.
 //!
 //! ```text
-//!   look at the status (any member) ─► find the member meant by name or id ─► ask the leader, naming the membership seen
+//!   look at the status (any member) ─► find who is meant, by name or id ─► ask the leader, naming the membership seen
 //! ```
 //!
-//! Rule: of the addresses given, each is asked in turn until one is the leader. A change that lost a race is not repeated.
-//! Reason: whoever changed the membership in between had a reason; the person should see it first.
+//! Rule: of the addresses given, each is asked in turn until one is the leader. A change that lost a race is not
+//! repeated. Reason: whoever changed the membership in between had a reason; the person should see it first.
 
 use std::path::{Path, PathBuf};
 

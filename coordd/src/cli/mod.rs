@@ -1,11 +1,11 @@
 //! The command line: what each command is given, and where it goes.
 //!
 //! ```text
-//!   serve ─► config ─► daemon        demo ─► three serves        admin, drain ─► coordd-api        cli ─► the ZooKeeper port
+//!   serve ─► config ─► daemon     demo ─► three serves     admin, drain ─► coordd-api     cli ─► the ZooKeeper port
 //! ```
 //!
-//! Rule: a command ends with 0 when it did what it was asked to, 1 when it could not and says why on standard error, 2 when
-//! it was not understood.
+//! Rule: a command ends with 0 when it did what it was asked to, 1 when it could not and says why on standard error,
+//! 2 when it was not understood.
 
 mod admin;
 mod client;
@@ -93,7 +93,7 @@ fn dispatch(command: Command) -> Result<(), Failed> {
         Command::DemoMember(flags) => Ok(serve::run_below(&flags)?),
         Command::Demo(options) => block_on(async { demo::run(&options).await.map_err(|error| error.to_string()) }),
         Command::Admin(args) => block_on(admin::run(args)),
-        Command::Restore(args) => Ok(restore::run(args)?),
+        Command::Restore(args) => Ok(restore::run(&args)?),
         Command::Cli(args) => block_on(zk::run(args)),
         Command::Drain { access, timeout } => {
             let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);

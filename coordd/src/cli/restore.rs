@@ -1,4 +1,8 @@
-//! `coordd restore`: a snapshot file becomes the data directory of a new ensemble of one.
+//! `coordd restore`: a snapshot file becomes the data directory of a new ensemble of one; more members are added to
+//! it later.
+//!
+//! Rule: it takes the settings of `serve`, and needs but a directory. Reason: the addresses that the new membership
+//! names are those under which the member will be served.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,42 +10,40 @@ use std::sync::Arc;
 use clap::Args;
 use coordd_wal::OsDisk;
 
+use crate::config::ConfigError;
+use crate::config::args::Flags;
 use crate::entropy;
 use crate::raft::reseed;
 use crate::raft::types::Node;
+
+/// Name of the member when nobody gives one.
+const NAME: &str = "m1";
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
     /// What `coordd admin snapshot` wrote
     file: PathBuf,
-    /// An empty or absent directory
-    #[arg(long)]
-    data_dir: PathBuf,
-    /// Name of the member that will be served from it
-    #[arg(long)]
-    name: String,
-    /// Where other members will reach it
-    #[arg(long, default_value = "127.0.0.1:2888", value_name = "HOST:PORT")]
-    advertise_peer: String,
-    /// Where clients will reach it
-    #[arg(long, default_value = "127.0.0.1:2181", value_name = "HOST:PORT")]
-    advertise_client: String,
-    /// Where its HTTP port will be
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
-    advertise_http: String,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 pub(super) fn run(args: &RestoreArgs) -> Result<(), String> {
-    let node = Node {
-        name: args.name.clone(),
-        disk_id: entropy::random_id().map_err(|error| error.to_string())?,
-        peer_addr: args.advertise_peer.clone(),
-        client_addr: args.advertise_client.clone(),
-        http_addr: args.advertise_http.clone(),
+    let loaded = match args.flags.load() {
+        Err(ConfigError::Missing { key: "name" }) => args.flags.clone().or("name", NAME).load(),
+        loaded => loaded,
     };
-    let restored = reseed::restore(Arc::new(OsDisk), &args.file, &args.data_dir, node);
-    let ensemble_id = restored.map_err(|error| error.to_string())?;
-    let (dir, name) = (args.data_dir.display(), &args.name);
-    println!("restored into {dir} as ensemble {ensemble_id}; start it with: coordd serve --name {name} --data-dir {dir}");
+    let config = loaded.map_err(|error| error.to_string())?;
+    let node = Node {
+        name: config.name.clone(),
+        disk_id: entropy::random_id().map_err(|error| error.to_string())?,
+        peer_addr: config.advertise.peer,
+        client_addr: config.advertise.client,
+        http_addr: config.advertise.http,
+    };
+    let restored = reseed::restore(Arc::new(OsDisk), &args.file, &config.data_dir, node);
+    let ensemble_id = restored.map_err(|error| format!("cannot restore {}: {error}", args.file.display()))?;
+    let (dir, name) = (config.data_dir.display(), config.name);
+    println!("{dir} is member {name} of the new ensemble {ensemble_id}");
+    println!("start it: coordd serve --name {name} --data-dir {dir}");
     Ok(())
 }

@@ -5,8 +5,8 @@
 //!                 ▲ settings: the one table                                   └─► one sub-struct per component
 //! ```
 //!
-//! Rule: nothing else reads the environment or the file, and a `Config` that exists is right. Reason: a wrong value must be
-//! named at start, with its source and what is allowed, and not found later by whoever first uses it.
+//! Rule: nothing else reads the environment or the file, and a `Config` that exists is right. Reason: a wrong value
+//! must be named at start, with its source and what is allowed, and not found later by whoever first uses it.
 
 pub mod args;
 mod document;

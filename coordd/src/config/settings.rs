@@ -1,7 +1,7 @@
 //! Every setting of a member: one table from which flags, environment, file keys, checks and the document come.
 //!
-//! Rule: a setting exists once, here; its key is the file's, `--its-key` the flag, `COORDD_ITS_KEY` the variable. Reason:
-//! names, ranges and defaults that are written down twice drift apart.
+//! Rule: a setting exists once, here; its key is the file's, `--its-key` the flag, `COORDD_ITS_KEY` the variable.
+//! Reason: names, ranges and defaults that are written down twice drift apart.
 
 use super::kind::Kind;
 
@@ -89,8 +89,9 @@ fn members() -> Vec<Setting> {
             "ensemble",
             Kind::Members,
             Nothing,
-            "The static ensemble as `name=host:peer-port,…`; the same on all of its members, which form it once when all are \
-             empty and agree. One member alone is a standalone server. Without it a member waits to be bootstrapped or added.",
+            "The static ensemble as `name=host:peer-port,…`; the same on all of its members, which form it once \
+             when all are empty and agree. One member alone is a standalone server. Without it a member waits to be \
+             bootstrapped or added.",
         ),
         setting(
             MEMBER,
@@ -273,7 +274,7 @@ fn consensus() -> Vec<Setting> {
             "election_min_ms",
             millis(50, 60 * SECOND),
             Value("500"),
-            "Silence of a hung leader before a member stands; more than 3 × `heartbeat_ms`. A dead one is noticed at once.",
+            "Silence of a hung leader before a member stands; more than 3 × `heartbeat_ms`. A dead one is seen at once.",
         ),
         setting(
             RAFT,

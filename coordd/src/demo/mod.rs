@@ -1,12 +1,12 @@
 //! `coordd demo`: an ensemble on loopback in one command, to look at and to kill members of.
 //!
 //! ```text
-//!   ports free? ─► one process per member (this same binary) ─► who leads? (/v1/ensemble, live) ─► Ctrl-C ─► followers, leader
+//!   ports free? ─► a process per member (this binary) ─► who leads? (/v1/ensemble, live) ─► Ctrl-C: followers, leader
 //!                       └ ended by itself or by kill -9 ─► said, and started again
 //! ```
 //!
-//! Rule: members are processes with disks of their own, nothing is shared and nothing simulated. Reason: what the demo shows
-//! must be what an ensemble does.
+//! Rule: members are processes with disks of their own, nothing is shared and nothing simulated. Reason: what the
+//! demo shows must be what an ensemble does.
 
 mod lead;
 mod member;

@@ -77,8 +77,9 @@ impl Plan {
         let _ = write!(
             text,
             "\nConnect:\n  {program} cli -s {hosts}\n  zkCli.sh -server {hosts}\n  \
-             python3 -c 'from kazoo.client import KazooClient; c = KazooClient(\"{hosts}\"); c.start(); print(c.get_children(\"/\"))'\n  \
-             curl http://{first}/v1/ensemble\n\nKill any member (kill -9 PID) and watch. Ctrl-C stops all; the data stays.\n"
+             python3 -c 'from kazoo.client import KazooClient as C; c = C(\"{hosts}\"); \
+             c.start(); print(c.get_children(\"/\"))'\n  curl http://{first}/v1/ensemble\n\n\
+             Kill any member (kill -9 PID) and watch. Ctrl-C stops all; the data stays.\n"
         );
         text
     }

@@ -1,8 +1,8 @@
 //! `/commands/…`: what ZooKeeper's AdminServer answers, for the programs and people that know it.
 //!
-//! Rule: an answer is indented JSON with snake_case keys and always carries `command` and `error`; an unknown command and one
-//! that this member cannot answer now are HTTP 200 with `error` set. Reason: that is AdminServer's form, and its users test
-//! `error`, not the status.
+//! Rule: an answer is indented JSON with snake_case keys and always carries `command` and `error`; an unknown command
+//! and one that this member cannot answer now are HTTP 200 with `error` set. Reason: that is AdminServer's form, and
+//! its users test `error`, not the status.
 
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
@@ -141,7 +141,8 @@ fn connections(http: &Http) -> Map<String, Value> {
     map([("connections", json!(http.commands.connections())), ("secure_connections", json!([]))])
 }
 
-/// Deadlines are known to the leader's expiry alone, so sessions are shown with their timeouts beside AdminServer's keys.
+/// Deadlines are known to the leader's expiry alone, so sessions are shown with their timeouts beside AdminServer's
+/// keys.
 fn dump(http: &Http) -> Map<String, Value> {
     let dump = http.commands.dump();
     let hex = |id: i64| format!("{id:#x}");

@@ -1,7 +1,7 @@
 //! Alive and ready: two questions with two askers.
 //!
-//! Rule: `/livez` looks at this process alone; only `/readyz` depends on the ensemble. Reason: a member without a quorum must
-//! not be restarted for it, which would take away what is left.
+//! Rule: `/livez` looks at this process alone; only `/readyz` depends on the ensemble. Reason: a member without a
+//! quorum must not be restarted for it, which would take away what is left.
 
 use axum::extract::State;
 use axum::http::StatusCode;

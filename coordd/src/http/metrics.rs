@@ -1,6 +1,7 @@
 //! `/metrics` in Prometheus's text format: ZooKeeper's names as its own provider writes them, then ours.
 //!
-//! Rule: no `_total` is appended to ZooKeeper's counters; ours begin with `coordd_`. Reason: dashboards and alerts that exist.
+//! Rule: no `_total` is appended to ZooKeeper's counters; ours begin with `coordd_`. Reason: dashboards and alerts
+//! that exist.
 
 use std::fmt::Write;
 

@@ -5,8 +5,8 @@
 //!   /metrics            ZooKeeper's names, then ours                 /commands/…    as ZooKeeper's AdminServer
 //! ```
 //!
-//! Rule: nothing here changes replicated state, and nothing waits for other members: what is shown is what this member knows.
-//! Reason: the port is open to everyone who reaches it, and has to answer when the ensemble does not.
+//! Rule: nothing here changes replicated state, and nothing waits for other members: what is shown is what this
+//! member knows. Reason: the port is open to everyone who reaches it, and has to answer when the ensemble does not.
 
 mod commands;
 mod health;

@@ -20,7 +20,8 @@ pub(super) async fn index(State(http): State<Http>) -> Html<String> {
     let links: String =
         LINKS.iter().map(|(path, about)| format!("<li><a href=\"{path}\">{path}</a> {about}</li>\n")).collect();
     Html(format!(
-        "<!doctype html><meta charset=utf-8><title>coordd {name}</title>\n<h1>coordd member {name}</h1>\n<p>{state}</p>\n<ul>\n{links}</ul>\n",
+        "<!doctype html><meta charset=utf-8><title>coordd {name}</title>\n\
+         <h1>coordd member {name}</h1>\n<p>{state}</p>\n<ul>\n{links}</ul>\n",
         name = escape(&status.name),
         state = escape(state),
     ))

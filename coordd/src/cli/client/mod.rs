@@ -5,8 +5,8 @@
 //!                                  └ lost: re-attach elsewhere, authenticate and arm the watches again
 //! ```
 //!
-//! Rule: a call whose connection broke before the answer fails as lost and is never sent again. Reason: whether it was done is
-//! not known here, and doing it twice may be worse than saying so.
+//! Rule: a call whose connection broke before the answer fails as lost and is never sent again. Reason: whether it
+//! was done is not known here, and doing it twice may be worse than saying so.
 
 mod link;
 mod session;

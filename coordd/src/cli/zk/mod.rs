@@ -4,8 +4,8 @@
 //!   arguments or a line ─► Verb ─► run (requests over `client`) ─► Shown: text for people, JSON for programs
 //! ```
 //!
-//! Rule: verbs, options and texts are zkCli's where it has them; one verb's failure ends a one-shot run with 1 and is shown and
-//! survived in the shell.
+//! Rule: verbs, options and texts are zkCli's where it has them; one verb's failure ends a one-shot run with 1 and is
+//! shown and survived in the shell.
 
 mod quota;
 mod run;

@@ -1,7 +1,7 @@
 //! Quotas, which are nothing but znodes that a client writes: `/zookeeper/quota/PATH/zookeeper_limits` and `…_stats`.
 //!
-//! Rule: the text is that of ZooKeeper's StatsTrack, and no two quotas lie on one path to the root. Reason: servers parse the
-//! text, and count each write for one quota only.
+//! Rule: the text is that of ZooKeeper's StatsTrack, and no two quotas lie on one path to the root. Reason: servers
+//! parse the text, and count each write for one quota only.
 
 use coordd_proto::{AclListRef, Create, CreateMode, ErrorCode, OpCode, Reply, Request, SetData};
 use serde_json::{Value, json};
