@@ -12,6 +12,7 @@ mod control;
 mod programs;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -107,18 +108,29 @@ fn attend(program: &Program, command: &mut Command) -> Result<(String, Option<bo
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
     let mut child = child.tried(|| format!("start {}", program.name))?;
     let out = child.stdout.take().ok_or_else(|| Failure::new("a program without output"))?;
-    let reader = thread::spawn(move || std::io::read_to_string(out).unwrap_or_default());
+    let reader = thread::spawn(move || heard(out));
     let well = wait(&mut child)?;
     let text = reader.join().map_err(|_| Failure::new("reading the program's output failed"))?;
     Ok((text, well))
 }
 
-/// Shows what failed; counts the cases that passed and those that did not.
+/// All that is said, while what is not a passed case is shown at once.
+fn heard(out: impl Read) -> String {
+    let mut text = String::new();
+    for line in BufReader::new(out).lines().map_while(|line| line.ok()) {
+        if !line.starts_with("ok ") {
+            println!("        {line}");
+        }
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Counts the cases that passed and those that did not.
 fn count(program: &Program, text: &str, well: Option<bool>) -> (usize, usize) {
     let passed = text.lines().filter(|line| line.starts_with("ok ")).count();
-    let bad: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok ")).collect();
-    bad.iter().for_each(|line| println!("        {line}"));
-    let failed = bad.iter().filter(|line| line.starts_with("FAIL ")).count();
+    let failed = text.lines().filter(|line| line.starts_with("FAIL ")).count();
     let why = match well {
         None => "did not end in time",
         Some(false) if failed == 0 => "ended badly",
