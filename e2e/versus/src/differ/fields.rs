@@ -46,14 +46,16 @@ fn read(op: i32, r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeE
             out.push(Field::Bytes(r.buffer()?.map(<[u8]>::to_vec)));
             stat(r, out)?;
         }
+        // "auth" expands to the ids of the connection, which ZooKeeper keeps in a hash set.
         op::GET_ACL => {
-            let count = r.count(12)?;
-            out.push(Field::Int(count.map_or(-1, |n| n as i64)));
-            for _ in 0..count.unwrap_or(0) {
-                out.push(Field::Int(r.i32()?.into()));
-                text(r, out)?;
-                text(r, out)?;
+            let mut entries = Vec::new();
+            for _ in 0..r.count(12)?.unwrap_or(0) {
+                let perms = r.i32()?;
+                let (scheme, id) = (r.string()?.unwrap_or_default(), r.string()?.unwrap_or_default());
+                entries.push(format!("{perms} {scheme}:{id}"));
             }
+            entries.sort();
+            out.push(Field::Names(entries));
             stat(r, out)?;
         }
         op::GET_CHILDREN | op::GET_EPHEMERALS => names(r, out)?,
