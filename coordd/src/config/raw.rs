@@ -62,7 +62,7 @@ impl Raw {
             let given = flags.get(key).map(|value| (value.clone(), Source::Flag));
             let given = given.or_else(|| environment(&variable(key)).map(|value| (value, Source::Environment)));
             let given = given.or_else(|| {
-                let path = file.unwrap_or(Path::new(""));
+                let path = file?;
                 in_file.get(key).map(|value| (value.clone(), Source::File(path.to_owned())))
             });
             let (value, source) = match (given, default) {

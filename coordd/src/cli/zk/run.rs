@@ -69,14 +69,7 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
             get(client, &path, client.target().absolute(&path), watch, stat, base64).await
         }
         Verb::GetAcl { stat, path } => get_acl(client, &path, stat).await,
-        Verb::GetAllChildrenNumber { path } => {
-            let request = Request::GetAllChildrenNumber { path: client.target().absolute(&path).into() };
-            let answer = ask(client, &path, &request, Keep::Nothing).await?;
-            match reply(&answer)? {
-                Reply::Count(count) => Ok(Shown::new(count.to_string(), json!(count))),
-                other => unexpected(&other),
-            }
-        }
+        Verb::GetAllChildrenNumber { path } => count_below(client, &path).await,
         Verb::GetEphemerals { path } => get_ephemerals(client, path.as_deref().unwrap_or("/")).await,
         Verb::DelQuota { count, bytes, hard_count, hard_bytes, path } => {
             quota::delete(client, &path, [count, bytes, hard_count, hard_bytes]).await
@@ -84,17 +77,7 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
         Verb::ListQuota { path } => quota::list(client, &path).await,
         Verb::SetQuota { limits, path } => quota::set(client, &path, limits).await,
         Verb::Ls { stat, watch, recursive, path } => ls(client, &path, watch, stat, recursive).await,
-        Verb::RemoveWatches { path, children, data, any: _ } => {
-            let kind = match (children, data) {
-                (true, _) => WatcherType::Children,
-                (_, true) => WatcherType::Data,
-                _ => WatcherType::Any,
-            };
-            let absolute = client.target().absolute(&path);
-            let request = Request::RemoveWatches { path: absolute.clone().into(), kind };
-            ask(client, &path, &request, Keep::Forget(absolute)).await?;
-            Ok(nothing("removed", &path))
-        }
+        Verb::RemoveWatches { path, children, data, any: _ } => remove_watches(client, &path, children, data).await,
         Verb::Set { stat, version, path, data } => {
             let absolute = client.target().absolute(&path);
             let request = Request::SetData(SetData { path: absolute.into(), data: Some(data.as_bytes()), version });
@@ -295,6 +278,27 @@ async fn get_ephemerals(client: &Client, path: &str) -> Result<Shown> {
         }
         other => unexpected(&other),
     }
+}
+
+async fn count_below(client: &Client, path: &str) -> Result<Shown> {
+    let request = Request::GetAllChildrenNumber { path: client.target().absolute(path).into() };
+    let answer = ask(client, path, &request, Keep::Nothing).await?;
+    match reply(&answer)? {
+        Reply::Count(count) => Ok(Shown::new(count.to_string(), json!(count))),
+        other => unexpected(&other),
+    }
+}
+
+async fn remove_watches(client: &Client, path: &str, children: bool, data: bool) -> Result<Shown> {
+    let kind = match (children, data) {
+        (true, _) => WatcherType::Children,
+        (_, true) => WatcherType::Data,
+        _ => WatcherType::Any,
+    };
+    let absolute = client.target().absolute(path);
+    let request = Request::RemoveWatches { path: absolute.clone().into(), kind };
+    ask(client, path, &request, Keep::Forget(absolute)).await?;
+    Ok(nothing("removed", path))
 }
 
 async fn who_am_i(client: &Client) -> Result<Shown> {

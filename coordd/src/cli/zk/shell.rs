@@ -1,5 +1,7 @@
 //! The shell: one command a line, `history`, `redo N`, `help`, `quit`; events between the lines.
 
+use std::io::{IsTerminal, Write};
+
 use clap::Parser;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
@@ -14,7 +16,11 @@ const SHOWN: usize = 11;
 pub(super) async fn follow(client: &Client, events: &mut Events, output: Output) -> Result<(), String> {
     let mut lines = BufReader::new(stdin()).lines();
     let mut history: Vec<String> = Vec::new();
+    let at_terminal = std::io::stdin().is_terminal() && output == Output::Text;
     loop {
+        if at_terminal {
+            prompt(history.len());
+        }
         let line = tokio::select! {
             event = events.recv() => match event {
                 Some(event) => {
@@ -34,6 +40,12 @@ pub(super) async fn follow(client: &Client, events: &mut Events, output: Output)
             _ => command(client, &line, output).await,
         }
     }
+}
+
+fn prompt(number: usize) {
+    print!("[coordd {number}] ");
+    // A terminal that is gone ends the input, too.
+    let _ = std::io::stdout().flush();
 }
 
 /// The line to run: `redo N` stands for line N.
