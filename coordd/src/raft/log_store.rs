@@ -105,6 +105,8 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
+        // A start that was purged stays, so that the log names it; an end beyond the last entry is only a wish.
+        let end = end.min(self.held(&(start..end)).end.max(start));
         self.read(start..end, READ_BYTES_MAX)
     }
 

@@ -298,7 +298,7 @@ impl Member {
         let core = Arc::new(Core::start(parts).await?);
         let _ = self.core.set(core.clone());
         let (name, status) = (self.config.name.clone(), self.status.clone());
-        tokio::spawn(status::publish(core.clone(), identity.ensemble_id, name, status));
+        tokio::spawn(status::publish(core.clone(), identity.ensemble_id, name, self.config.timing.patience, status));
         Ok(core)
     }
 }

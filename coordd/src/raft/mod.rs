@@ -40,6 +40,8 @@ pub mod reseed;
 pub mod snapshot_store;
 pub(crate) mod state_machine;
 pub(crate) mod status;
+#[cfg(test)]
+mod store_suite_test;
 pub mod types;
 pub(crate) mod zxid;
 

@@ -129,7 +129,8 @@ impl Proposer {
         }
     }
 
-    pub(crate) fn undecided(&self) -> (usize, usize) {
+    #[cfg(test)]
+    fn undecided(&self) -> (usize, usize) {
         let queue = self.queue.lock();
         (queue.pending.len(), queue.bytes)
     }

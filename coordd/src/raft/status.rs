@@ -7,7 +7,7 @@ use std::time::Duration;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Raft;
 use super::core::Core;
@@ -60,11 +60,28 @@ pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>) {
     });
 }
 
-/// Publishes the status of a formed member, on changes of leadership and otherwise ten times a second.
-pub(crate) async fn publish(core: Arc<Core>, ensemble_id: String, name: String, status: watch::Sender<Arc<Status>>) {
+/// Publishes the status of a formed member, on changes of leadership and otherwise ten times a second. Trouble that may
+/// pass by itself counts only once it lasted for `patience`: clients that come meanwhile are better off waiting here.
+pub(crate) async fn publish(
+    core: Arc<Core>,
+    ensemble_id: String,
+    name: String,
+    patience: Duration,
+    status: watch::Sender<Arc<Status>>,
+) {
     let mut leadership = core.leadership.clone();
+    let mut served_at: Option<Instant> = None;
     loop {
-        let now = Arc::new(observe(&core, &ensemble_id, &name));
+        let mut now = observe(&core, &ensemble_id, &name);
+        if now.not_serving.is_none() {
+            now.not_serving = passing_trouble(&core, now.leader);
+            match (&now.not_serving, served_at) {
+                (None, _) => served_at = Some(Instant::now()),
+                (Some(_), Some(at)) if at.elapsed() < patience => now.not_serving = None,
+                (Some(_), _) => {}
+            }
+        }
+        let now = Arc::new(now);
         status.send_if_modified(|known| {
             let changed = *known != now;
             if changed {
@@ -105,22 +122,21 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
         lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
-        not_serving: not_serving(core, &metrics, leader),
+        not_serving: not_serving(core, &metrics),
     }
 }
 
-fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>, leader: Option<u64>) -> Option<String> {
+fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>) -> Option<String> {
     if let Err(fatal) = &metrics.running_state {
         return Some(format!("consensus has stopped: {fatal}"));
     }
-    if let Some(as_of) = *core.removed.borrow() {
-        return Some(format!("this member was removed from the ensemble (membership of log index {as_of})"));
-    }
+    let as_of = (*core.removed.borrow())?;
+    Some(format!("this member was removed from the ensemble (membership of log index {as_of})"))
+}
+
+fn passing_trouble(core: &Core, leader: Option<u64>) -> Option<String> {
     if leader.is_none() {
         return Some("no leader is known: there is no quorum, or an election is under way".to_owned());
     }
-    if !core.gate.is_open() {
-        return Some("no leader has acknowledged this member's session heartbeat lately".to_owned());
-    }
-    None
+    (!core.gate.is_open()).then(|| "no leader has acknowledged this member's session heartbeat lately".to_owned())
 }

@@ -1,0 +1,38 @@
+//! Shared by the tests on real processes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use coordd_testkit::{Ensemble, Member};
+
+const COORDD: &str = env!("CARGO_BIN_EXE_coordd");
+/// Small segments: a test's members share one disk with many others.
+const SMALL: [&str; 4] = ["--log-segment-bytes", "4194304", "--min-free-bytes", "1048576"];
+
+pub(crate) fn ensemble(count: usize) -> Ensemble {
+    ensemble_with(count, &[])
+}
+
+pub(crate) fn ensemble_with(count: usize, extra: &[&str]) -> Ensemble {
+    Ensemble::start(COORDD, count, &[&SMALL[..], extra].concat()).unwrap()
+}
+
+pub(crate) fn prepare(count: usize) -> Ensemble {
+    Ensemble::prepare(Path::new(COORDD), count, &SMALL).unwrap()
+}
+
+pub(crate) fn coordd(arguments: &[&str]) -> Output {
+    Command::new(COORDD).args(arguments).output().unwrap()
+}
+
+/// `coordd admin` against one member.
+pub(crate) fn admin(member: &Member, arguments: &[&str]) -> Output {
+    coordd(&[&["admin", "-s", member.admin.as_str()][..], arguments].concat())
+}
+
+/// The ensemble's id, as the member's HTTP port says it.
+pub(crate) fn ensemble_id(member: &Member) -> Option<String> {
+    let (_, body) = member.http_get("/v1/ensemble")?;
+    let (_, rest) = body.split_once("\"ensemble_id\":\"")?;
+    rest.split_once('"').map(|(id, _)| id.to_owned())
+}
