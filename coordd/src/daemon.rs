@@ -21,7 +21,6 @@ use crate::config::Config;
 use crate::consensus::Consensus;
 use crate::http::{self, Draining, Http};
 use crate::ops::{self, Ops};
-use crate::{admin, leader_tasks, net};
 use crate::raft::Timing;
 use crate::raft::disks::{DiskConfig, Disks};
 use crate::raft::formation::StaticList;
@@ -29,6 +28,7 @@ use crate::raft::member::{Limits, Member, MemberConfig};
 use crate::raft::peer::Secret;
 use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
+use crate::{admin, leader_tasks, net};
 
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
@@ -114,9 +114,9 @@ impl Daemon {
         let member = Member::new(member_config(&config), disks, hub.clone(), hub.clone());
         let consensus: Arc<dyn Consensus> = member.clone();
         member.start(peers).await?;
-        let server = Server::start(server_config(&config), hub, consensus.clone()).await.map_err(|error| {
-            io::Error::new(error.kind(), format!("client_addr {}: {error}", config.client.listen))
-        })?;
+        let server = Server::start(server_config(&config), hub, consensus.clone())
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("client_addr {}: {error}", config.client.listen)))?;
         let (server, draining) = (Arc::new(server), Draining::default());
         leader_tasks::reap::start(consensus.clone(), config.client.container_check_interval);
         let public = Http { consensus: consensus.clone(), commands: server.commands(), draining: draining.clone() };

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep};
 use crate::admin::ops::{AdminOps, Answer, OpsError, SnapshotBody};
 use crate::consensus::Consensus;
 use crate::http::Draining;
-use crate::raft::membership::ChangeError;
 use crate::raft::member::Member;
+use crate::raft::membership::ChangeError;
 use crate::server::Server;
 
 /// How long `replace` waits for the newcomer to catch up before it asks to be called again.
@@ -64,7 +64,7 @@ impl AdminOps for Ops {
         let member = self.member.clone();
         Box::pin(async move {
             let seats = members.into_iter().map(|seat| (seat.name, seat.peer_addr)).collect();
-            member.bootstrap(seats).await.map_err(|why| OpsError::Refused(why))
+            member.bootstrap(seats).await.map_err(OpsError::Refused)
         })
     }
 

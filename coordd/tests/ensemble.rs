@@ -1,5 +1,7 @@
 //! Real members as processes: what a client and an operator see when members die, return, lose their disks or leave.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use std::sync::Arc;
@@ -162,13 +164,14 @@ fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
     for round in 0..60 {
         for _ in 0..100 {
-            client.send(coordd_proto::OpCode::Create, |w| {
-                w.string("/big/n-");
-                w.buffer(Some(&[7; 100]));
-                coordd_proto::Acl::encode_list(&[coordd_proto::Acl::world(coordd_proto::Perms::ALL)], w);
-                w.i32(CreateMode::PersistentSequential.to_wire());
-            })
-            .unwrap();
+            client
+                .send(coordd_proto::OpCode::Create, |w| {
+                    w.string("/big/n-");
+                    w.buffer(Some(&[7; 100]));
+                    coordd_proto::Acl::encode_list(&[coordd_proto::Acl::world(coordd_proto::Perms::ALL)], w);
+                    w.i32(CreateMode::PersistentSequential.to_wire());
+                })
+                .unwrap();
         }
         for _ in 0..100 {
             assert_eq!(client.receive().unwrap().error, 0, "round {round}");

@@ -1,5 +1,7 @@
 //! The binary as people use it: what it prints, and what it ends with.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::process::{Command, Output};
 
 use coordd_testkit::{Ensemble, Member};

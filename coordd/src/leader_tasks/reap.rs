@@ -44,7 +44,8 @@ pub fn start(consensus: Arc<dyn Consensus>, check_every: Duration) {
 
 async fn propose(consensus: &dyn Consensus, candidates: Vec<ReapCandidate>) {
     let nobody: Arc<dyn WriteSink> = Arc::new(Nobody);
-    let pause = Duration::from_secs(60) * u32::try_from(SLICE).unwrap_or(1) / u32::try_from(PER_MINUTE_MAX).unwrap_or(1);
+    let pause =
+        Duration::from_secs(60) * u32::try_from(SLICE).unwrap_or(1) / u32::try_from(PER_MINUTE_MAX).unwrap_or(1);
     for (i, slice) in candidates.chunks(SLICE).enumerate() {
         if i > 0 {
             sleep(pause).await;

@@ -40,7 +40,12 @@ impl Applied {
     pub(crate) fn new(state: State) -> Applied {
         let last_time_ms = AtomicI64::new(state.last_time_ms());
         let tree_bytes = AtomicU64::new(state.bytes_used());
-        Applied { state: RwLock::new(state), position: watch::Sender::new(Position::default()), last_time_ms, tree_bytes }
+        Applied {
+            state: RwLock::new(state),
+            position: watch::Sender::new(Position::default()),
+            last_time_ms,
+            tree_bytes,
+        }
     }
 
     pub(crate) fn position(&self) -> Position {

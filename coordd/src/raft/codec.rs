@@ -78,7 +78,7 @@ pub(crate) fn term_of(id: &LogId) -> u64 {
 
 pub(crate) fn put_log_id(out: &mut BytesMut, id: Option<&LogId>) {
     out.put_u8(u8::from(id.is_some()));
-    out.put_u64(id.map_or(0, |id| term_of(id)));
+    out.put_u64(id.map_or(0, term_of));
     out.put_u64(id.map_or(0, |id| id.index()));
 }
 

@@ -130,7 +130,21 @@ impl Core {
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
         tokio::spawn(failover.run(down));
-        let core = Core { me, raft, proposer, intake, peers, gate, desk, barriers, leadership, heard, removed, snapshots, flushes };
+        let core = Core {
+            me,
+            raft,
+            proposer,
+            intake,
+            peers,
+            gate,
+            desk,
+            barriers,
+            leadership,
+            heard,
+            removed,
+            snapshots,
+            flushes,
+        };
         core.spawn_tasks(boot, &timing, applied, sessions, news_of_sessions);
         Ok(core)
     }

@@ -40,8 +40,7 @@ impl Disks {
         let flushes = Arc::new(FlushMeter::default());
         let mut salt = [0; 8];
         crate::entropy::fill(&mut salt)?;
-        let options =
-            Options { salt: u64::from_be_bytes(salt), observer: Some(flushes.clone()), ..config.wal };
+        let options = Options { salt: u64::from_be_bytes(salt), observer: Some(flushes.clone()), ..config.wal };
         let (wal, recovered) = Wal::open(disk.clone(), &data_dir.join("log"), options).map_err(io::Error::other)?;
         if recovered.torn_tail {
             tracing::info!("cut a torn tail off the log; nothing of it was acknowledged");
@@ -51,6 +50,15 @@ impl Disks {
         reseed::carry_out(&disk, data_dir, &mut identity, &wal, &snapshots)?;
         let log = LogStore::new(wal.clone(), &recovered)?;
         let has_log = recovered.last.is_some() || recovered.vote.is_some() || snapshots.current()?.is_some();
-        Ok(Disks { disk, data_dir: data_dir.to_owned(), identity, wal, log, snapshots: Arc::new(snapshots), flushes, has_log })
+        Ok(Disks {
+            disk,
+            data_dir: data_dir.to_owned(),
+            identity,
+            wal,
+            log,
+            snapshots: Arc::new(snapshots),
+            flushes,
+            has_log,
+        })
     }
 }

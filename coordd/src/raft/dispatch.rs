@@ -77,7 +77,11 @@ impl Dispatch {
     }
 
     async fn stream(&self, leader: Leader, first: u64) -> io::Result<()> {
-        if leader.id == self.proposer.member() { self.local(leader.term).await } else { self.remote(leader, first).await }
+        if leader.id == self.proposer.member() {
+            self.local(leader.term).await
+        } else {
+            self.remote(leader, first).await
+        }
     }
 
     async fn local(&self, term: u64) -> io::Result<()> {

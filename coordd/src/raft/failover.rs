@@ -40,7 +40,11 @@ impl Failover {
         while let Some(peer) = down.recv().await {
             let leader = self.leadership.leader();
             if let Some(leader) = leader.filter(|leader| leader.id == peer) {
-                tracing::info!(leader = peer, term = leader.term, "the link to the leader broke; standing for election");
+                tracing::info!(
+                    leader = peer,
+                    term = leader.term,
+                    "the link to the leader broke; standing for election"
+                );
                 let _ = timeout(DRIVE_MAX, self.replace(leader)).await;
             }
         }
@@ -130,7 +134,9 @@ pub(crate) async fn sort_news(
             }
             News::Up(peer) => tracing::info!(peer, "link to peer is up"),
             News::Removed { as_of } => {
-                removed.send_if_modified(|known| known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of));
+                removed.send_if_modified(|known| {
+                    known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of)
+                });
             }
             News::Refused(peer, why) => tracing::warn!(peer, %why, "peer refuses the link"),
         }

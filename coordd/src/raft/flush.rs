@@ -60,7 +60,8 @@ impl FlushObserver for FlushMeter {
     }
 
     fn flush_ended(&self, flushed: Flushed) {
-        let took_us = self.began.lock().take().map_or(0, |began| u64::try_from(began.elapsed().as_micros()).unwrap_or(0));
+        let took_us =
+            self.began.lock().take().map_or(0, |began| u64::try_from(began.elapsed().as_micros()).unwrap_or(0));
         let bucket = BOUNDS_US.iter().position(|bound| took_us <= *bound).unwrap_or(BOUNDS_US.len());
         self.flushes.fetch_add(1, Ordering::Relaxed);
         self.operations.fetch_add(flushed.operations, Ordering::Relaxed);

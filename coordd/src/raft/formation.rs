@@ -144,8 +144,7 @@ pub(crate) fn node_of(name: &str, probed: &Probed) -> Node {
 /// Orders every other member to adopt its identity; repeats until all have.
 pub(crate) async fn order_adoption(ensemble_id: &str, me: &str, members: &BTreeMap<NodeId, Node>, local: &Local) {
     for (&node_id, node) in members.iter().filter(|(_, node)| node.name != me) {
-        let adoption =
-            Adoption { ensemble_id: ensemble_id.to_owned(), node_id, disk_id: node.disk_id.clone() };
+        let adoption = Adoption { ensemble_id: ensemble_id.to_owned(), node_id, disk_id: node.disk_id.clone() };
         while let Err(why) = ask(&node.peer_addr, local, &Call::Adopt(adoption.clone())).await {
             tracing::warn!(member = node.name, %why, "member has not joined the new ensemble; asking again");
             sleep(PROBE_EVERY).await;
@@ -161,11 +160,8 @@ pub(crate) fn adopt(present: Option<&Identity>, disk_id: &str, order: &Adoption)
     if order.disk_id != disk_id {
         return Err(format!("the order is meant for disk {}, this disk is {disk_id}", order.disk_id));
     }
-    let wanted = Identity {
-        ensemble_id: order.ensemble_id.clone(),
-        node_id: order.node_id,
-        disk_id: order.disk_id.clone(),
-    };
+    let wanted =
+        Identity { ensemble_id: order.ensemble_id.clone(), node_id: order.node_id, disk_id: order.disk_id.clone() };
     match present {
         Some(present) if *present != wanted => {
             Err(format!("this disk belongs to member {} of ensemble {}", present.node_id, present.ensemble_id))
@@ -211,7 +207,8 @@ mod tests {
 
     #[test]
     fn an_attempt_that_was_cut_off_is_resumed_under_the_same_id() {
-        let answers = [("a".into(), Ok(probed("a", Some("e"), false))), ("b".into(), Ok(probed("b", Some("e"), false)))];
+        let answers =
+            [("a".into(), Ok(probed("a", Some("e"), false))), ("b".into(), Ok(probed("b", Some("e"), false)))];
         assert!(matches!(judge(&list().canonical(), answers.clone().into(), Some("e")), Outlook::Agreed(_)));
         assert!(matches!(judge(&list().canonical(), answers.into(), None), Outlook::Formed { .. }));
     }
@@ -220,7 +217,9 @@ mod tests {
     fn another_list_is_named() {
         let other = Probed { ensemble_list: "a=h:1".into(), ..probed("b", None, false) };
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
-        assert!(matches!(judge(&list().canonical(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list")));
+        assert!(
+            matches!(judge(&list().canonical(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list"))
+        );
     }
 
     #[test]

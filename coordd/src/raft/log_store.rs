@@ -182,6 +182,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
+        if last.as_ref().is_some_and(|last| self.wal.state().last.is_none_or(|held| held.index <= last.index())) {
+            return Ok(());
+        }
         let (done, truncated) = awaited();
         self.wal.truncate_after(last.as_ref().map(|id| id.index()), done);
         flushed(truncated).await

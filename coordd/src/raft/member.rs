@@ -21,15 +21,15 @@ use coordd_tree::State;
 use super::Timing;
 use super::applied::Applied;
 use super::core::{Core, Parts};
-use super::formation::{self, Outlook, StaticList};
 use super::disks::Disks;
+use super::formation::{self, Outlook, StaticList};
 use super::identity::DiskIdentity;
+use super::membership::ChangeError;
 use super::peer::call::{Adoption, Probed};
 use super::peer::server;
-use super::membership::ChangeError;
 use super::peer::{Identity, Local, Secret};
-use super::{reseed, snapshot_io};
 use super::status;
+use super::{reseed, snapshot_io};
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Role, Status, Write};
 use crate::net::TcpListener;
 
@@ -224,8 +224,7 @@ impl Member {
         };
         let name = self.config.name.clone();
         loop {
-            let outlook =
-                formation::agree(&list, &name, &self.local, || self.probed(), |why| self.say(why)).await;
+            let outlook = formation::agree(&list, &name, &self.local, || self.probed(), |why| self.say(why)).await;
             match outlook {
                 Outlook::Formed { by, ensemble_id } if self.local.identity().is_none() => {
                     self.say(&lost_disk(&name, &by, &ensemble_id, &self.config.advertise_peer));
@@ -245,10 +244,7 @@ impl Member {
     }
 
     /// Founds an ensemble of `members`, of whom this one has id 1. Safe to repeat after a crash.
-    pub(crate) async fn found(
-        self: &Arc<Self>,
-        members: &BTreeMap<u64, super::types::Node>,
-    ) -> io::Result<()> {
+    pub(crate) async fn found(self: &Arc<Self>, members: &BTreeMap<u64, super::types::Node>) -> io::Result<()> {
         let me = members.iter().find(|(_, node)| node.name == self.config.name).map_or(1, |(id, _)| *id);
         let ensemble_id = match self.local.identity() {
             Some(identity) => identity.ensemble_id,

@@ -53,6 +53,13 @@ fn unavailable(why: impl std::fmt::Display) -> ChangeError {
     ChangeError::Unavailable(why.to_string())
 }
 
+/// The membership as the leader has it, and what openraft says of everyone.
+struct Present {
+    metrics: RaftMetrics<TypeConfig>,
+    nodes: BTreeMap<NodeId, Node>,
+    voters: BTreeSet<NodeId>,
+}
+
 impl super::member::Member {
     /// Hands leadership to the most advanced other voter. The id of who leads then.
     ///
@@ -70,10 +77,11 @@ impl Core {
     }
 
     /// The membership to change, if this member leads and `planned_on` is still the newest.
-    fn present(&self, planned_on: Option<u64>) -> Result<(RaftMetrics<TypeConfig>, BTreeMap<NodeId, Node>, BTreeSet<NodeId>)> {
+    fn present(&self, planned_on: Option<u64>) -> Result<Present> {
         let metrics = self.metrics();
         if self.leadership.leader().is_none_or(|leader| leader.id != self.me) {
-            let leader = metrics.current_leader.and_then(|id| metrics.membership_config.nodes().find(|(n, _)| **n == id).map(|(_, node)| node.clone()));
+            let leads = |(id, _): &(&NodeId, &Node)| Some(**id) == metrics.current_leader;
+            let leader = metrics.membership_config.nodes().find(leads).map(|(_, node)| node.clone());
             return Err(ChangeError::NotLeader { leader });
         }
         let present = metrics.membership_config.log_id().as_ref().map_or(0, |id| id.index());
@@ -82,7 +90,7 @@ impl Core {
         }
         let nodes = metrics.membership_config.nodes().map(|(id, node)| (*id, node.clone())).collect();
         let voters = metrics.membership_config.voter_ids().collect();
-        Ok((metrics, nodes, voters))
+        Ok(Present { metrics, nodes, voters })
     }
 
     /// Appends one membership entry, fenced by the membership that `metrics` showed. The index of the new one.
@@ -111,13 +119,13 @@ impl Core {
     /// Adds the member at `peer_addr` as a learner; its id. A member that is in already is `Ok`.
     pub(crate) async fn add(&self, peer_addr: &str, planned_on: Option<u64>) -> Result<NodeId> {
         let probed = formation::probe(peer_addr, &self.peers.local).await.map_err(unavailable)?;
-        let (_, nodes, _) = self.present(None)?;
+        let Present { nodes, .. } = self.present(None)?;
         if let Some(identity) = &probed.identity
             && nodes.get(&identity.node_id).is_some_and(|node| node.disk_id == identity.disk_id)
         {
             return Ok(identity.node_id);
         }
-        let (metrics, mut nodes, voters) = self.present(planned_on)?;
+        let Present { metrics, mut nodes, voters } = self.present(planned_on)?;
         let id = self.adopted_id(peer_addr, &probed).await?;
         nodes.insert(id, formation::node_of(&probed.name, &probed));
         self.change(&metrics, voters, nodes).await?;
@@ -158,7 +166,7 @@ impl Core {
 
     /// Gives a learner that has caught up its vote.
     pub(crate) async fn promote(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
-        let (metrics, nodes, mut voters) = self.present(None)?;
+        let Present { metrics, nodes, mut voters } = self.present(None)?;
         if voters.contains(&id) {
             return Ok(());
         }
@@ -168,7 +176,11 @@ impl Core {
         self.present(planned_on)?;
         match Self::lag(&metrics, id) {
             Some(lag) if lag <= LAG_MAX => {}
-            Some(lag) => return Err(unavailable(format!("member {id} is {lag} entries behind; promote it at {LAG_MAX} or less"))),
+            Some(lag) => {
+                return Err(unavailable(format!(
+                    "member {id} is {lag} entries behind; promote it at {LAG_MAX} or less"
+                )));
+            }
             None => return Err(unavailable(format!("nothing was heard of member {id} yet"))),
         }
         voters.insert(id);
@@ -177,7 +189,7 @@ impl Core {
 
     /// Takes a member out, voter or learner. The leader itself must hand over first.
     pub(crate) async fn remove(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
-        let (metrics, mut nodes, mut voters) = self.present(None)?;
+        let Present { metrics, mut nodes, mut voters } = self.present(None)?;
         if !nodes.contains_key(&id) {
             return Ok(());
         }
@@ -195,12 +207,14 @@ impl Core {
 
     /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
     pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId> {
-        let (metrics, _, voters) = self.present(None)?;
+        let Present { metrics, voters, .. } = self.present(None)?;
         if to == Some(self.me) {
             return Ok(self.me);
         }
         let ready = |id: &NodeId| {
-            *id != self.me && self.peers.is_up(*id) && Self::lag(&metrics, *id).is_some_and(|lag| lag <= TRANSFER_LAG_MAX)
+            *id != self.me
+                && self.peers.is_up(*id)
+                && Self::lag(&metrics, *id).is_some_and(|lag| lag <= TRANSFER_LAG_MAX)
         };
         let target = match to {
             Some(id) if !voters.contains(&id) => return Err(refused(format!("{id} is not a voter"))),

@@ -23,12 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::{self, damaged};
 use super::identity::DiskIdentity;
+use super::members;
 use super::peer::Identity;
 use super::snapshot_io;
 use super::snapshot_store::{SnapshotFile, SnapshotMeta, SnapshotStore};
 use super::types::{LogId, Membership, Node, NodeId, StoredMembership};
 use super::zxid::zxid_of;
-use super::members;
 
 /// How far the zxid base is raised: beyond anything that a lost member can have given.
 const ZXID_LEAP: i64 = 1 << 32;
@@ -84,7 +84,7 @@ fn everything(wal: &Wal, snapshots: &SnapshotStore) -> io::Result<(State, Option
     };
     let log = wal.state();
     let Some(end) = log.first.and(log.last).map(|last| last.index + 1) else { return Ok((state, last)) };
-    let mut next = last.as_ref().map_or(log.first.unwrap_or(0), |id| id.index() + 1);
+    let mut next = last.as_ref().map_or_else(|| log.first.unwrap_or(0), |id| id.index() + 1);
     while next < end {
         for entry in wal.read(next..end, 1 << 20)? {
             next = entry.id.index + 1;
@@ -119,7 +119,10 @@ fn seed(mut state: State, last: Option<LogId>, order: &Order, snapshots: &Snapsh
     let nodes = std::collections::BTreeMap::from([(order.node_id, order.node.clone())]);
     let membership = Membership::new(vec![[order.node_id].into()], nodes).map_err(io::Error::other)?;
     let stored = StoredMembership::new(Some(last), membership);
-    state.apply_membership(zxid_of(state.zxid_base(), last.index()), &members::rows(&stored), &mut Vec::new());
+    // Nobody may propose first: the numbers of the old members, one of which may have this id, are not those of the new.
+    let zxid = zxid_of(state.zxid_base(), last.index());
+    state.apply_membership(zxid, &[], &mut Vec::new());
+    state.apply_membership(zxid, &members::rows(&stored), &mut Vec::new());
     let meta = SnapshotMeta { last_log_id: Some(last), last_membership: stored };
     let tmp = snapshots.create_tmp("building")?;
     let written = write_whole(state, &meta, &tmp).and_then(|()| snapshots.finish(tmp.clone(), &meta));

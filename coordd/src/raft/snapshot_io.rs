@@ -33,12 +33,16 @@ const INSTALL_MAX: Duration = Duration::from_secs(600);
 
 /// Runs work on files where it holds up no task.
 #[cfg(not(feature = "sim"))]
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 #[cfg(feature = "sim")]
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     work()
 }
 
@@ -83,6 +87,19 @@ pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
         io::Error::new(io::ErrorKind::InvalidData, format!("snapshot {}: {error}", file.path.display()))
     })?;
     Ok(state)
+}
+
+pub(crate) fn copy(from: &SnapshotFile, to: &SnapshotFile) -> io::Result<()> {
+    let mut reader = FileReader::new(from)?;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let offset = reader.offset;
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        to.file.write_at(offset, &[IoSlice::new(&buffer[..count])])?;
+    }
 }
 
 /// Writes a snapshot of the cut into `file`, chunk by chunk under short read guards, while apply goes on.

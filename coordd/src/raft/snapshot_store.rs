@@ -22,8 +22,8 @@ use tokio::time::sleep;
 
 use super::applied::Applied;
 use super::flush::FlushMeter;
-use super::{Raft, codec, snapshot_io};
 use super::types::TypeConfig;
+use super::{Raft, codec, snapshot_io};
 
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
 pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>;
@@ -77,7 +77,9 @@ impl SnapshotStore {
                     newest = Some((meta, file));
                     break;
                 }
-                Err(error) => tracing::error!(file = %file.path.display(), %error, "snapshot is damaged, trying an older one"),
+                Err(error) => {
+                    tracing::error!(file = %file.path.display(), %error, "snapshot is damaged, trying an older one")
+                }
             }
         }
         Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, newest: Mutex::new(newest) })
@@ -113,6 +115,16 @@ impl SnapshotStore {
         drop(newest);
         self.remove_old()?;
         Ok(finished)
+    }
+
+    /// Makes a snapshot this store's newest; one that lies elsewhere is copied in.
+    pub(crate) fn adopt(&self, meta: &SnapshotMeta, snapshot: &SnapshotFile) -> io::Result<()> {
+        if self.newest.lock().as_ref().is_some_and(|(known, _)| known == meta) {
+            return Ok(());
+        }
+        let tmp = self.create_tmp("copied")?;
+        let copied = snapshot_io::copy(snapshot, &tmp).and_then(|()| self.finish(tmp.clone(), meta));
+        copied.map(drop).inspect_err(|_| self.discard(&tmp))
     }
 
     pub(crate) fn discard(&self, tmp: &SnapshotFile) {

@@ -174,7 +174,13 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
-        let loaded = snapshot_io::blocking(move || snapshot_io::load(&snapshot)).await?;
+        let (store, kept) = (self.snapshots.clone(), meta.clone());
+        let loaded = snapshot_io::blocking(move || {
+            let loaded = snapshot_io::load(&snapshot)?;
+            store.adopt(&kept, &snapshot)?;
+            Ok(loaded)
+        });
+        let loaded = loaded.await?;
         self.replace(meta, loaded);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use coordd_proto::{SessionId, Zxid};
 use coordd_tree::{Change, State};
-use coordd_wal::{OsDisk, Options};
+use coordd_wal::{Options, OsDisk};
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;

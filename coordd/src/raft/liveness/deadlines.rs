@@ -117,7 +117,8 @@ impl Deadlines {
         clock.bound_ms = report.bound_ms;
         if clock.boot != report.boot {
             clock.boot = report.boot;
-            let known: Vec<SessionId> = std::mem::take(&mut clock.due).into_iter().map(|(_, session)| session).collect();
+            let known: Vec<SessionId> =
+                std::mem::take(&mut clock.due).into_iter().map(|(_, session)| session).collect();
             clock.fresh.extend(known.iter().copied());
             for session in known {
                 if let Some(tracked) = self.sessions.get_mut(&session) {
@@ -125,10 +126,10 @@ impl Deadlines {
                 }
             }
         }
-        for &(session, attach, silent_ms, _) in &report.contacts {
+        for &(session, attach, at_ms, _) in &report.contacts {
             let session = SessionId(session);
             if self.sessions.get(&session).is_some_and(|s| s.at.attach == attach && s.at.member == member) {
-                self.contact(session, report.sent_ms.saturating_sub(u64::from(silent_ms)));
+                self.contact(session, at_ms);
             }
         }
         for session in std::mem::take(&mut self.member(member).fresh) {
@@ -177,17 +178,17 @@ mod tests {
         Attachment { session: S, attach, member, timeout_ms: 1000 }
     }
 
-    fn report(sent_ms: u64, contacts: &[(i64, u32, u32, bool)]) -> ContactReport {
+    fn report(sent_ms: u64, contacts: &[(i64, u32, u64, bool)]) -> ContactReport {
         ContactReport { boot: 1, sent_ms, bound_ms: 250, contacts: contacts.to_vec() }
     }
 
     #[test]
     fn a_session_is_due_on_its_members_word_and_not_a_millisecond_before() {
         let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
-        assert!(book.report(1, 5, &report(90_000, &[(7, 1, 40, false)])));
+        assert!(book.report(1, 5, &report(90_000, &[(7, 1, 89_960, false)])));
         assert!(book.due_by_report(1, 90_959).is_empty());
         assert_eq!(book.due_by_report(1, 90_960), [(S, 1)]);
-        assert!(book.report(1, 900, &report(90_900, &[(7, 1, 0, false)])));
+        assert!(book.report(1, 900, &report(90_900, &[(7, 1, 90_900, false)])));
         assert!(book.due_by_report(1, 90_960).is_empty());
     }
 
@@ -198,7 +199,7 @@ mod tests {
         assert!(book.due_by_silence(1349).is_empty());
         assert_eq!(book.due_by_silence(1350), [(S, 1)]);
         assert!(book.due_by_silence(1351).is_empty(), "decided once");
-        assert!(!book.report(1, 1352, &report(91_300, &[(7, 1, 0, false)])));
+        assert!(!book.report(1, 1352, &report(91_300, &[(7, 1, 91_300, false)])));
         book.ended(S);
         assert!(book.report(1, 1360, &report(91_400, &[])));
     }
@@ -213,10 +214,10 @@ mod tests {
     #[test]
     fn what_the_old_member_says_of_a_moved_session_does_not_count() {
         let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
-        book.report(1, 10, &report(5000, &[(7, 1, 0, false)]));
+        book.report(1, 10, &report(5000, &[(7, 1, 5000, false)]));
         book.attached(at(2, 2));
         book.report(2, 20, &report(70_000, &[]));
-        book.report(1, 2000, &report(7000, &[(7, 1, 1500, true)]));
+        book.report(1, 2000, &report(7000, &[(7, 1, 5500, true)]));
         assert!(book.due_by_report(1, 7000).is_empty());
         assert_eq!(book.due_by_report(2, 71_000), [(S, 2)]);
         book.attached(at(1, 1));
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn a_restarted_members_clock_is_not_compared_with_the_old_one() {
         let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
-        book.report(1, 10, &report(50_000, &[(7, 1, 0, false)]));
+        book.report(1, 10, &report(50_000, &[(7, 1, 50_000, false)]));
         let restarted = ContactReport { boot: 2, sent_ms: 100, bound_ms: 250, contacts: vec![] };
         book.report(1, 500, &restarted);
         assert!(book.due_by_report(1, 1099).is_empty());

@@ -59,9 +59,7 @@ impl ContactDesk {
             }
         }
         match self.raft.get_read_linearizer(openraft::ReadPolicy::ReadIndex).await {
-            Ok(linearizer) => {
-                ContactAnswer::Acknowledged { read_index: linearizer.read_log_id().index() }
-            }
+            Ok(linearizer) => ContactAnswer::Acknowledged { read_index: linearizer.read_log_id().index() },
             Err(_) => ContactAnswer::NotLeader,
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use coordd_proto::SessionId;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::expire::ContactDesk;
 use super::gate::Gate;
 use crate::clock;
 use crate::consensus::{Contact, LocalSessions};
@@ -17,7 +18,6 @@ use crate::raft::applied::Applied;
 use crate::raft::leadership::Leadership;
 use crate::raft::peer::call::{Answer, Call, ContactAnswer, ContactReport};
 use crate::raft::peer::peers::Peers;
-use super::expire::ContactDesk;
 
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -51,10 +51,12 @@ impl Reporter {
                 _ = leadership.0.changed() => {}
             }
             self.leadership.0.mark_unchanged();
-            self.sessions.collect(&mut fresh);
+            // Taken before the look at the sessions, and their contacts after it: a pause in between makes nobody silent.
             let sent_ms = clock::monotonic_ms();
+            self.sessions.collect(&mut fresh);
+            let looked_ms = clock::monotonic_ms();
             for Contact { session, attach, silent_ms, closed } in fresh.drain(..) {
-                unacknowledged.insert(session, (attach, sent_ms.saturating_sub(u64::from(silent_ms)), closed));
+                unacknowledged.insert(session, (attach, looked_ms.saturating_sub(u64::from(silent_ms)), closed));
             }
             if self.send(sent_ms, &unacknowledged).await {
                 unacknowledged.clear();
@@ -64,13 +66,8 @@ impl Reporter {
 
     async fn send(&self, sent_ms: u64, contacts: &Unacknowledged) -> bool {
         let Some(leader) = self.leadership.leader() else { return false };
-        let contacts = contacts
-            .iter()
-            .map(|(session, &(attach, at_ms, closed))| {
-                let silent_ms = u32::try_from(sent_ms.saturating_sub(at_ms)).unwrap_or(u32::MAX);
-                (session.0, attach, silent_ms, closed)
-            })
-            .collect();
+        let contacts =
+            contacts.iter().map(|(session, &(attach, at_ms, closed))| (session.0, attach, at_ms, closed)).collect();
         let report = ContactReport { boot: self.boot, sent_ms, bound_ms: self.bound_ms, contacts };
         let exchange = async {
             if leader.id == self.member {

@@ -49,15 +49,17 @@ pub(crate) struct ContactReport {
     pub sent_ms: u64,
     /// How long the member may answer clients after an acknowledged report.
     pub bound_ms: u64,
-    /// (session, attach, silent for ms, connection closed)
-    pub contacts: Vec<(i64, u32, u32, bool)>,
+    /// (session, attach, its last request on the member's monotonic clock, connection closed)
+    pub contacts: Vec<(i64, u32, u64, bool)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ContactAnswer {
     /// A quorum confirmed this leader after the report came in; what it had committed then must be applied before the
     /// member relies on it.
-    Acknowledged { read_index: u64 },
+    Acknowledged {
+        read_index: u64,
+    },
     /// Expiries of the member's sessions are under way.
     Wait,
     NotLeader,

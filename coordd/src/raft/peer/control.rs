@@ -36,7 +36,9 @@ pub(crate) enum News {
     Down(NodeId),
     Up(NodeId),
     /// The peer says that this member is out of the ensemble as of a log index.
-    Removed { as_of: u64 },
+    Removed {
+        as_of: u64,
+    },
     Refused(NodeId, Refusal),
 }
 

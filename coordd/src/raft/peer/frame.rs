@@ -45,8 +45,23 @@ impl Kind {
     fn from_wire(code: u8) -> Option<Kind> {
         use Kind::*;
         [
-            Hello, Challenge, Proof, Welcome, Refused, Append, AppendAnswer, Call, Answer, ForwardOpen, ForwardOpened,
-            ForwardBatch, ForwardClosed, SnapshotBegin, SnapshotChunk, SnapshotEnd, SnapshotAnswer,
+            Hello,
+            Challenge,
+            Proof,
+            Welcome,
+            Refused,
+            Append,
+            AppendAnswer,
+            Call,
+            Answer,
+            ForwardOpen,
+            ForwardOpened,
+            ForwardBatch,
+            ForwardClosed,
+            SnapshotBegin,
+            SnapshotChunk,
+            SnapshotEnd,
+            SnapshotAnswer,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == code)

@@ -18,12 +18,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::super::types::NodeId;
 use super::frame::{self, Kind, protocol};
 use super::roster::Standing;
 use super::{Local, Secret};
 use crate::entropy;
 use crate::net::TcpStream;
-use super::super::types::NodeId;
 
 /// What a disk says of the member that lives on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +102,9 @@ fn proof(secret: &Secret, side: &str, first: &str, second: &str) -> io::Result<H
 }
 
 fn proves(mac: Hmac<Sha256>, given: &str) -> bool {
-    let bytes: Option<Vec<u8>> =
-        (0..given.len() / 2).map(|i| given.get(2 * i..2 * i + 2).and_then(|h| u8::from_str_radix(h, 16).ok())).collect();
+    let bytes: Option<Vec<u8>> = (0..given.len() / 2)
+        .map(|i| given.get(2 * i..2 * i + 2).and_then(|h| u8::from_str_radix(h, 16).ok()))
+        .collect();
     bytes.is_some_and(|bytes| mac.verify_slice(&bytes).is_ok())
 }
 
@@ -143,10 +144,15 @@ pub(crate) async fn dial(
     }
     let welcome: Option<Identity> = serde_json::from_slice(&answer.expect(Kind::Welcome)?).map_err(io::Error::from)?;
     match (&from, &to, &welcome) {
-        (Some(ours), _, Some(theirs)) if ours.ensemble_id != theirs.ensemble_id => Err(LinkError::Refused(
-            Refusal::OtherEnsemble { ours: ours.ensemble_id.clone(), theirs: theirs.ensemble_id.clone() },
-        )),
-        (_, Some((wanted, disk)), found) if found.as_ref().is_none_or(|f| f.node_id != *wanted || f.disk_id != *disk) => {
+        (Some(ours), _, Some(theirs)) if ours.ensemble_id != theirs.ensemble_id => {
+            Err(LinkError::Refused(Refusal::OtherEnsemble {
+                ours: ours.ensemble_id.clone(),
+                theirs: theirs.ensemble_id.clone(),
+            }))
+        }
+        (_, Some((wanted, disk)), found)
+            if found.as_ref().is_none_or(|f| f.node_id != *wanted || f.disk_id != *disk) =>
+        {
             let found = found.as_ref().map_or_else(|| "an unformed member".to_owned(), |f| f.node_id.to_string());
             Err(LinkError::Refused(Refusal::OtherMember { wanted: *wanted, found }))
         }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::time::timeout;
 
+use super::super::types::NodeId;
 use super::Local;
 use super::frame::{self, Frame};
 use super::hello::{self, LinkError, LinkKind};
 use crate::net::{self, TcpStream};
-use super::super::types::NodeId;
 
 /// How long dialing and greeting may take together.
 const GREETING_MAX: Duration = Duration::from_secs(3);

@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use super::Local;
 use super::call::{self, Answer, Call};
 use super::frame::{self, Frame, Kind, protocol};
 use super::hello::{self, Identity, LinkError, LinkKind};
-use super::Local;
 use crate::consensus::BoxFuture;
 use crate::net::{TcpListener, TcpStream};
 use crate::raft::types::{AppendRequest, AppendResponse};
