@@ -16,6 +16,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordd_proto::{SessionId, Zxid};
 use coordd_tree::{AuthList, Change, Op, Outcome, State};
@@ -68,6 +69,23 @@ pub trait ApplyHook: Send + Sync {
 
     /// A batch is applied and the guard is dropped: wake the connections that got something.
     fn batch_done(&self);
+}
+
+/// Who counts what consensus costs. Called on hot paths: no lock, no allocation.
+pub trait Meter: Send + Sync {
+    /// The log was flushed once, for so many operations.
+    fn flushed(&self, _took: Duration, _operations: u64) {}
+
+    /// A batch of entries was applied under one guard.
+    fn applied(&self, _took: Duration, _entries: usize) {}
+
+    /// A write of this member was decided, so long after it was proposed.
+    fn decided(&self, _took: Duration) {}
+
+    fn snapshot_taken(&self, _took: Duration) {}
+
+    /// There was no leader for so long.
+    fn leaderless(&self, _took: Duration) {}
 }
 
 /// The part of a member in its ensemble.

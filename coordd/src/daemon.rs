@@ -18,7 +18,7 @@ use coordd_wal::{Disk, OsDisk};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
-use crate::consensus::Consensus;
+use crate::consensus::{Consensus, Meter};
 use crate::http::{self, Draining, Http};
 use crate::ops::{self, Ops};
 use crate::raft::Timing;
@@ -52,7 +52,7 @@ fn timing(config: &Config) -> Timing {
     }
 }
 
-fn disk_config(config: &Config) -> DiskConfig {
+fn disk_config(config: &Config, meter: Arc<dyn Meter>) -> DiskConfig {
     DiskConfig {
         wal: coordd_wal::Options {
             segment_bytes: config.storage.log_segment_bytes,
@@ -64,6 +64,7 @@ fn disk_config(config: &Config) -> DiskConfig {
             entries: config.storage.snapshot_entries,
             log_bytes: config.storage.snapshot_log_bytes,
         },
+        meter,
     }
 }
 
@@ -109,9 +110,9 @@ impl Daemon {
     /// What is wrong, where, and what to do.
     pub async fn start(config: Config, disk: Arc<dyn Disk>) -> io::Result<Daemon> {
         let peers = bind("peer_addr", config.peer.listen).await?;
-        let disks = Disks::open(disk, Path::new(&config.data_dir), disk_config(&config))?;
         let hub = Hub::new(config.client.max_outbox_bytes);
-        let member = Member::new(member_config(&config), disks, hub.clone(), hub.clone());
+        let disks = Disks::open(disk, Path::new(&config.data_dir), disk_config(&config, hub.clone()))?;
+        let member = Member::new(member_config(&config), disks, hub.clone(), hub.clone(), hub.clone());
         let consensus: Arc<dyn Consensus> = member.clone();
         member.start(peers).await?;
         let server = Server::start(server_config(&config), hub, consensus.clone())

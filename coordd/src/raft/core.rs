@@ -22,7 +22,7 @@ use super::failover::{self, Failover};
 use super::flush::FlushMeter;
 use super::heard::Heard;
 use super::intake::{self, Intake};
-use super::leadership::Leadership;
+use super::leadership::{self, Leadership};
 use super::liveness::expire::{ContactDesk, Expirer};
 use super::liveness::gate::Gate;
 use super::liveness::report::Reporter;
@@ -36,7 +36,7 @@ use super::snapshot_store::SnapshotStore;
 use super::state_machine::StateMachine;
 use super::types::StoredMembership;
 use super::{Raft, Timing, patience, status};
-use crate::consensus::{ApplyHook, LocalSessions};
+use crate::consensus::{ApplyHook, LocalSessions, Meter};
 
 /// What a core is built from.
 pub(crate) struct Parts {
@@ -49,6 +49,7 @@ pub(crate) struct Parts {
     pub applied: Arc<Applied>,
     pub local: Arc<Local>,
     pub hook: Arc<dyn ApplyHook>,
+    pub meter: Arc<dyn Meter>,
     pub sessions: Arc<dyn LocalSessions>,
 }
 
@@ -99,7 +100,7 @@ impl Core {
     /// # Errors
     /// What the disk or openraft says; the member must not serve then.
     pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
-        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, sessions } = parts;
+        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, meter, sessions } = parts;
         let me = identity.node_id;
         let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
@@ -110,6 +111,7 @@ impl Core {
             roster: local.roster.clone(),
             proposer: proposer.clone(),
             hook,
+            meter: meter.clone(),
             sessions: session_news,
             snapshots: snapshots.clone(),
             last_applied: None,
@@ -120,6 +122,7 @@ impl Core {
         let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
         let leadership = Leadership(status::follow_leadership(&raft));
         status::follow_membership(&raft, peers.clone());
+        tokio::spawn(leadership::measure(leadership.clone(), meter));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
         let desk = Arc::new(ContactDesk::new(raft.clone()));
         let intake = intake::start(raft.clone(), applied.clone());

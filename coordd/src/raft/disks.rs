@@ -11,11 +11,13 @@ use super::identity::DiskIdentity;
 use super::log_store::LogStore;
 use super::reseed;
 use super::snapshot_store::{SnapshotPolicy, SnapshotStore};
+use crate::consensus::Meter;
 
 /// How the disk is to be used.
 pub struct DiskConfig {
     pub wal: Options,
     pub snapshots: SnapshotPolicy,
+    pub meter: Arc<dyn Meter>,
 }
 
 /// What was found on the disk.
@@ -37,7 +39,7 @@ impl Disks {
     /// # Errors
     /// What is wrong, where, and what to do; nothing was changed then but, at most, the boot number.
     pub fn open(disk: Arc<dyn Disk>, data_dir: &Path, config: DiskConfig) -> io::Result<Disks> {
-        let flushes = Arc::new(FlushMeter::default());
+        let flushes = Arc::new(FlushMeter::new(config.meter.clone()));
         let mut salt = [0; 8];
         crate::entropy::fill(&mut salt)?;
         let options = Options { salt: u64::from_be_bytes(salt), observer: Some(flushes.clone()), ..config.wal };
@@ -46,7 +48,8 @@ impl Disks {
             tracing::info!("cut a torn tail off the log; nothing of it was acknowledged");
         }
         let mut identity = DiskIdentity::begin_life(disk.clone(), data_dir)?;
-        let snapshots = SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), config.snapshots)?;
+        let snapshots =
+            SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), config.snapshots, config.meter.clone())?;
         reseed::carry_out(&disk, data_dir, &mut identity, &wal, &snapshots)?;
         let log = LogStore::new(wal.clone(), &recovered)?;
         let has_log = recovered.last.is_some() || recovered.vote.is_some() || snapshots.current()?.is_some();

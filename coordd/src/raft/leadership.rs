@@ -2,8 +2,10 @@
 
 use openraft::ServerState;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::types::NodeId;
+use crate::consensus::Meter;
 
 /// A leader that a quorum elected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,5 +50,16 @@ impl Leadership {
         if self.0.wait_for(|view| view.leader != Some(leader)).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Counts how long each time without a leader was.
+pub(crate) async fn measure(mut leadership: Leadership, meter: std::sync::Arc<dyn Meter>) {
+    loop {
+        let leader = leadership.wait_for_leader().await;
+        leadership.changed_from(leader).await;
+        let lost = Instant::now();
+        leadership.wait_for_leader().await;
+        meter.leaderless(lost.elapsed());
     }
 }

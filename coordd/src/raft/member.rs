@@ -30,7 +30,7 @@ use super::peer::server;
 use super::peer::{Identity, Local, Secret};
 use super::status;
 use super::{reseed, snapshot_io};
-use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Role, Status, Write};
+use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Meter, Role, Status, Write};
 use crate::net::TcpListener;
 
 /// What a member is told at its start.
@@ -63,6 +63,7 @@ pub struct Member {
     disks: Disks,
     identity: Mutex<DiskIdentity>,
     hook: Arc<dyn ApplyHook>,
+    meter: Arc<dyn Meter>,
     sessions: Arc<dyn LocalSessions>,
     status: watch::Sender<Arc<Status>>,
     starting: tokio::sync::Mutex<()>,
@@ -73,6 +74,7 @@ impl Member {
         config: MemberConfig,
         disks: Disks,
         hook: Arc<dyn ApplyHook>,
+        meter: Arc<dyn Meter>,
         sessions: Arc<dyn LocalSessions>,
     ) -> Arc<Member> {
         let local = Arc::new(Local::new(disks.identity.member(), config.secret.clone()));
@@ -84,6 +86,7 @@ impl Member {
             identity: Mutex::new(disks.identity.clone()),
             disks,
             hook,
+            meter,
             sessions,
             status,
             starting: tokio::sync::Mutex::new(()),
@@ -289,6 +292,7 @@ impl Member {
             applied: self.applied.clone(),
             local: self.local.clone(),
             hook: self.hook.clone(),
+            meter: self.meter.clone(),
             sessions: self.sessions.clone(),
         };
         let core = Arc::new(Core::start(parts).await?);

@@ -18,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use coordd_tree::{Command, Op, Origin};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::consensus::{Write, WriteSink};
 
@@ -40,6 +41,13 @@ struct Pending {
     expiry: bool,
     /// `None` once its client was told that the outcome is unknown.
     sink: Option<Arc<dyn WriteSink>>,
+    proposed: Instant,
+}
+
+/// A write whose outcome is known here now.
+pub(crate) struct Decided {
+    pub sink: Option<Arc<dyn WriteSink>>,
+    pub proposed: Instant,
 }
 
 impl Pending {
@@ -101,6 +109,7 @@ impl Proposer {
     /// Takes all of `writes` in order. They are encoded here, once, into one buffer.
     pub(crate) fn propose(&self, writes: &mut Vec<Write>) {
         let mut buffer = BytesMut::new();
+        let proposed = Instant::now();
         let mut queue = self.queue.lock();
         for Write { session, attach, auth, op, sink } in writes.drain(..) {
             let seq = queue.base + queue.pending.len() as u64;
@@ -108,7 +117,7 @@ impl Proposer {
             let expiry = matches!(op, Op::ExpireSession { .. });
             let command = encode(&Command { origin, time_ms: 0, session, attach, auth, op }, &mut buffer);
             queue.bytes += command.len();
-            queue.pending.push_back(Pending { command, expiry, sink: Some(sink) });
+            queue.pending.push_back(Pending { command, expiry, sink: Some(sink), proposed });
         }
         drop(queue);
         self.work.notify_one();
@@ -136,7 +145,7 @@ impl Proposer {
     }
 
     /// Apply accepted this member's write `seq`: who waits for it. Called in order, under the state's write guard.
-    pub(crate) fn decided(&self, seq: u64) -> Option<Arc<dyn WriteSink>> {
+    pub(crate) fn decided(&self, seq: u64) -> Option<Decided> {
         let mut queue = self.queue.lock();
         if queue.base != seq {
             return None;
@@ -150,7 +159,7 @@ impl Proposer {
         if half {
             self.room.notify_waiters();
         }
-        decided.sink
+        Some(Decided { sink: decided.sink, proposed: decided.proposed })
     }
 
     /// A snapshot says that everything up to `seq` is decided, with outcomes that are unknown here: those sinks.
@@ -161,7 +170,7 @@ impl Proposer {
             if base > seq || self.queue.lock().pending.is_empty() {
                 return sinks;
             }
-            sinks.extend(self.decided(base));
+            sinks.extend(self.decided(base).and_then(|decided| decided.sink));
         }
     }
 

@@ -18,12 +18,13 @@ use coordd_wal::{Disk, DiskFile};
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::storage::RaftSnapshotBuilder;
 use parking_lot::Mutex;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::applied::Applied;
 use super::flush::FlushMeter;
 use super::types::TypeConfig;
 use super::{Raft, codec, snapshot_io};
+use crate::consensus::Meter;
 
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
 pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>;
@@ -49,6 +50,7 @@ pub struct SnapshotStore {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     policy: SnapshotPolicy,
+    meter: Arc<dyn Meter>,
     newest: Mutex<Option<(SnapshotMeta, SnapshotFile)>>,
 }
 
@@ -62,7 +64,12 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn open(disk: Arc<dyn Disk>, dir: &Path, policy: SnapshotPolicy) -> io::Result<SnapshotStore> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        policy: SnapshotPolicy,
+        meter: Arc<dyn Meter>,
+    ) -> io::Result<SnapshotStore> {
         disk.create_dir(dir)?;
         let names = disk.list(dir)?;
         for name in names.iter().filter(|name| name.ends_with(".tmp")) {
@@ -82,7 +89,7 @@ impl SnapshotStore {
                 }
             }
         }
-        Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, newest: Mutex::new(newest) })
+        Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, meter, newest: Mutex::new(newest) })
     }
 
     pub(crate) fn current(&self) -> io::Result<Option<Snapshot>> {
@@ -185,6 +192,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotFile;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let began = Instant::now();
         let cut = self.cut.take().ok_or_else(|| io::Error::other("a snapshot builder builds once"))?;
         let tmp = self.store.create_tmp("building")?;
         let written = snapshot_io::write(&tmp, &self.applied, cut).await;
@@ -194,6 +202,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         }
         let (store, meta) = (self.store.clone(), self.meta.clone());
         let snapshot = snapshot_io::blocking(move || store.finish(tmp, &meta)).await?;
+        self.store.meter.snapshot_taken(began.elapsed());
         tracing::info!(index = self.store.last_index(), "took a snapshot");
         Ok(Snapshot { meta: self.meta.clone(), snapshot })
     }

@@ -17,6 +17,7 @@ use futures_util::{Stream, StreamExt};
 use openraft::impls::EntryPayload;
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::applied::{Applied, Position, Seen};
 use super::liveness::deadlines::Attachment;
@@ -27,7 +28,7 @@ use super::snapshot_store::{SnapshotBuilder, SnapshotFile, SnapshotStore};
 use super::types::{Entry, LogId, Proposal, StoredMembership, TypeConfig};
 use super::zxid::zxid_of;
 use super::{codec, members, snapshot_io};
-use crate::consensus::ApplyHook;
+use crate::consensus::{ApplyHook, Meter};
 
 /// Entries applied under one guard; readers get their turn between batches.
 const BATCH_MAX: usize = 64;
@@ -40,6 +41,7 @@ pub(crate) struct StateMachine {
     pub roster: Arc<Roster>,
     pub proposer: Arc<Proposer>,
     pub hook: Arc<dyn ApplyHook>,
+    pub meter: Arc<dyn Meter>,
     pub sessions: mpsc::UnboundedSender<SessionNews>,
     pub snapshots: Arc<SnapshotStore>,
     pub last_applied: Option<LogId>,
@@ -81,8 +83,11 @@ impl StateMachine {
             self.hook.changed(state, zxid, &self.changes);
         }
         self.tell_sessions(&command, &outcome);
-        if own && let Some(sink) = self.proposer.decided(origin.seq) {
-            sink.applied(state, zxid, outcome);
+        if own && let Some(decided) = self.proposer.decided(origin.seq) {
+            self.meter.decided(decided.proposed.elapsed());
+            if let Some(sink) = decided.sink {
+                sink.applied(state, zxid, outcome);
+            }
         }
         Ok(())
     }
@@ -152,6 +157,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let mut batches = entries.ready_chunks(BATCH_MAX);
         while let Some(batch) = batches.next().await {
             let mut responders = Vec::new();
+            let (began, entries) = (Instant::now(), batch.len());
             let seen = {
                 let mut state = applied.state.write();
                 for item in batch {
@@ -161,6 +167,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 }
                 Seen::of(&state)
             };
+            self.meter.applied(began.elapsed(), entries);
             self.publish(seen);
             responders.into_iter().for_each(|responder| responder.send(()));
             self.hook.batch_done();

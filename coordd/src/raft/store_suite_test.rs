@@ -18,9 +18,11 @@ use super::proposer::{Proposer, Window};
 use super::snapshot_store::SnapshotPolicy;
 use super::state_machine::StateMachine;
 use super::types::{StoredMembership, TypeConfig};
-use crate::consensus::ApplyHook;
+use crate::consensus::{ApplyHook, Meter};
 
 struct Silence;
+
+impl Meter for Silence {}
 
 impl ApplyHook for Silence {
     fn changed(&self, _: &State, _: Zxid, _: &[Change]) {}
@@ -37,12 +39,14 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
         let dir = tempfile::tempdir().unwrap();
         let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
         let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        let disks = Disks::open(Arc::new(OsDisk), dir.path(), DiskConfig { wal, snapshots }).unwrap();
+        let disks =
+            Disks::open(Arc::new(OsDisk), dir.path(), DiskConfig { wal, snapshots, meter: Arc::new(Silence) }).unwrap();
         let state_machine = StateMachine {
             applied: Arc::new(Applied::new(State::new())),
             roster: Arc::new(Roster::default()),
             proposer: Arc::new(Proposer::new(1, 1, Window::default())),
             hook: Arc::new(Silence),
+            meter: Arc::new(Silence),
             sessions: mpsc::unbounded_channel().0,
             snapshots: disks.snapshots.clone(),
             last_applied: None,

@@ -19,6 +19,7 @@ mod growth;
 mod handshake;
 mod hub;
 mod listener;
+mod metering;
 pub mod metrics;
 mod reads;
 mod sink;

@@ -52,8 +52,9 @@ fn acl_to_store(acl: &AclListRef<'_>, auth: &AuthList) -> Result<AclView, ErrorC
     if acl.is_open_unsafe() {
         return Ok(AclView::OPEN);
     }
+    // A null id is an empty one: kazoo sends `auth` with it.
     let entry = |acl: AclRef<'_>| {
-        let id = AuthId { scheme: acl.scheme?.into_owned(), id: acl.id?.into_owned() };
+        let id = AuthId { scheme: acl.scheme?.into_owned(), id: acl.id.unwrap_or_default().into_owned() };
         Some(Acl { perms: acl.perms, id })
     };
     rules::fix(acl.iter().map(entry), auth)

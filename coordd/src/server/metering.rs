@@ -1,0 +1,29 @@
+//! What consensus costs, under the names that ZooKeeper's dashboards know, and ours beside them.
+
+use std::time::Duration;
+
+use super::hub::Hub;
+use super::metrics::millis;
+use crate::consensus::Meter;
+
+impl Meter for Hub {
+    fn flushed(&self, took: Duration, _: u64) {
+        self.metrics.fsync_time.add(millis(took));
+    }
+
+    fn applied(&self, took: Duration, _: usize) {
+        self.metrics.apply_time.add(took);
+    }
+
+    fn decided(&self, took: Duration) {
+        self.metrics.propose_to_commit.add(took);
+    }
+
+    fn snapshot_taken(&self, took: Duration) {
+        self.metrics.snapshot_time.add(millis(took));
+    }
+
+    fn leaderless(&self, took: Duration) {
+        self.metrics.election_time.add(millis(took));
+    }
+}
