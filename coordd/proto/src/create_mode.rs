@@ -49,3 +49,20 @@ impl CreateMode {
         matches!(self, CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_numbered_as_in_java() {
+        let seen: Vec<_> = (-1..=8).filter_map(CreateMode::from_wire).collect();
+        assert_eq!(seen.iter().map(|mode| mode.to_wire()).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+        let which = |is: fn(CreateMode) -> bool| seen.iter().copied().filter(|mode| is(*mode)).collect::<Vec<_>>();
+        use CreateMode::*;
+        assert_eq!(which(CreateMode::is_ephemeral), [Ephemeral, EphemeralSequential]);
+        let sequential = [PersistentSequential, EphemeralSequential, PersistentSequentialWithTtl];
+        assert_eq!(which(CreateMode::is_sequential), sequential);
+        assert_eq!(which(CreateMode::has_ttl), [PersistentWithTtl, PersistentSequentialWithTtl]);
+    }
+}

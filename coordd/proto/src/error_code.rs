@@ -45,3 +45,23 @@ impl fmt::Display for ErrorCode {
 }
 
 impl std::error::Error for ErrorCode {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// KeeperException.Code of ZooKeeper 3.9, without OK and what it calls deprecated.
+    const JAVA: [i32; 31] = [
+        -1, -2, -3, -4, -5, -6, -7, -8, -12, -13, -14, -100, -101, -102, -103, -108, -110, -111, -112, -113, -114,
+        -115, -118, -119, -120, -121, -122, -123, -124, -125, -127,
+    ];
+
+    #[test]
+    fn every_code_is_one_that_the_java_client_knows() {
+        let ours: Vec<i32> = ErrorCode::ALL.iter().map(|code| code.to_wire()).collect();
+        assert_eq!(ours, JAVA);
+        let known = (-200..=10).filter(|code| ErrorCode::from_wire(*code).is_some()).count();
+        assert_eq!(known, JAVA.len());
+        assert!(ErrorCode::ALL.iter().all(|code| ErrorCode::from_wire(code.to_wire()) == Some(*code)));
+    }
+}
