@@ -1,8 +1,8 @@
 //! `coordd/docs/compatibility.md`: what ZooKeeper does, row by row, and the test which shows that coordd does it too.
 //!
 //! ```text
-//!   docs/compatibility/N-*.toml   rows: what is so, and its tests, or why it is out ─┬─► the page (REWRITE=1 writes it)
-//!   docs/compatibility/places.toml   short names of the files that hold tests       ─┴─► each named test is looked for
+//!   docs/compatibility/N-*.toml     what is so, and its tests, or why it is out ─┬─► the page (REWRITE=1 writes it)
+//!   docs/compatibility/places.toml  short names of the files that hold tests    ─┴─► each named test is looked for
 //! ```
 //!
 //! Rule: a row names tests that exist, or a reason; a row that reimplementers get wrong (`subtle`) always names tests.
@@ -133,10 +133,10 @@ fn page(places: &Places, sections: &[Section]) -> String {
     let mut text = format!(
         "# Compatibility with ZooKeeper 3.9\n\n\
          What ZooKeeper does, row by row, and the tests which show that coordd does it too: {shown} rows, among them\n\
-         {subtle} that are easily got wrong **(!)** and {differ} in which coordd differs on purpose. {out} rows are out,\n\
-         each with its reason. `cargo verify` runs these tests; those below `e2e/clients` are programs on the clients\n\
-         in use, which `cargo clients --server zookeeper` runs against ZooKeeper itself. Beside them `cargo versus differ`\n\
-         sends the same random requests to both and compares what they answer.\n\n\
+         {subtle} that are easily got wrong **(!)** and {differ} in which coordd differs on purpose. {out} rows are\n\
+         out, each with its reason. `cargo verify` runs these tests; those below `e2e/clients` are programs on the\n\
+         clients in use, which `cargo clients --server zookeeper` runs against ZooKeeper itself. Beside them\n\
+         `cargo versus differ` sends the same random requests to both and compares what they answer.\n\n\
          This page is written from `coordd/docs/compatibility/`: change that, then\n\
          `REWRITE=1 cargo test -p coordd --test compatibility`.\n"
     );
