@@ -175,3 +175,15 @@ async fn a_connection_that_closes_is_reported_with_its_last_request() {
     member.hub.collect(&mut contacts);
     assert!(contacts.iter().any(|contact| contact.session == session && contact.closed && contact.silent_ms >= 50));
 }
+
+#[tokio::test]
+async fn without_a_quorum_a_session_of_the_ensemble_is_sent_away_and_lives_on() {
+    let member = Member::with(|config| config.read_only_mode = true).await;
+    let c = member.client().await;
+    member.double.not_serving(Some("no quorum"));
+    let mut raw = member.raw().await;
+    raw.connect(Zxid(0), c.session, &c.password, Some(true)).await;
+    assert!(raw.is_closed().await);
+    member.double.not_serving(None);
+    assert!(member.attach(c.session, c.password).await.is_some());
+}

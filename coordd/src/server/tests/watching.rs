@@ -64,6 +64,37 @@ async fn an_event_about_what_one_may_not_read_is_dropped_and_its_watch_used_up()
     assert_eq!(c.ask(2, OpCode::CheckWatches, |r| path_and(r, "/a", 3)).await.code(), Some(ErrorCode::NoWatcher));
 }
 
+#[tokio::test]
+async fn an_event_needs_read_of_what_was_deleted_or_of_the_parent_whose_children_changed() {
+    let member = Member::start().await;
+    let (mut c, mut w) = (member.client().await, member.client().await);
+    w.ask(1, OpCode::Auth, |r| auth(r, "bob:secret")).await;
+    let bob = [Acl { perms: Perms::ALL, id: AuthId::new("digest", digest_id("bob:secret")) }];
+    for path in ["/gone", "/parent", "/open"] {
+        w.create(2, path, b"").await;
+    }
+    c.ask(1, OpCode::GetData, |r| read(r, "/gone", true)).await;
+    c.ask(2, OpCode::GetChildren, |r| read(r, "/parent", true)).await;
+    c.ask(3, OpCode::GetChildren, |r| read(r, "/open", true)).await;
+    for path in ["/gone", "/parent"] {
+        let shut = w.ask(3, OpCode::SetAcl, |r| {
+            r.string(path);
+            Acl::encode_list(&bob, r);
+            r.i32(-1);
+        });
+        assert_eq!(shut.await.err, 0);
+    }
+    w.ask(4, OpCode::Delete, |r| delete(r, "/gone")).await;
+    w.create(5, "/parent/kid", b"").await;
+    w.ask(6, OpCode::Create, |r| create_with(r, "/open/secret", b"", 0, &bob)).await;
+    assert_eq!(event(&mut c).await, (CHILDREN, "/open".to_owned()), "the parent's ACL counts, not the child's");
+    assert!(c.raw.is_quiet().await);
+    for (xid, path) in [(4, "/gone"), (5, "/parent")] {
+        let asked = c.ask(xid, OpCode::CheckWatches, |r| path_and(r, path, 3)).await;
+        assert_eq!(asked.code(), Some(ErrorCode::NoWatcher), "the watch of {path} is used up");
+    }
+}
+
 fn auth(w: &mut Writer<'_>, user: &str) {
     w.i32(0);
     w.string("digest");
@@ -126,6 +157,32 @@ async fn set_watches_tells_at_once_what_was_missed_and_arms_the_rest() {
     for expected in [(CHANGED, "/kept"), (CREATED, "/missing"), (CREATED, "/r"), (CHILDREN, "/kept")] {
         assert_eq!(event(&mut c).await, (expected.0, expected.1.to_owned()));
     }
+}
+
+#[tokio::test]
+async fn set_watches_tells_of_children_that_came_and_of_parents_that_went() {
+    let member = Member::start().await;
+    let (mut c, mut w) = (member.client().await, member.client().await);
+    for path in ["/grown", "/same", "/set"] {
+        w.create(1, path, b"").await;
+    }
+    let since = w.create(2, "/gone", b"").await.zxid;
+    w.create(3, "/grown/kid", b"").await;
+    w.set(4, "/set", b"x").await;
+    w.ask(5, OpCode::Delete, |r| delete(r, "/gone")).await;
+    let lists: [&[&str]; 3] = [&[], &[], &["/grown", "/same", "/set", "/gone"]];
+    c.send(-8, OpCode::SetWatches, |r| set_watches(r, since, &lists)).await;
+    for expected in [(CHILDREN, "/grown"), (DELETED, "/gone")] {
+        let got = c.got().await;
+        assert_eq!((got.event(), got.zxid), ((expected.0, expected.1.to_owned()), -1));
+    }
+    assert_eq!(c.got().await.xid, -8);
+    w.create(6, "/same/kid", b"").await;
+    w.create(7, "/set/kid", b"").await;
+    w.create(8, "/grown/other", b"").await;
+    assert_eq!(event(&mut c).await, (CHILDREN, "/same".to_owned()));
+    assert_eq!(event(&mut c).await, (CHILDREN, "/set".to_owned()), "data is no matter of its children");
+    assert!(c.raw.is_quiet().await, "what was told is not armed again");
 }
 
 #[tokio::test]
