@@ -3,7 +3,7 @@
 use coordd_proto::OpCode;
 use tokio::io::AsyncWriteExt;
 
-use super::support::{Member, read};
+use super::support::{Member, create, read};
 use crate::server::AllowList;
 
 async fn ask(member: &Member, word: &str) -> String {
@@ -25,7 +25,8 @@ async fn each_word_answers_in_zookeepers_form() {
     assert_eq!(ask(&member, "wchc").await, format!("{}\n\t/\n", c.session));
     let srvr = ask(&member, "srvr").await;
     assert!(srvr.starts_with("Zookeeper version: 3.9.5-") && srvr.contains("\nNode count: 5\n"), "{srvr}");
-    let cons = ask(&member, "cons").await;
+    let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,\
+                lresp=#,llat=#,minlat=#,avglat=#,maxlat=#)";
     assert!(cons.contains(&format!("sid={},lop=GETD", c.session)), "{cons}");
     let mntr = ask(&member, "mntr").await;
     for name in
@@ -61,4 +62,46 @@ async fn a_word_is_one_only_at_the_start_of_a_connection() {
     let mut c = member.client().await;
     c.raw.send(b"ruok").await;
     assert!(c.raw.is_closed().await);
+}
+
+/// Whether `line` is `form`, in which `#` stands for one or more digits, hex digits or dots.
+fn is_form(line: &str, form: &str) -> bool {
+    let mut rest = line;
+    for (i, part) in form.split('#').enumerate() {
+        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '.').len();
+        match (i, rest[if i == 0 { 0 } else { number }..].strip_prefix(part)) {
+            (0, Some(behind)) => rest = behind,
+            (_, Some(behind)) if number > 0 => rest = behind,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+#[tokio::test]
+async fn the_longer_words_answer_line_by_line_as_zookeepers() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.ask(1, OpCode::Create, |w| create(w, "/e", b"", 1)).await;
+    let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,lresp=#,llat=#,\
+                minlat=#,avglat=#,maxlat=#)";
+    let session = format!("{}:", c.session);
+    for (word, forms) in [
+        ("conf", vec!["clientPort=#", "secureClientPort=-1", "tickTime=#", "maxClientCnxns=#", "serverId=#"]),
+        ("conf", vec!["minSessionTimeout=#", "maxSessionTimeout=#", "clientPortListenBacklog=-1"]),
+        ("envi", vec!["Environment:", "zookeeper.version=3.9.5-coordd-#, built on n/a"]),
+        ("stat", vec!["Clients:", " /127.0.0.1:#[1](queued=0,recved=2,sent=2)", "Mode: leader", "Zxid: 0x#"]),
+        ("cons", vec![cons]),
+        (
+            "dump",
+            vec!["SessionTracker dump:", "ephemeral nodes dump:", "Sessions with Ephemerals (1):", &session, "\t/e"],
+        ),
+        ("dirs", vec!["datadir_size: #", "logdir_size: #"]),
+        ("hash", vec!["#: #"]),
+    ] {
+        let text = ask(&member, word).await;
+        for form in forms {
+            assert!(text.lines().any(|line| is_form(line, form)), "{form} is missing in {word}: {text}");
+        }
+    }
 }
