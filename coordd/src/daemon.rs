@@ -28,7 +28,7 @@ use crate::raft::member::{Limits, Member, MemberConfig};
 use crate::raft::peer::Secret;
 use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
-use crate::{admin, leader_tasks, net};
+use crate::{admin, descriptors, leader_tasks, net};
 
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
@@ -158,8 +158,10 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> io::Result<net::TcpLi
 pub async fn run(config: Config) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let open_files_max = descriptors::raise_limit();
     let daemon = Daemon::start(config, Arc::new(OsDisk)).await?;
     tracing::info!(
+        open_files_max,
         name = daemon.config.name,
         clients = %daemon.server.address(),
         peers = %daemon.config.peer.listen,

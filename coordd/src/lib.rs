@@ -15,6 +15,7 @@ pub mod config;
 pub mod consensus;
 pub mod daemon;
 pub mod demo;
+mod descriptors;
 pub mod entropy;
 pub mod http;
 pub mod leader_tasks;

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Densest for many small znodes, and stable under churn (stack.md §4).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     coordd::cli::run(std::env::args_os())
 }

@@ -25,8 +25,7 @@ async fn each_word_answers_in_zookeepers_form() {
     assert_eq!(ask(&member, "wchc").await, format!("{}\n\t/\n", c.session));
     let srvr = ask(&member, "srvr").await;
     assert!(srvr.starts_with("Zookeeper version: 3.9.5-") && srvr.contains("\nNode count: 5\n"), "{srvr}");
-    let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,\
-                lresp=#,llat=#,minlat=#,avglat=#,maxlat=#)";
+    let cons = ask(&member, "cons").await;
     assert!(cons.contains(&format!("sid={},lop=GETD", c.session)), "{cons}");
     let mntr = ask(&member, "mntr").await;
     for name in
@@ -83,8 +82,8 @@ async fn the_longer_words_answer_line_by_line_as_zookeepers() {
     let member = Member::start().await;
     let mut c = member.client().await;
     c.ask(1, OpCode::Create, |w| create(w, "/e", b"", 1)).await;
-    let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,lresp=#,llat=#,\
-                minlat=#,avglat=#,maxlat=#)";
+    let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,\
+                lresp=#,llat=#,minlat=#,avglat=#,maxlat=#)";
     let session = format!("{}:", c.session);
     for (word, forms) in [
         ("conf", vec!["clientPort=#", "secureClientPort=-1", "tickTime=#", "maxClientCnxns=#", "serverId=#"]),
