@@ -3,7 +3,7 @@
 //! Rule: lines say what changed and what needs a person; nothing is logged per request. Reason: a log that talks when all is
 //! well is not read when something is not.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -11,8 +11,12 @@ use crate::config::LogConfig;
 
 /// Starts logging; once per process.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::new(format!("warn,coordd={0},coordd_wal={0},coordd_tree={0}", config.level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let filter = EnvFilter::new(format!("warn,openraft=error,coordd={0},coordd_wal={0},coordd_tree={0}", config.level));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
     let started = if config.json { lines.json().try_init() } else { lines.compact().try_init() };
     if let Err(error) = started {
         eprintln!("coordd: logging was started before: {error}");

@@ -155,6 +155,20 @@ fn a_member_that_lost_its_disk_forms_nothing_names_the_cure_and_is_cured_by_it()
     assert!(client.exists("/kept", false).unwrap().is_ok());
 }
 
+/// Creates a hundred children of `/big` in one go.
+fn create_hundred(client: &mut Client) -> usize {
+    for _ in 0..100 {
+        let sent = client.send(coordd_proto::OpCode::Create, |w| {
+            w.string("/big/n-");
+            w.buffer(Some(&[7; 100]));
+            coordd_proto::Acl::encode_list(&[coordd_proto::Acl::world(coordd_proto::Perms::ALL)], w);
+            w.i32(CreateMode::PersistentSequential.to_wire());
+        });
+        sent.unwrap();
+    }
+    (0..100).filter(|_| client.receive().unwrap().error == 0).count()
+}
+
 #[test]
 fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     let mut ensemble = ensemble_with(3, &["--snapshot-entries", "1000", "--log-keep-entries", "100"]);
@@ -162,26 +176,17 @@ fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     ensemble.members[behind].kill();
     let mut client = Client::connect(&ensemble.members[ensemble.leader()].client, 6000).unwrap();
     client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
-    for round in 0..60 {
-        for _ in 0..100 {
-            client
-                .send(coordd_proto::OpCode::Create, |w| {
-                    w.string("/big/n-");
-                    w.buffer(Some(&[7; 100]));
-                    coordd_proto::Acl::encode_list(&[coordd_proto::Acl::world(coordd_proto::Perms::ALL)], w);
-                    w.i32(CreateMode::PersistentSequential.to_wire());
-                })
-                .unwrap();
-        }
-        for _ in 0..100 {
-            assert_eq!(client.receive().unwrap().error, 0, "round {round}");
-        }
+    let leader = ensemble.leader();
+    let mut created = 0;
+    // By the second snapshot the log up to the first is gone.
+    while ensemble.members[leader].log().matches("took a snapshot").count() < 2 {
+        created += create_hundred(&mut client);
     }
     ensemble.members[behind].start().unwrap();
     eventually("the member behind to serve", || ensemble.members[behind].mode());
     let mut back = Client::connect(&ensemble.members[behind].client, 6000).unwrap();
     back.sync().unwrap().unwrap();
-    assert_eq!(back.children("/big", false).unwrap().unwrap().len(), 6000);
+    assert_eq!(back.children("/big", false).unwrap().unwrap().len(), created);
     assert!(ensemble.members[behind].log().contains("receiving a snapshot"), "it came by a snapshot");
 }
 
@@ -225,4 +230,56 @@ fn a_snapshot_file_restores_into_a_new_ensemble() {
     let mut client = Client::connect(&fresh.members[0].client, 6000).unwrap();
     assert_eq!(client.get("/kept", false).unwrap().unwrap().0, b"v");
     client.create("/new", b"", CreateMode::Persistent).unwrap().unwrap();
+}
+
+#[test]
+fn a_paused_leader_is_replaced_its_clients_go_on_elsewhere_and_it_rejoins_when_it_wakes() {
+    let ensemble = ensemble(3);
+    let leader = ensemble.leader();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut client = Client::connect(&ensemble.members[ensemble.followers()[0]].client, 8000).unwrap();
+    client.create("/w0", b"", CreateMode::Persistent).unwrap().unwrap();
+    let writer = write_until(client, "/w0", stop.clone());
+    ensemble.members[leader].pause();
+    let others: Vec<_> = (0..3).filter(|i| *i != leader).collect();
+    let leads = |i: &&usize| ensemble.members[**i].mode().as_deref() == Some("leader");
+    eventually("another leader", || others.iter().find(leads));
+    stop.store(true, Ordering::Relaxed);
+    let (mut client, acknowledged) = writer.join().unwrap();
+    let stat = client.set("/w0", b"end", -1).unwrap().unwrap();
+    assert_eq!(stat.version, acknowledged + 1, "the connection and each outcome survived");
+    ensemble.members[leader].resume();
+    let back = || (ensemble.members[leader].mode().as_deref() == Some("follower")).then_some(());
+    eventually("the old leader to follow", back);
+    let mut late = Client::connect(&ensemble.members[leader].client, 8000).unwrap();
+    late.sync().unwrap().unwrap();
+    assert_eq!(late.get("/w0", false).unwrap().unwrap().0, b"end");
+}
+
+#[test]
+fn a_session_expires_though_its_member_is_paused() {
+    let ensemble = ensemble(3);
+    let member = ensemble.followers()[0];
+    let mut owner = Client::connect(&ensemble.members[member].client, 2000).unwrap();
+    owner.create("/lock", b"", CreateMode::Ephemeral).unwrap().unwrap();
+    let mut watcher = Client::connect(&ensemble.members[ensemble.leader()].client, 20_000).unwrap();
+    watcher.sync().unwrap().unwrap();
+    assert!(watcher.exists("/lock", false).unwrap().is_ok());
+    ensemble.members[member].pause();
+    eventually("the ephemeral to go", || (watcher.exists("/lock", false).unwrap() == Err(NO_NODE)).then_some(()));
+    ensemble.members[member].resume();
+    let answer = owner.ping();
+    assert!(answer.is_err(), "a client never believes in a session that was expired: {answer:?}");
+}
+
+#[test]
+fn a_removed_member_is_told_and_says_so() {
+    let ensemble = ensemble(3);
+    let (leader, gone) = (ensemble.leader(), ensemble.followers()[0]);
+    let done = admin(&ensemble.members[leader], &["remove", &ensemble.members[gone].name]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let says = || ensemble.members[gone].http_get("/readyz").filter(|(_, body)| body.contains("removed"));
+    let (status, _) = eventually("the removed member to say so", says);
+    assert_eq!(status, 503);
+    assert_eq!(ensemble.members[gone].mode(), None);
 }

@@ -128,7 +128,7 @@ impl Core {
         let intake = intake::start(raft.clone(), applied.clone());
         let (removed_tx, removed) = watch::channel(None);
         let (down_tx, down) = mpsc::unbounded_channel();
-        tokio::spawn(failover::sort_news(news, down_tx.clone(), removed_tx));
+        tokio::spawn(failover::sort_news(news, down_tx.clone(), removed_tx, raft.clone()));
         let stall_limit = timing.election_max * 13 / 20;
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use openraft::raft::TransferLeaderRequest;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Raft;
 use super::leadership::{Leader, Leadership};
@@ -103,13 +103,20 @@ pub(crate) async fn watch_for_stalls(
     limit: Duration,
     down: mpsc::UnboundedSender<NodeId>,
 ) {
+    let mut known = None;
     loop {
         let leader = leadership.wait_for_leader().await;
         if leader.id == me {
             leadership.changed_from(leader).await;
             continue;
         }
-        let silent = heard.silence();
+        let since = match known {
+            Some((before, since)) if before == leader => since,
+            _ => Instant::now(),
+        };
+        known = Some((leader, since));
+        // What an older leader said, or did not say, is not held against this one.
+        let silent = heard.silence().min(since.elapsed());
         if silent >= limit {
             tracing::info!(leader = leader.id, silent_ms = silent.as_millis(), "the leader hangs");
             let _ = down.send(leader.id);
@@ -125,6 +132,7 @@ pub(crate) async fn sort_news(
     mut news: mpsc::UnboundedReceiver<News>,
     down: mpsc::UnboundedSender<NodeId>,
     removed: tokio::sync::watch::Sender<Option<u64>>,
+    raft: Raft,
 ) {
     while let Some(news) = news.recv().await {
         match news {
@@ -134,6 +142,8 @@ pub(crate) async fn sort_news(
             }
             News::Up(peer) => tracing::info!(peer, "link to peer is up"),
             News::Removed { as_of } => {
+                // Nobody would vote for it; asking would only fill everyone's logs.
+                raft.runtime_config().elect(false);
                 removed.send_if_modified(|known| {
                     known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of)
                 });

@@ -61,7 +61,7 @@ impl Control {
         let (questions, queue) = mpsc::unbounded_channel();
         let (up_tx, up) = watch::channel(false);
         let poke = Arc::new(Notify::new());
-        let actor = Actor { id, node, local, news, queue, up: up_tx, poke: poke.clone(), next_id: 0 };
+        let actor = Actor { refused: None, id, node, local, news, queue, up: up_tx, poke: poke.clone(), next_id: 0 };
         tokio::spawn(actor.run());
         Control { questions, up, poke }
     }
@@ -100,6 +100,8 @@ impl Control {
 }
 
 struct Actor {
+    /// Why the peer refused last; told once.
+    refused: Option<Refusal>,
     id: NodeId,
     node: Node,
     local: Arc<Local>,
@@ -139,7 +141,12 @@ impl Actor {
         async move { Link::dial(&address, &local, to, LinkKind::Control).await }
     }
 
-    fn tell_refusal(&self, error: LinkError) {
+    fn tell_refusal(&mut self, error: LinkError) {
+        if let LinkError::Refused(refusal) = &error
+            && self.refused.replace(refusal.clone()).as_ref() == Some(refusal)
+        {
+            return;
+        }
         match error {
             LinkError::Refused(Refusal::Removed { as_of, .. }) => {
                 let _ = self.news.send(News::Removed { as_of });

@@ -3,24 +3,30 @@
 //! Each link is a task. On a log link appends are answered in order, one at a time, as they come; on a control link every
 //! question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Local;
 use super::call::{self, Answer, Call};
 use super::frame::{self, Frame, Kind, protocol};
-use super::hello::{self, Identity, LinkError, LinkKind};
+use super::hello::{self, Identity, LinkError, LinkKind, Refusal};
+use super::roster::Standing;
 use crate::consensus::BoxFuture;
 use crate::net::{TcpListener, TcpStream};
 use crate::raft::types::{AppendRequest, AppendResponse};
 
 /// How long a stranger may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(5);
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+const REASONS_MAX: usize = 100;
 
 /// What a member does with what its peers send.
 pub(crate) trait Handler: Send + Sync + 'static {
@@ -50,16 +56,32 @@ impl Incoming {
     }
 }
 
+/// Says why links are refused, each reason once a minute: whoever is refused comes again every second.
+#[derive(Default)]
+struct Refusals(Mutex<HashMap<String, Instant>>);
+
+impl Refusals {
+    fn tell(&self, address: SocketAddr, why: &Refusal) {
+        let mut told = self.0.lock();
+        told.retain(|_, at| at.elapsed() < TELL_AGAIN);
+        if told.len() < REASONS_MAX && !told.contains_key(&why.to_string()) {
+            told.insert(why.to_string(), Instant::now());
+            tracing::warn!(%address, %why, "refused a peer link");
+        }
+    }
+}
+
 /// Accepts links for ever.
 pub(crate) async fn serve(listener: TcpListener, local: Arc<Local>, handler: Arc<dyn Handler>) {
+    let refusals = Arc::new(Refusals::default());
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let (local, handler) = (local.clone(), handler.clone());
+                let (local, handler, refusals) = (local.clone(), handler.clone(), refusals.clone());
                 tokio::spawn(async move {
                     if let Err(error) = greet(stream, &local, handler).await {
                         match error {
-                            LinkError::Refused(why) => tracing::warn!(%address, %why, "refused a peer link"),
+                            LinkError::Refused(why) => refusals.tell(address, &why),
                             LinkError::Io(error) => tracing::debug!(%address, %error, "peer link ended"),
                         }
                     }
@@ -83,7 +105,7 @@ async fn greet(mut stream: TcpStream, local: &Local, handler: Arc<dyn Handler>) 
     }
     let mut link = Incoming { stream, buffer };
     match (accepted.link, accepted.from) {
-        (LinkKind::Control, from) => control(link, from, handler).await?,
+        (LinkKind::Control, from) => control(link, from, local, handler).await?,
         (LinkKind::Log, Some(from)) => {
             let first = link.read().await?;
             match first.kind {
@@ -117,7 +139,12 @@ async fn log(mut link: Incoming, first: Frame, handler: Arc<dyn Handler>) -> io:
     }
 }
 
-async fn control(link: Incoming, from: Option<Identity>, handler: Arc<dyn Handler>) -> io::Result<()> {
+/// Whether the peer was removed since it was greeted: its link is closed then, so that it hears so when it dials again.
+fn was_removed(from: Option<&Identity>, local: &Local) -> bool {
+    from.is_some_and(|from| matches!(local.roster.standing(from.node_id, &from.disk_id), Standing::Removed(_)))
+}
+
+async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler: Arc<dyn Handler>) -> io::Result<()> {
     let Incoming { stream, mut buffer } = link;
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (answers, mut answered) = mpsc::unbounded_channel::<(Kind, u64, Bytes)>();
@@ -133,6 +160,9 @@ async fn control(link: Incoming, from: Option<Identity>, handler: Arc<dyn Handle
         loop {
             let frame = frame::read(&mut reader, &mut buffer).await?;
             let (answers, id) = (answers.clone(), frame.id);
+            if was_removed(from.as_ref(), local) {
+                return Err(protocol("the peer was removed from the ensemble"));
+            }
             match frame.kind {
                 Kind::Append => {
                     let answer = handler.append(call::get_append(frame.body)?);
