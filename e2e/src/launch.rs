@@ -18,6 +18,10 @@ pub(crate) fn versus(args: &[String]) -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
     let built = place::build().join("release");
     let mut versus = Command::new(built.join("coordd-versus"));
+    // Without a word it measures the whole table; a leading flag is one of that.
+    if args.first().is_none_or(|first| first.starts_with('-')) {
+        versus.arg("bench");
+    }
     Err(shell::become_program(versus.env("COORDD_BIN", built.join("coordd")).args(args)))
 }
 
