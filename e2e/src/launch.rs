@@ -25,12 +25,6 @@ pub(crate) fn versus(args: &[String]) -> Result<()> {
     Err(shell::become_program(versus.env("COORDD_BIN", built.join("coordd")).args(args)))
 }
 
-/// The simulation is a workspace of its own: its crates are compiled with other flags.
-pub(crate) fn sim(args: &[String]) -> Result<()> {
-    let mut cargo = shell::cargo(&["run", "--release", "--manifest-path", "coordd/sim/Cargo.toml", "--"]);
-    Err(shell::become_program(cargo.args(args)))
-}
-
 pub(crate) fn build_coordd() -> Result<()> {
     shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd"]))
 }
