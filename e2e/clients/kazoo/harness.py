@@ -32,8 +32,8 @@ class Case:
         self.root = "/kazoo-" + name
         self.clients = []
 
-    def client(self, timeout=6.0, chroot="", **options):
-        client = KazooClient(self.hosts + chroot, timeout=timeout, **options)
+    def client(self, timeout=6.0, chroot="", hosts=None, **options):
+        client = KazooClient((hosts or self.hosts) + chroot, timeout=timeout, **options)
         self.clients.append(client)
         client.start(timeout=20)
         return client
