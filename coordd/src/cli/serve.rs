@@ -8,9 +8,14 @@ use crate::{daemon, telemetry};
 pub(super) fn run(flags: &Flags) -> Result<(), String> {
     let config = flags.load().map_err(|error| error.to_string())?;
     telemetry::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(daemon::run(config)).map_err(|error| error.to_string())
+}
+
+/// One core is left to the log's writer and the kernel: a worker more would only be woken in its place.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 /// The same, but it does not outlive the process that started it.
