@@ -1,4 +1,4 @@
-//! The one source of randomness: the operating system's, or the simulation's seeded one.
+//! The one source of randomness: the operating system's. Everything random is asked for here, so that it can be replaced.
 
 use std::fmt::Write;
 
@@ -6,15 +6,8 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// When the operating system has none to give; callers treat it as fatal.
-#[cfg(not(feature = "sim"))]
 pub fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
     getrandom::fill(bytes).map_err(|error| std::io::Error::other(format!("no randomness: {error}")))
-}
-
-#[cfg(feature = "sim")]
-pub fn fill(bytes: &mut [u8]) -> std::io::Result<()> {
-    crate::sim_seam::fill(bytes);
-    Ok(())
 }
 
 /// 128 random bits in hex, for identities.

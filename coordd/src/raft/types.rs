@@ -53,11 +53,8 @@ impl fmt::Display for Node {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TypeConfig;
 
-/// The runtime under openraft: tokio, with a seeded random source in the simulation.
-#[cfg(not(feature = "sim"))]
+/// The runtime under openraft.
 pub type Runtime = openraft_rt_tokio::TokioRuntime;
-#[cfg(feature = "sim")]
-pub type Runtime = openraft_rt::deterministic_rng::DeterministicRng<openraft_rt_tokio::TokioRuntime>;
 
 impl openraft::RaftTypeConfig for TypeConfig {
     type D = Proposal;
