@@ -105,6 +105,8 @@ pub struct MemberInfo {
     pub id: u64,
     pub name: String,
     pub voter: bool,
+    /// Random identity of its disk.
+    pub disk_id: String,
     pub peer_addr: String,
     pub client_addr: String,
     pub http_addr: String,

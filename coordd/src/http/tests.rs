@@ -17,6 +17,7 @@ pub(crate) fn status() -> Status {
         id,
         name: format!("m{id}"),
         voter,
+        disk_id: format!("disk-{id}"),
         peer_addr: format!("m{id}:2888"),
         client_addr: format!("m{id}:2181"),
         http_addr: format!("m{id}:8080"),

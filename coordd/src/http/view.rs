@@ -34,7 +34,7 @@ fn member(status: &Status, info: &MemberInfo) -> MemberView {
             client: info.client_addr.clone(),
             http: info.http_addr.clone(),
         },
-        disk_id: None,
+        disk_id: Some(info.disk_id.clone()),
     }
 }
 
@@ -76,6 +76,7 @@ mod tests {
         assert_eq!(roles, [MemberRole::Leader, MemberRole::Follower, MemberRole::Learner]);
         assert_eq!(view.leading().map(|member| member.name.as_str()), Some("m1"));
         assert_eq!(view.connect_string, "m1:2181,m2:2181,m3:2181");
+        assert_eq!(view.members[1].disk_id.as_deref(), Some("disk-2"));
     }
 
     #[test]

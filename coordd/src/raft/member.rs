@@ -24,7 +24,7 @@ use super::core::{Core, Parts};
 use super::disks::Disks;
 use super::formation::{self, Outlook, StaticList};
 use super::identity::DiskIdentity;
-use super::membership::ChangeError;
+use super::membership::{ChangeError, VOTERS_MAX};
 use super::peer::call::{Adoption, Probed};
 use super::peer::server;
 use super::peer::{Identity, Local, Secret};
@@ -170,6 +170,9 @@ impl Member {
         let seats = if seats.is_empty() { [(name.clone(), self.config.advertise_peer.clone())].into() } else { seats };
         if !seats.contains_key(&name) {
             return Err(format!("this member, {name}, is not among those to be founded"));
+        }
+        if seats.len() > VOTERS_MAX {
+            return Err(format!("an ensemble has at most {VOTERS_MAX} voters, and {} are named", seats.len()));
         }
         let answered = formation::look(&StaticList(seats), &name, &self.local, || self.probed()).await;
         let agreed = match answered {

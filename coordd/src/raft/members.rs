@@ -12,6 +12,7 @@ pub(crate) fn infos(membership: &StoredMembership) -> Vec<MemberInfo> {
         id: *id,
         name: node.name.clone(),
         voter: voters.contains(id),
+        disk_id: node.disk_id.clone(),
         peer_addr: node.peer_addr.clone(),
         client_addr: node.client_addr.clone(),
         http_addr: node.http_addr.clone(),

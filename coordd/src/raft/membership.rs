@@ -25,6 +25,8 @@ use super::types::{Membership, Node, NodeId, Payload, TypeConfig};
 
 /// A learner that is no more than so many entries behind has caught up.
 const LAG_MAX: u64 = 512;
+/// More voters make each write slower and the ensemble hardly safer.
+pub(crate) const VOTERS_MAX: usize = 7;
 /// How long a transfer may take before the others are told to elect.
 const TRANSFER_MAX: Duration = Duration::from_millis(200);
 /// A transfer to a member that is further behind than this would hold up writes.
@@ -51,6 +53,13 @@ fn refused(why: impl Into<String>) -> ChangeError {
 
 fn unavailable(why: impl std::fmt::Display) -> ChangeError {
     ChangeError::Unavailable(why.to_string())
+}
+
+fn room_for_a_voter(present: usize) -> Result<()> {
+    if present < VOTERS_MAX {
+        return Ok(());
+    }
+    Err(refused(format!("the ensemble has {present} voters, and {VOTERS_MAX} is the most; remove one first")))
 }
 
 /// The membership as the leader has it, and what openraft says of everyone.
@@ -149,12 +158,22 @@ impl Core {
                 )));
             }
             Some(theirs) => theirs.node_id,
-            None => self.raft.write_blank().await.map_err(unavailable)?.log_id.index(),
+            None => self.fresh_id().await?,
         };
         let order = Adoption { ensemble_id: ours.ensemble_id, node_id: id, disk_id: probed.disk_id.clone() };
         match formation::ask(peer_addr, &self.peers.local, &Call::Adopt(order)).await.map_err(unavailable)? {
             Answer::Done => Ok(id),
             other => Err(unavailable(format!("{peer_addr} was told to join and answered {other:?}"))),
+        }
+    }
+
+    /// An id that no member ever had: an index of the log, beyond the ids that the first members were founded with.
+    async fn fresh_id(&self) -> Result<NodeId> {
+        loop {
+            let index = self.raft.write_blank().await.map_err(unavailable)?.log_id.index();
+            if index > VOTERS_MAX as u64 {
+                return Ok(index);
+            }
         }
     }
 
@@ -174,6 +193,7 @@ impl Core {
             return Err(refused(format!("{id} is not a member; members are {:?}", nodes.keys().collect::<Vec<_>>())));
         }
         self.present(planned_on)?;
+        room_for_a_voter(voters.len())?;
         match Self::lag(&metrics, id) {
             Some(lag) if lag <= LAG_MAX => {}
             Some(lag) => {
@@ -254,5 +274,17 @@ impl Core {
     /// Whether a learner may be promoted now.
     pub(crate) fn has_caught_up(&self, id: NodeId) -> bool {
         Self::lag(&self.metrics(), id).is_some_and(|lag| lag <= LAG_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seventh_voter_is_the_last_one() {
+        assert_eq!(room_for_a_voter(6), Ok(()));
+        let ChangeError::Refused(why) = room_for_a_voter(7).unwrap_err() else { panic!("not a refusal") };
+        assert_eq!(why, "the ensemble has 7 voters, and 7 is the most; remove one first");
     }
 }

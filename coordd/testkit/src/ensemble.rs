@@ -85,10 +85,33 @@ impl Ensemble {
                 http,
                 admin,
             };
-            member.args = member.arguments(&list.join(","), extra);
+            member.args = member.arguments(Some(&list.join(",")), extra);
             member
         };
         Ok(Ensemble { members: (0..count).map(member).collect(), dir })
+    }
+
+    /// Lays out one more member, which is given no list and so waits to be added. Its index.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn add_unformed(&mut self, extra: &[&str]) -> io::Result<usize> {
+        let index = self.members.len();
+        let addresses: Vec<String> = free_ports(4)?.into_iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let mut member = Member {
+            name: format!("m{}", index + 1),
+            peer: addresses[0].clone(),
+            client: addresses[1].clone(),
+            http: addresses[2].clone(),
+            admin: addresses[3].clone(),
+            data_dir: self.dir.path().join(format!("m{}", index + 1)),
+            binary: self.members[0].binary.clone(),
+            args: Vec::new(),
+            process: None,
+        };
+        member.args = member.arguments(None, extra);
+        self.members.push(member);
+        Ok(index)
     }
 
     pub fn dir(&self) -> &Path {
@@ -119,12 +142,11 @@ impl Ensemble {
 }
 
 impl Member {
-    fn arguments(&self, list: &str, extra: &[&str]) -> Vec<String> {
+    fn arguments(&self, list: Option<&str>, extra: &[&str]) -> Vec<String> {
         let data_dir = self.data_dir.display().to_string();
         let pairs = [
             ("--name", self.name.as_str()),
             ("--data-dir", &data_dir),
-            ("--ensemble", list),
             ("--client-addr", &self.client),
             ("--peer-addr", &self.peer),
             ("--http-addr", &self.http),
@@ -132,7 +154,8 @@ impl Member {
             ("--four-letter-words", "*"),
             ("--min-session-timeout-ms", "1000"),
         ];
-        let own = pairs.iter().flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]);
+        let own = pairs.iter().copied().chain(list.map(|list| ("--ensemble", list)));
+        let own = own.flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]);
         std::iter::once("serve".to_owned()).chain(own).chain(extra.iter().map(|arg| (*arg).to_owned())).collect()
     }
 

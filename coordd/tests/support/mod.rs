@@ -1,5 +1,7 @@
 //! Shared by the tests on real processes.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -19,6 +21,13 @@ pub(crate) fn ensemble_with(count: usize, extra: &[&str]) -> Ensemble {
 
 pub(crate) fn prepare(count: usize) -> Ensemble {
     Ensemble::prepare(Path::new(COORDD), count, &SMALL).unwrap()
+}
+
+/// Starts one more member, which waits to be added. Its index.
+pub(crate) fn start_unformed(ensemble: &mut Ensemble) -> usize {
+    let index = ensemble.add_unformed(&SMALL).unwrap();
+    ensemble.members[index].start().unwrap();
+    index
 }
 
 pub(crate) fn coordd(arguments: &[&str]) -> Output {

@@ -1,0 +1,102 @@
+//! Who is in the ensemble, as operators change it and clients see it change.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use coordd_testkit::{Client, Member, eventually};
+
+use support::{admin, ensemble, start_unformed};
+
+const CONFIG: &str = "/zookeeper/config";
+const DATA_CHANGED: i32 = 3;
+
+fn done(member: &Member, arguments: &[&str]) -> String {
+    let output = admin(member, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What an order that must be refused says.
+fn refusal(member: &Member, arguments: &[&str]) -> String {
+    let output = admin(member, arguments);
+    assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Repeats an order until the member can carry it out: a learner catches up first.
+fn done_eventually(member: &Member, arguments: &[&str]) {
+    let mut said = String::new();
+    for _ in 0..100 {
+        let output = admin(member, arguments);
+        if output.status.success() {
+            return;
+        }
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{arguments:?} stays refused: {said}");
+}
+
+#[test]
+fn an_eighth_voter_is_refused_with_the_limit_named_and_stays_a_learner() {
+    let mut ensemble = ensemble(7);
+    let eighth = start_unformed(&mut ensemble);
+    let leader = ensemble.leader();
+    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &ensemble.members[eighth].peer]);
+    eventually("the learner to serve", || ensemble.members[eighth].mode());
+    let why = refusal(&ensemble.members[leader], &["promote", "m8"]);
+    assert!(why.contains("has 7 voters, and 7 is the most"), "{why}");
+    done(&ensemble.members[leader], &["remove", &ensemble.members[ensemble.followers()[0]].name]);
+    done_eventually(&ensemble.members[leader], &["promote", "m8"]);
+}
+
+#[test]
+fn the_status_names_the_disk_of_each_member() {
+    let ensemble = ensemble(3);
+    let status: serde_json::Value =
+        serde_json::from_str(&done(&ensemble.members[0], &["--output", "json", "status"])).unwrap();
+    let members = status["ensemble"]["members"].as_array().unwrap();
+    let disks: BTreeSet<_> = members.iter().map(|member| member["disk_id"].as_str().unwrap()).collect();
+    assert_eq!((disks.len(), disks.contains("")), (3, false), "{disks:?}");
+}
+
+#[test]
+fn a_watch_on_the_config_fires_when_a_member_comes_is_promoted_and_goes() {
+    let mut ensemble = ensemble(3);
+    let leader = ensemble.leader();
+    let watcher_at = ensemble.followers()[0];
+    let mut watcher = Client::connect(&ensemble.members[watcher_at].client, 6000).unwrap();
+    watcher.sync().unwrap().unwrap();
+    let fourth = start_unformed(&mut ensemble);
+    let peer = ensemble.members[fourth].peer.clone();
+    let row = |role: &str| format!("={peer}:{}:{role};", peer.rsplit_once(':').unwrap().1);
+    let text = |watcher: &mut Client| {
+        let (data, stat) = watcher.get(CONFIG, true).unwrap().unwrap();
+        (String::from_utf8(data).unwrap(), stat)
+    };
+    let (before, _) = text(&mut watcher);
+    assert!(!before.contains(&row("observer")), "{before}");
+    let orders: [(&[&str], Option<&str>); 3] = [
+        (&["add", "--peer-addr", &peer], Some("observer")),
+        (&["promote", "m4"], Some("participant")),
+        (&["remove", "m4"], None),
+    ];
+    for (order, role) in orders {
+        done_eventually(&ensemble.members[leader], order);
+        let event = eventually(&format!("the event of {order:?}"), || watcher.event().unwrap());
+        assert_eq!((event.kind, event.path.as_str()), (DATA_CHANGED, CONFIG));
+        let (now, stat) = text(&mut watcher);
+        assert_eq!(stat.mzxid, event.zxid, "the watch fired for this very change");
+        assert!(now.ends_with(&format!("version={:x}", stat.mzxid.0)), "{now}");
+        assert_eq!(stat.version, -1, "as ZooKeeper keeps it");
+        match role {
+            Some(role) => assert!(now.contains(&row(role)), "{now}"),
+            None => assert!(!now.contains(&peer), "{now}"),
+        }
+        assert_eq!(watcher.event().unwrap(), None, "one change, one event");
+    }
+}
