@@ -24,6 +24,7 @@ pub mod formation;
 pub(crate) mod handler;
 pub(crate) mod heard;
 pub mod identity;
+pub mod inspect;
 pub(crate) mod intake;
 pub(crate) mod leadership;
 pub(crate) mod liveness;
