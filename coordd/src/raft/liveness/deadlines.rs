@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of which
-//! nothing was heard under this leader counts from the next report of its member. Reason: liveness rules 4 and 5.
+//! nothing was heard under this leader counts from the next report of its member; within one boot contacts only grow, in
+//! whatever order reports are taken in. Reason: liveness rules 4 and 5; two reports may overtake each other on their way.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -30,7 +31,8 @@ struct Tracked {
 }
 
 struct MemberClock {
-    boot: u32,
+    /// Boot and time of the newest report, on the member's clock.
+    newest: (u32, u64),
     /// Leader's clock at the newest report, or when this leader began.
     heard_ms: u64,
     bound_ms: u64,
@@ -62,7 +64,7 @@ impl Deadlines {
     fn member(&mut self, member: u64) -> &mut MemberClock {
         let (heard_ms, bound_ms) = (self.begun_ms, self.default_bound_ms);
         self.members.entry(member).or_insert_with(|| MemberClock {
-            boot: 0,
+            newest: (0, 0),
             heard_ms,
             bound_ms,
             due: BTreeSet::new(),
@@ -97,6 +99,7 @@ impl Deadlines {
 
     fn contact(&mut self, session: SessionId, contact_ms: u64) {
         let Some(tracked) = self.sessions.get_mut(&session) else { return };
+        let contact_ms = tracked.contact_ms.map_or(contact_ms, |known| known.max(contact_ms));
         let before = tracked.contact_ms.replace(contact_ms);
         let at = tracked.at;
         let clock = self.member(at.member);
@@ -107,16 +110,21 @@ impl Deadlines {
         clock.due.insert((contact_ms + at.timeout_ms, session));
     }
 
-    /// Takes a member's report in. `false` while expiries of its sessions are under way: then it is not acknowledged.
+    /// Takes a member's report in; one that a newer overtook says nothing any more. `false` while expiries of its sessions
+    /// are under way: then it is not acknowledged.
     pub(crate) fn report(&mut self, member: u64, now_ms: u64, report: &ContactReport) -> bool {
         let clock = self.member(member);
         if !clock.expiring.is_empty() {
             return false;
         }
+        let newest = clock.newest;
+        if (report.boot, report.sent_ms) < newest {
+            return true;
+        }
+        clock.newest = (report.boot, report.sent_ms);
         clock.heard_ms = now_ms;
         clock.bound_ms = report.bound_ms;
-        if clock.boot != report.boot {
-            clock.boot = report.boot;
+        if newest.0 != report.boot {
             let known: Vec<SessionId> =
                 std::mem::take(&mut clock.due).into_iter().map(|(_, session)| session).collect();
             clock.fresh.extend(known.iter().copied());
@@ -232,5 +240,25 @@ mod tests {
         book.report(1, 500, &restarted);
         assert!(book.due_by_report(1, 1099).is_empty());
         assert_eq!(book.due_by_report(1, 1100), [(S, 1)]);
+    }
+
+    #[test]
+    fn a_report_that_a_newer_one_overtook_takes_no_contact_back() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        assert!(book.report(1, 5, &report(1100, &[(7, 1, 950, false)])));
+        assert!(book.report(1, 6, &report(100, &[(7, 1, 80, false)])));
+        assert!(book.due_by_report(1, 1949).is_empty());
+        assert_eq!(book.due_by_report(1, 1950), [(S, 1)]);
+        let of_an_older_life = ContactReport { boot: 0, sent_ms: 90_000, bound_ms: 250, contacts: vec![] };
+        assert!(book.report(1, 7, &of_an_older_life));
+        assert_eq!(book.due_by_report(1, 1950), [(S, 1)]);
+    }
+
+    #[test]
+    fn a_contact_that_is_told_again_with_an_older_time_changes_nothing() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        assert!(book.report(1, 5, &report(1000, &[(7, 1, 950, false)])));
+        assert!(book.report(1, 6, &report(1100, &[(7, 1, 80, false)])));
+        assert!(book.due_by_report(1, 1949).is_empty());
     }
 }

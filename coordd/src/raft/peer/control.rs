@@ -189,8 +189,12 @@ impl Actor {
                 biased;
                 frame = frame::read(&mut link.stream, &mut link.buffer) => {
                     let frame = frame?;
-                    let asked = waiting.remove(&frame.id).ok_or_else(|| protocol("an answer without a question"))?;
-                    let _ = asked.send(Ok(frame));
+                    match waiting.remove(&frame.id) {
+                        Some(asked) => drop(asked.send(Ok(frame))),
+                        // Whoever asked has given up meanwhile.
+                        None if frame.id <= self.next_id => {}
+                        None => return Err(protocol("an answer without a question")),
+                    }
                 }
                 question = self.queue.recv() => {
                     let Some(Question { kind, body, answer }) = question else { return Ok(()) };
@@ -209,5 +213,67 @@ impl Actor {
 async fn refuse_all(queue: &mut mpsc::UnboundedReceiver<Question>) {
     while let Some(question) = queue.recv().await {
         let _ = question.answer.send(Err(io::ErrorKind::NotConnected.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consensus::BoxFuture;
+    use crate::net::TcpListener;
+    use crate::raft::peer::Identity;
+    use crate::raft::peer::server::{self, Handler, Incoming};
+    use crate::raft::types::{AppendRequest, AppendResponse};
+
+    /// Answers `Elect` after 60 ms and everything else at once.
+    struct Slow;
+
+    impl Handler for Slow {
+        fn call(&self, _: Option<Identity>, call: Call) -> BoxFuture<Answer> {
+            Box::pin(async move {
+                if matches!(call, Call::Elect) {
+                    sleep(Duration::from_millis(60)).await;
+                }
+                Answer::Done
+            })
+        }
+
+        fn append(&self, _: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+            Box::pin(async { Ok(AppendResponse::Success) })
+        }
+
+        fn forward(&self, _: Identity, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn snapshot(&self, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn heard(&self, _: &Identity) {}
+    }
+
+    fn local(node_id: u64) -> Arc<Local> {
+        let identity = Identity { ensemble_id: "e".into(), node_id, disk_id: format!("d{node_id}") };
+        Arc::new(Local::new(Some(identity), None))
+    }
+
+    /// A control link from member 1 to member 2, and its news.
+    async fn link_to(listener: &TcpListener) -> (Control, mpsc::UnboundedReceiver<News>) {
+        let peer_addr = listener.local_addr().unwrap().to_string();
+        let node = Node { disk_id: "d2".into(), peer_addr, ..Node::default() };
+        let (tell, news) = mpsc::unbounded_channel();
+        (Control::start(2, node, local(1), tell), news)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_waits_for_any_more_leaves_the_link_as_it_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (link, mut news) = link_to(&listener).await;
+        tokio::spawn(server::serve(listener, local(2), Arc::new(Slow)));
+        assert!(matches!(news.recv().await, Some(News::Up(2))));
+        assert!(timeout(Duration::from_millis(10), link.call(&Call::Elect)).await.is_err(), "given up");
+        assert!(matches!(link.call(&Call::ReadIndex).await, Ok(Answer::Done)));
+        assert!(matches!(link.call(&Call::Elect).await, Ok(Answer::Done)), "the late answer came in between");
     }
 }
