@@ -54,8 +54,7 @@ async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> 
         }
         sleep(Duration::from_millis(100)).await;
     }
-    core.remove(id, None).await?;
-    core.promote(newcomer, None).await?;
+    core.put_in_place(newcomer, id).await?;
     Ok(newcomer)
 }
 

@@ -62,6 +62,24 @@ fn room_for_a_voter(present: usize) -> Result<()> {
     Err(refused(format!("the ensemble has {present} voters, and {VOTERS_MAX} is the most; remove one first")))
 }
 
+/// Whom to take out before `newcomer` votes in the place of `old`: nobody when that was done before and the answer was lost.
+fn to_make_room(
+    old: NodeId,
+    newcomer: NodeId,
+    nodes: &BTreeMap<NodeId, Node>,
+    voters: &BTreeSet<NodeId>,
+) -> Result<Option<NodeId>> {
+    if newcomer == old || !nodes.contains_key(&old) {
+        return Ok(None);
+    }
+    if voters.contains(&newcomer) {
+        return Err(refused(format!(
+            "member {newcomer} lives there and votes already, so it can be in nobody's place; to take {old} out, remove it"
+        )));
+    }
+    Ok(Some(old))
+}
+
 /// The membership as the leader has it, and what openraft says of everyone.
 struct Present {
     metrics: RaftMetrics<TypeConfig>,
@@ -225,6 +243,15 @@ impl Core {
         self.change(&metrics, voters, nodes).await.map(drop)
     }
 
+    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote. Done already is `Ok`.
+    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId) -> Result<()> {
+        let Present { nodes, voters, .. } = self.present(None)?;
+        if let Some(old) = to_make_room(old, newcomer, &nodes, &voters)? {
+            self.remove(old, None).await?;
+        }
+        self.promote(newcomer, None).await
+    }
+
     /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
     pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId> {
         let Present { metrics, voters, .. } = self.present(None)?;
@@ -280,6 +307,17 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_replacement_that_is_asked_for_again_takes_nobody_out() {
+        let nodes: BTreeMap<_, _> = [1, 2, 3, 50].map(|id| (id, Node::default())).into();
+        let voters: BTreeSet<_> = [1, 2, 3].into();
+        assert_eq!(to_make_room(3, 50, &nodes, &voters), Ok(Some(3)));
+        assert_eq!(to_make_room(50, 50, &nodes, &voters), Ok(None), "the learner was found by the name of the lost one");
+        assert_eq!(to_make_room(2, 2, &nodes, &voters), Ok(None), "it lives where it should");
+        assert_eq!(to_make_room(7, 50, &nodes, &voters), Ok(None), "out already");
+        assert!(matches!(to_make_room(2, 1, &nodes, &voters), Err(ChangeError::Refused(_))));
+    }
 
     #[test]
     fn a_seventh_voter_is_the_last_one() {
