@@ -1,4 +1,13 @@
 //! Opens what a member has on its disk, in the order in which it can be trusted.
+//!
+//! ```text
+//!   identity says: member of an ensemble ── and the log has no segment ─► refused: what it promised is gone
+//!   log ─► one more life in the identity ─► snapshots ─► an ordered recovery ─► what consensus starts from
+//! ```
+//!
+//! Rule: the log is made, and made durable, before the first identity is written, and only a log that is not there is made.
+//! Reason: so a member without a log has lost it; with an empty one it would vote again in terms in which it voted, and
+//! elect a leader that lacks what it acknowledged (design D9: a lost disk is a new member).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,12 +42,29 @@ pub struct Disks {
     pub(crate) has_log: bool,
 }
 
+/// Refuses a directory whose log is gone though its member lived; must be asked before the log is opened, which makes one.
+fn refuse_lost_log(disk: &Arc<dyn Disk>, data_dir: &Path) -> io::Result<()> {
+    let log = data_dir.join("log");
+    if !DiskIdentity::has_lived(disk.clone(), data_dir)? || coordd_wal::exists(&**disk, &log)? {
+        return Ok(());
+    }
+    let why = format!(
+        "{} holds no log, but {} is a member's that had one: what it promised is lost with it. Is the log's volume \
+         mounted? If it is gone, empty the whole directory, start again and run, where the others' admin ports are \
+         reached: coordd admin replace",
+        log.display(),
+        data_dir.display()
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+}
+
 impl Disks {
     /// Locks and opens the log, then begins a new life, then looks at the snapshots.
     ///
     /// # Errors
     /// What is wrong, where, and what to do; nothing was changed then but, at most, the boot number.
     pub fn open(disk: Arc<dyn Disk>, data_dir: &Path, config: DiskConfig) -> io::Result<Disks> {
+        refuse_lost_log(&disk, data_dir)?;
         let flushes = Arc::new(FlushMeter::new(config.meter.clone()));
         let mut salt = [0; 8];
         crate::entropy::fill(&mut salt)?;
@@ -63,5 +89,51 @@ impl Disks {
             flushes,
             has_log,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_wal::OsDisk;
+
+    use super::*;
+    use crate::raft::peer::Identity;
+
+    struct Uncounted;
+
+    impl Meter for Uncounted {}
+
+    fn open(dir: &Path) -> io::Result<Disks> {
+        let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
+        let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
+        Disks::open(Arc::new(OsDisk), dir, DiskConfig { wal, snapshots, meter: Arc::new(Uncounted) })
+    }
+
+    fn become_member(disks: &mut Disks) {
+        let disk_id = disks.identity.disk_id().to_owned();
+        disks.identity.become_member(&Identity { ensemble_id: "e".into(), node_id: 3, disk_id }).unwrap();
+    }
+
+    #[test]
+    fn a_member_whose_log_is_gone_refuses_to_start_however_often_it_is_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        become_member(&mut open(dir.path()).unwrap());
+        open(dir.path()).unwrap();
+        std::fs::remove_dir_all(dir.path().join("log")).unwrap();
+        for _ in 0..2 {
+            let refused = open(dir.path()).err().expect("an empty log would be taken for what was promised");
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+            assert!(refused.to_string().contains("coordd admin replace"), "{refused}");
+        }
+        std::fs::create_dir(dir.path().join("log")).unwrap();
+        assert!(open(dir.path()).is_err(), "an empty volume in its place is no log either");
+    }
+
+    #[test]
+    fn a_disk_of_no_member_has_promised_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).unwrap();
+        std::fs::remove_dir_all(dir.path().join("log")).unwrap();
+        open(dir.path()).unwrap();
     }
 }

@@ -50,6 +50,18 @@ impl DiskIdentity {
         Ok(identity)
     }
 
+    /// Whether a member of an ensemble has begun a life with this directory.
+    ///
+    /// # Errors
+    /// What the disk says, or that the file is damaged.
+    pub(crate) fn has_lived(disk: Arc<dyn Disk>, data_dir: &Path) -> io::Result<bool> {
+        let Some(bytes) = AtomicFile::new(disk, data_dir, "identity").read().map_err(io::Error::other)? else {
+            return Ok(false);
+        };
+        let written: Written = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
+        Ok(written.boot > 0 && written.node_id.is_some())
+    }
+
     /// Gives an empty directory to a member, before its first life (`coordd restore`).
     ///
     /// # Errors

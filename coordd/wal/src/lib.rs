@@ -41,5 +41,5 @@ pub use dump::dump;
 pub use error::{OpenError, ReadError, WalError};
 pub use format::EntryId;
 pub use options::{Mode, Options};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, exists};
 pub use wal::{LogEntry, LogState, NewEntry, Wal};

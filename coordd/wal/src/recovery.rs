@@ -21,7 +21,8 @@
 //!
 //! Not told apart: damage to the very newest batch of a log that was not closed looks as a tear does. A clean close
 //! seals the log by one more batch, so there even that is found. A lost newest segment shows only in what replication
-//! knows; an empty directory is reported as `created`, and the marker (`marker.rs`) tells whether that may be.
+//! knows; an empty directory is reported as `created` (by `exists` before it is opened), and the marker (`marker.rs`)
+//! tells whether that may be.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,15 @@ struct End {
     next_batch: u64,
     /// Where the last batch begins.
     last: Option<usize>,
+}
+
+/// Whether there is a log in `dir`, sound or not; false too when the directory itself is not there.
+pub fn exists(disk: &dyn Disk, dir: &Path) -> io::Result<bool> {
+    match disk.list(dir) {
+        Ok(names) => Ok(names.iter().any(|name| segment_of(name).is_some())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 pub(crate) fn recover(disk: Arc<dyn Disk>, dir: &Path, options: &Options) -> Result<Opened, OpenError> {
