@@ -30,6 +30,8 @@ use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
 use crate::{admin, descriptors, leader_tasks, net};
 
+/// Exit code of a member whose consensus stopped: EX_SOFTWARE of sysexits.h.
+const CONSENSUS_FAILED: i32 = 70;
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 
@@ -78,6 +80,7 @@ fn member_config(config: &Config) -> MemberConfig {
         secret: config.peer.secret.as_ref().map(|secret| Secret(secret.0.clone().into())),
         timing: timing(config),
         restart: Box::new(restart),
+        fail: Arc::new(|| std::process::exit(CONSENSUS_FAILED)),
         limits: Limits { tree_bytes_max: config.limits.max_tree_bytes, disk_bytes_min: config.limits.min_free_bytes },
     }
 }

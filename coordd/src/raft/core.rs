@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::Config;
+use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::{mpsc, watch};
 
 use super::applied::Applied;
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub hook: Arc<dyn ApplyHook>,
     pub meter: Arc<dyn Meter>,
     pub sessions: Arc<dyn LocalSessions>,
+    /// Ends the process: consensus has stopped, and only a new start brings it back.
+    pub fail: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// A running core. Its tasks end with the process.
@@ -94,13 +97,31 @@ fn config(timing: &Timing) -> Result<Arc<Config>, io::Error> {
     config.validate().map(Arc::new).map_err(io::Error::other)
 }
 
+/// Calls `fail` once consensus has stopped for whatever reason. A member without it answers its peers as if it were there,
+/// and nothing would ever start it anew.
+async fn watch_for_the_end(raft: Raft, fail: Arc<dyn Fn() + Send + Sync>) {
+    let mut metrics = raft.metrics();
+    loop {
+        let running = metrics.borrow_watched().running_state.clone();
+        if let Err(fatal) = running {
+            tracing::error!(%fatal, "consensus has stopped; this member ends, to be started anew");
+            return fail();
+        }
+        if metrics.changed().await.is_err() {
+            tracing::error!("consensus is gone; this member ends, to be started anew");
+            return fail();
+        }
+    }
+}
+
 impl Core {
     /// Recovers from disk and joins consensus.
     ///
     /// # Errors
     /// What the disk or openraft says; the member must not serve then.
     pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
-        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, meter, sessions } = parts;
+        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, meter, sessions, fail } =
+            parts;
         let me = identity.node_id;
         let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
@@ -120,6 +141,7 @@ impl Core {
         };
         let network = Network { peers: peers.clone() };
         let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
+        tokio::spawn(watch_for_the_end(raft.clone(), fail));
         let leadership = Leadership(status::follow_leadership(&raft));
         status::follow_membership(&raft, peers.clone());
         tokio::spawn(leadership::measure(leadership.clone(), meter));
@@ -208,5 +230,74 @@ impl Core {
             sessions,
         ));
         self.snapshots.clone().take_when_due(self.raft.clone(), self.flushes.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use coordd_proto::{SessionId, Zxid};
+    use coordd_tree::{Change, State};
+    use coordd_wal::{Options, OsDisk};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::consensus::Contact;
+    use crate::raft::disks::{DiskConfig, Disks};
+    use crate::raft::snapshot_store::SnapshotPolicy;
+
+    struct Nobody;
+
+    impl Meter for Nobody {}
+
+    impl ApplyHook for Nobody {
+        fn changed(&self, _: &State, _: Zxid, _: &[Change]) {}
+        fn session_ended(&self, _: SessionId) {}
+        fn session_attached(&self, _: SessionId, _: u32) {}
+        fn state_replaced(&self, _: &State) {}
+        fn batch_done(&self) {}
+    }
+
+    impl LocalSessions for Nobody {
+        fn collect(&self, _: &mut Vec<Contact>) {}
+        fn close_all(&self, _: &str) {}
+        fn connected(&self) -> usize {
+            0
+        }
+    }
+
+    fn parts(dir: &Path, fail: Arc<dyn Fn() + Send + Sync>) -> Parts {
+        let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
+        let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
+        let config = DiskConfig { wal, snapshots, meter: Arc::new(Nobody) };
+        let disks = Disks::open(Arc::new(OsDisk), dir, config).unwrap();
+        let identity = Identity { ensemble_id: "e".into(), node_id: 1, disk_id: disks.identity.disk_id().to_owned() };
+        Parts {
+            boot: disks.identity.boot(),
+            timing: Timing::default(),
+            log: disks.log,
+            flushes: disks.flushes,
+            snapshots: disks.snapshots,
+            applied: Arc::new(Applied::new(State::new())),
+            local: Arc::new(Local::new(Some(identity.clone()), None)),
+            identity,
+            hook: Arc::new(Nobody),
+            meter: Arc::new(Nobody),
+            sessions: Arc::new(Nobody),
+            fail,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_whose_consensus_stops_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = Arc::new(Notify::new());
+        let told = ended.clone();
+        let core = Core::start(parts(dir.path(), Arc::new(move || told.notify_one()))).await.unwrap();
+        let running = tokio::time::timeout(Duration::from_millis(50), ended.notified()).await;
+        assert!(running.is_err(), "it ended while it ran");
+        core.raft.shutdown().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.unwrap();
     }
 }

@@ -46,6 +46,8 @@ pub struct MemberConfig {
     pub limits: Limits,
     /// Starts the process anew, shortly after it was called.
     pub restart: Box<dyn Fn() + Send + Sync>,
+    /// Ends the process as failed, for its supervisor to start it anew.
+    pub fail: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Bounds beyond which the tree stops growing (design D21).
@@ -297,6 +299,7 @@ impl Member {
             hook: self.hook.clone(),
             meter: self.meter.clone(),
             sessions: self.sessions.clone(),
+            fail: self.config.fail.clone(),
         };
         let core = Arc::new(Core::start(parts).await?);
         let _ = self.core.set(core.clone());

@@ -7,10 +7,13 @@
 //!
 //! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason: a
 //! torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer one.
+//! One that cannot be built, on a full disk or because a newer one was installed meanwhile, is missed and tried again; it
+//! must not end consensus, which goes on without it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +34,8 @@ pub(crate) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotFile>
 
 const KEPT: usize = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Between a snapshot that could not be built and the next attempt.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// An open snapshot file; stays readable when a newer one takes its place.
 #[derive(Clone)]
@@ -52,6 +57,8 @@ pub struct SnapshotStore {
     policy: SnapshotPolicy,
     meter: Arc<dyn Meter>,
     newest: Mutex<Option<(SnapshotMeta, SnapshotFile)>>,
+    /// Snapshots that could not be built.
+    failed: AtomicU64,
 }
 
 fn file_name(meta: &SnapshotMeta) -> String {
@@ -89,7 +96,8 @@ impl SnapshotStore {
                 }
             }
         }
-        Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, meter, newest: Mutex::new(newest) })
+        let (newest, failed) = (Mutex::new(newest), AtomicU64::new(0));
+        Ok(SnapshotStore { disk, dir: dir.to_owned(), policy, meter, newest, failed })
     }
 
     pub(crate) fn current(&self) -> io::Result<Option<Snapshot>> {
@@ -155,6 +163,10 @@ impl SnapshotStore {
         SnapshotBuilder { store: self.clone(), applied, meta, cut: Some(cut) }
     }
 
+    fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Acquire)
+    }
+
     /// Watches the log and asks for a snapshot when one is due.
     pub(crate) fn take_when_due(self: Arc<Self>, raft: Raft, flushes: Arc<FlushMeter>) {
         tokio::spawn(async move {
@@ -167,13 +179,19 @@ impl SnapshotStore {
                 if entries == 0 || (entries < self.policy.entries && bytes < self.policy.log_bytes) {
                     continue;
                 }
-                bytes_at_last = flushes.bytes();
+                let bytes_now = flushes.bytes();
+                let started = (self.last_index(), self.failed());
                 if raft.trigger().snapshot().await.is_err() {
                     return;
                 }
-                let started = self.last_index();
-                while self.last_index() == started && raft.metrics().borrow_watched().running_state.is_ok() {
+                while (self.last_index(), self.failed()) == started
+                    && raft.metrics().borrow_watched().running_state.is_ok()
+                {
                     sleep(LOOK_EVERY).await;
+                }
+                match self.failed() == started.1 {
+                    true => bytes_at_last = bytes_now,
+                    false => sleep(RETRY_PAUSE).await,
                 }
             }
         });
@@ -188,22 +206,105 @@ pub(crate) struct SnapshotBuilder {
     cut: Option<coordd_tree::SnapshotWriter>,
 }
 
+/// In the place of a file that was not made.
+struct NoFile;
+
+impl DiskFile for NoFile {
+    fn write_at(&self, _: u64, _: &[IoSlice<'_>]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+impl SnapshotBuilder {
+    async fn build(&mut self) -> io::Result<SnapshotFile> {
+        let cut = self.cut.take().ok_or_else(|| io::Error::other("a snapshot builder builds once"))?;
+        let tmp = self.store.create_tmp("building")?;
+        let finished = match snapshot_io::write(&tmp, &self.applied, cut).await {
+            Ok(()) => {
+                let (store, tmp, meta) = (self.store.clone(), tmp.clone(), self.meta.clone());
+                snapshot_io::blocking(move || store.finish(tmp, &meta)).await
+            }
+            Err(error) => Err(error),
+        };
+        finished.inspect_err(|_| self.store.discard(&tmp))
+    }
+}
+
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotFile;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
         let began = Instant::now();
-        let cut = self.cut.take().ok_or_else(|| io::Error::other("a snapshot builder builds once"))?;
-        let tmp = self.store.create_tmp("building")?;
-        let written = snapshot_io::write(&tmp, &self.applied, cut).await;
-        if let Err(error) = written {
-            self.store.discard(&tmp);
-            return Err(error);
+        match self.build().await {
+            Ok(snapshot) => {
+                self.store.meter.snapshot_taken(began.elapsed());
+                tracing::info!(index = self.store.last_index(), "took a snapshot");
+                Ok(Snapshot { meta: self.meta.clone(), snapshot })
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no snapshot could be taken; trying again later");
+                self.store.failed.fetch_add(1, Ordering::Release);
+                // openraft takes an error for the end, and passes over a snapshot that is not newer than what it has.
+                let snapshot = SnapshotFile { path: PathBuf::new(), file: Arc::new(NoFile) };
+                Ok(Snapshot { meta: SnapshotMeta::default(), snapshot })
+            }
         }
-        let (store, meta) = (self.store.clone(), self.meta.clone());
-        let snapshot = snapshot_io::blocking(move || store.finish(tmp, &meta)).await?;
-        self.store.meter.snapshot_taken(began.elapsed());
-        tracing::info!(index = self.store.last_index(), "took a snapshot");
-        Ok(Snapshot { meta: self.meta.clone(), snapshot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_tree::State;
+    use coordd_wal::testing::SimDisk;
+
+    use super::*;
+
+    struct Uncounted;
+
+    impl Meter for Uncounted {}
+
+    fn store(disk: &SimDisk) -> Arc<SnapshotStore> {
+        let policy = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
+        let opened = SnapshotStore::open(Arc::new(disk.clone()), Path::new("snapshots"), policy, Arc::new(Uncounted));
+        Arc::new(opened.unwrap())
+    }
+
+    fn meta(index: u64) -> SnapshotMeta {
+        SnapshotMeta { last_log_id: Some(codec::log_id(1, index)), ..SnapshotMeta::default() }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_finds_no_room_is_missed_and_not_the_end() {
+        let disk = SimDisk::new();
+        let (store, applied) = (store(&disk), Arc::new(Applied::new(State::new())));
+        disk.set_capacity(0);
+        let missed = store.builder(applied.clone(), meta(7)).build_snapshot().await.unwrap();
+        assert_eq!(missed.meta, SnapshotMeta::default(), "openraft takes this for no news");
+        assert_eq!((store.failed(), store.last_index()), (1, 0));
+        disk.set_capacity(u64::MAX);
+        let taken = store.builder(applied, meta(8)).build_snapshot().await.unwrap();
+        assert_eq!((taken.meta, store.failed(), store.last_index()), (meta(8), 1, 8));
+        assert_eq!(disk.list(Path::new("snapshots")).unwrap(), [file_name(&meta(8))], "nothing half-done stays");
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_an_installed_one_overtook_is_missed_and_not_the_end() {
+        let (store, applied) = (store(&SimDisk::new()), Arc::new(Applied::new(State::new())));
+        let mut builder = store.builder(applied.clone(), meta(7));
+        *applied.state.write() = State::new();
+        assert_eq!(builder.build_snapshot().await.unwrap().meta, SnapshotMeta::default());
+        assert_eq!((store.failed(), store.last_index()), (1, 0));
     }
 }

@@ -48,7 +48,10 @@ impl Reporter {
             let mut leadership = self.leadership.clone();
             tokio::select! {
                 _ = tick.tick() => {}
-                _ = leadership.0.changed() => {}
+                followed = leadership.0.changed() => if followed.is_err() {
+                    // Consensus has stopped: nobody leads this member any more.
+                    return;
+                },
             }
             self.leadership.0.mark_unchanged();
             // Taken before the look at the sessions, and their contacts after it: a pause in between makes nobody silent.
