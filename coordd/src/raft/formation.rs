@@ -23,7 +23,12 @@ use super::peer::link::Link;
 use super::peer::{Identity, Local};
 use super::types::{Node, NodeId};
 
+/// What is wrong with a disk that has a log and no identity.
+pub(crate) const LOG_OF_NOBODY: &str = "this disk holds a log and no identity, so it was a member of an ensemble that is \
+     not known any more; empty the directory first";
 const PROBE_EVERY: Duration = Duration::from_millis(200);
+/// How often a member is ordered to join before whoever founds the ensemble is told.
+const ORDERS_MAX: u32 = 50;
 
 /// The members that a static ensemble was started with: name → peer address, in order of name.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -141,22 +146,43 @@ pub(crate) fn node_of(name: &str, probed: &Probed) -> Node {
     }
 }
 
-/// Orders every other member to adopt its identity; repeats until all have.
-pub(crate) async fn order_adoption(ensemble_id: &str, me: &str, members: &BTreeMap<NodeId, Node>, local: &Local) {
+/// Orders every other member to adopt its identity; repeats while one does not answer or refuses, but not for ever: it may
+/// have been founded by someone else meanwhile.
+///
+/// # Errors
+/// Who has not joined, and why.
+pub(crate) async fn order_adoption(
+    ensemble_id: &str,
+    me: &str,
+    members: &BTreeMap<NodeId, Node>,
+    local: &Local,
+) -> Result<(), String> {
     for (&node_id, node) in members.iter().filter(|(_, node)| node.name != me) {
         let adoption = Adoption { ensemble_id: ensemble_id.to_owned(), node_id, disk_id: node.disk_id.clone() };
+        let mut attempts = 0;
         while let Err(why) = ask(&node.peer_addr, local, &Call::Adopt(adoption.clone())).await {
+            attempts += 1;
+            if attempts == ORDERS_MAX {
+                return Err(format!("member {} has not joined the new ensemble: {why}", node.name));
+            }
             tracing::warn!(member = node.name, %why, "member has not joined the new ensemble; asking again");
             sleep(PROBE_EVERY).await;
         }
     }
+    Ok(())
 }
 
-/// Whether a member may become what it is ordered to; the identity to write down.
+/// Whether a member may become what it is ordered to; the identity to write down. `has_log`: its disk holds a part of
+/// consensus, so without an identity it was a member of nobody knows what, and entries of that would pass for the new one's.
 ///
 /// # Errors
 /// Why not, in words for whoever gave the order.
-pub(crate) fn adopt(present: Option<&Identity>, disk_id: &str, order: &Adoption) -> Result<Identity, String> {
+pub(crate) fn adopt(
+    present: Option<&Identity>,
+    disk_id: &str,
+    has_log: bool,
+    order: &Adoption,
+) -> Result<Identity, String> {
     if order.disk_id != disk_id {
         return Err(format!("the order is meant for disk {}, this disk is {disk_id}", order.disk_id));
     }
@@ -166,6 +192,7 @@ pub(crate) fn adopt(present: Option<&Identity>, disk_id: &str, order: &Adoption)
         Some(present) if *present != wanted => {
             Err(format!("this disk belongs to member {} of ensemble {}", present.node_id, present.ensemble_id))
         }
+        None if has_log => Err(LOG_OF_NOBODY.to_owned()),
         _ => Ok(wanted),
     }
 }
@@ -225,9 +252,16 @@ mod tests {
     #[test]
     fn adoption_is_idempotent_and_bound_to_the_disk() {
         let order = Adoption { ensemble_id: "e".into(), node_id: 3, disk_id: "d".into() };
-        let identity = adopt(None, "d", &order).unwrap();
-        assert_eq!(adopt(Some(&identity), "d", &order), Ok(identity.clone()));
-        assert!(adopt(None, "other", &order).is_err());
-        assert!(adopt(Some(&identity), "d", &Adoption { node_id: 4, ..order }).is_err());
+        let identity = adopt(None, "d", false, &order).unwrap();
+        assert_eq!(adopt(Some(&identity), "d", false, &order), Ok(identity.clone()));
+        assert_eq!(adopt(Some(&identity), "d", true, &order), Ok(identity.clone()), "repeated after it began");
+        assert!(adopt(None, "other", false, &order).is_err());
+        assert!(adopt(Some(&identity), "d", false, &Adoption { node_id: 4, ..order }).is_err());
+    }
+
+    #[test]
+    fn a_log_of_an_unknown_ensemble_is_adopted_by_nobody() {
+        let order = Adoption { ensemble_id: "e".into(), node_id: 3, disk_id: "d".into() };
+        assert_eq!(adopt(None, "d", true, &order), Err(LOG_OF_NOBODY.to_owned()));
     }
 }

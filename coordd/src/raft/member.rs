@@ -261,7 +261,8 @@ impl Member {
         let disk_id = self.disks.identity.disk_id().to_owned();
         let order = Adoption { ensemble_id: ensemble_id.clone(), node_id: me, disk_id };
         self.adopt(&order).map_err(io::Error::other)?;
-        formation::order_adoption(&ensemble_id, &self.config.name, members, &self.local).await;
+        let ordered = formation::order_adoption(&ensemble_id, &self.config.name, members, &self.local).await;
+        ordered.map_err(io::Error::other)?;
         let core = self.start_core().await?;
         if core.raft.is_initialized().await.map_err(io::Error::other)? {
             return Ok(());
@@ -273,8 +274,9 @@ impl Member {
 
     /// Writes down who this member is from now on.
     pub(crate) fn adopt(&self, order: &Adoption) -> Result<Identity, String> {
+        let has_log = self.has_log();
         let mut identity = self.identity.lock();
-        let adopted = formation::adopt(identity.member().as_ref(), identity.disk_id(), order)?;
+        let adopted = formation::adopt(identity.member().as_ref(), identity.disk_id(), has_log, order)?;
         identity.become_member(&adopted).map_err(|error| format!("cannot write the identity: {error}"))?;
         self.local.set_identity(adopted.clone());
         Ok(adopted)
