@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use coordd_api::{Recover, Seat};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::admin::ops::{AdminOps, Answer, OpsError, SnapshotBody};
 use crate::consensus::Consensus;
@@ -128,9 +128,10 @@ pub async fn drain(member: &Member, server: &Server, draining: &Draining, within
     let status = member.status().borrow().clone();
     let others = status.members.iter().filter(|other| other.voter && Some(other.id) != status.node_id).count();
     if status.leader == status.node_id && status.leader.is_some() && others > 0 {
-        match member.hand_over().await {
-            Ok(leader) => tracing::info!(leader, "leadership handed over"),
-            Err(error) => tracing::warn!(%error, "leadership could not be handed over"),
+        match timeout(within, member.hand_over()).await {
+            Ok(Ok(leader)) => tracing::info!(leader, "leadership handed over"),
+            Ok(Err(error)) => tracing::warn!(%error, "leadership could not be handed over"),
+            Err(_) => tracing::warn!(?within, "leadership was not handed over in time"),
         }
     }
     server.drain(within).await;

@@ -4,7 +4,8 @@
 //!   sinks gather ─► one ReadIndex round of the leader ─► wait until that index is applied here ─► all sinks pass
 //! ```
 //!
-//! Rule: a round serves only the barriers that were asked for before it began. ReadIndex only: the failover lets members
+//! Rule: a round serves only the barriers that were asked for before it began, and ends with the leadership that it was
+//! asked of: one that hangs keeps nobody waiting who could ask its successor. ReadIndex only: the failover lets members
 //! drop a leader's lease, so no lease proves anything (design D8, D17).
 
 use std::sync::Arc;
@@ -85,7 +86,13 @@ impl BarrierTask {
         if leader.id == self.me {
             return read_index(&self.raft).await;
         }
-        match self.peers.call(leader.id, &Call::ReadIndex).await {
+        let mut leadership = self.leadership.clone();
+        let answer = tokio::select! {
+            biased;
+            () = leadership.changed_from(leader) => return None,
+            answer = self.peers.call(leader.id, &Call::ReadIndex) => answer,
+        };
+        match answer {
             Ok(Answer::ReadIndex(index)) => index,
             Ok(_) | Err(_) => None,
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::entry::RaftPayload;
 use openraft::error::{ClientWriteError, RaftError};
-use openraft::{Precondition, RaftMetrics};
+use openraft::{Instant as _, Precondition, RaftMetrics};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::Core;
@@ -29,6 +29,10 @@ const LAG_MAX: u64 = 512;
 pub(crate) const VOTERS_MAX: usize = 7;
 /// How long a transfer may take before the others are told to elect.
 const TRANSFER_MAX: Duration = Duration::from_millis(200);
+/// How long each may take to say whether it stands for election.
+const ELECT_MAX: Duration = Duration::from_millis(100);
+/// A voter that acknowledged nothing for so long may hang, though its link stands: heartbeats are sent every 100 ms.
+const SILENT_MIN: Duration = Duration::from_millis(300);
 /// A transfer to a member that is further behind than this would hold up writes.
 const TRANSFER_LAG_MAX: u64 = 256;
 
@@ -176,6 +180,7 @@ impl Core {
                 )));
             }
             Some(theirs) => theirs.node_id,
+            None if probed.has_log => return Err(refused(format!("{peer_addr}: {}", formation::LOG_OF_NOBODY))),
             None => self.fresh_id().await?,
         };
         let order = Adoption { ensemble_id: ours.ensemble_id, node_id: id, disk_id: probed.disk_id.clone() };
@@ -199,6 +204,12 @@ impl Core {
     fn lag(metrics: &RaftMetrics<TypeConfig>, id: NodeId) -> Option<u64> {
         let matching = metrics.replication.as_ref()?.get(&id)?.as_ref()?;
         Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matching.index()))
+    }
+
+    /// How little a voter is fit to lead: one that may hang comes last, then the one that is furthest behind.
+    fn rank(metrics: &RaftMetrics<TypeConfig>, id: NodeId) -> (bool, Option<u64>) {
+        let heard = metrics.heartbeat.as_ref().and_then(|heard| *heard.get(&id)?);
+        (heard.is_none_or(|at| at.elapsed() > SILENT_MIN), Self::lag(metrics, id))
     }
 
     /// Gives a learner that has caught up its vote.
@@ -268,8 +279,8 @@ impl Core {
             Some(id) if !ready(&id) => return Err(unavailable(format!("voter {id} is down or too far behind"))),
             Some(id) => id,
             None => {
-                let by_lag = voters.iter().copied().filter(ready).min_by_key(|id| Self::lag(&metrics, *id));
-                by_lag.ok_or_else(|| unavailable("no other voter is up and caught up"))?
+                let best = voters.iter().copied().filter(ready).min_by_key(|id| Self::rank(&metrics, *id));
+                best.ok_or_else(|| unavailable("no other voter is up and caught up"))?
             }
         };
         self.raft.trigger().transfer_leader(target).await.map_err(unavailable)?;
@@ -285,11 +296,7 @@ impl Core {
     async fn rescue_transfer(&self) -> Result<NodeId> {
         let until = Instant::now() + Duration::from_secs(5);
         while Instant::now() < until {
-            for (id, link) in self.peers.all() {
-                if let Err(error) = link.call(&Call::Elect).await {
-                    tracing::debug!(peer = id, %error, "cannot ask the peer to stand for election");
-                }
-            }
+            self.peers.ask_all(&Call::Elect, ELECT_MAX).await;
             if let Some(leader) = self.leadership.leader().filter(|leader| leader.id != self.me) {
                 return Ok(leader.id);
             }
@@ -306,6 +313,7 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
+    use super::super::types::Runtime;
     use super::*;
 
     #[test]
@@ -313,10 +321,28 @@ mod tests {
         let nodes: BTreeMap<_, _> = [1, 2, 3, 50].map(|id| (id, Node::default())).into();
         let voters: BTreeSet<_> = [1, 2, 3].into();
         assert_eq!(to_make_room(3, 50, &nodes, &voters), Ok(Some(3)));
-        assert_eq!(to_make_room(50, 50, &nodes, &voters), Ok(None), "the learner was found by the name of the lost one");
+        assert_eq!(
+            to_make_room(50, 50, &nodes, &voters),
+            Ok(None),
+            "the learner was found by the name of the lost one"
+        );
         assert_eq!(to_make_room(2, 2, &nodes, &voters), Ok(None), "it lives where it should");
         assert_eq!(to_make_room(7, 50, &nodes, &voters), Ok(None), "out already");
         assert!(matches!(to_make_room(2, 1, &nodes, &voters), Err(ChangeError::Refused(_))));
+    }
+
+    #[test]
+    fn leadership_goes_to_one_that_was_heard_of_lately_before_one_that_only_has_the_whole_log() {
+        let mut metrics = RaftMetrics::<TypeConfig>::new_initial(1);
+        metrics.last_log_index = Some(10);
+        let at = |index| Some(super::super::codec::log_id(1, index));
+        metrics.replication = Some([(2, at(10)), (3, at(8)), (4, at(9))].into());
+        let lately = <Runtime as openraft::AsyncRuntime>::Instant::now();
+        let hangs = lately - SILENT_MIN * 2;
+        metrics.heartbeat = Some([(2, Some(hangs.into())), (3, Some(lately.into())), (4, Some(lately.into()))].into());
+        let mut voters = [2, 3, 4];
+        voters.sort_by_key(|id| Core::rank(&metrics, *id));
+        assert_eq!(voters, [4, 3, 2]);
     }
 
     #[test]

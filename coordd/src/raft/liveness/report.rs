@@ -83,7 +83,14 @@ impl Reporter {
             }
         };
         let bound = Duration::from_millis(self.bound_ms);
-        match timeout(bound, exchange).await {
+        let mut leadership = self.leadership.clone();
+        let answer = tokio::select! {
+            biased;
+            answer = timeout(bound, exchange) => answer,
+            // It may hang; its successor is to be asked at once.
+            () = leadership.changed_from(leader) => return false,
+        };
+        match answer {
             Ok(Some(ContactAnswer::Acknowledged { read_index })) => {
                 if timeout(bound, self.applied.reached(read_index)).await.is_ok() {
                     self.gate.open_until(sent_ms + self.bound_ms);

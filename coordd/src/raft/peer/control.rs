@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead peers
-//! for votes too, inside its only task.
+//! for votes too, inside its only task. A link on which questions stay unanswered and nothing comes in is cut and dialed
+//! anew: the peer's host may be gone without a word, and its name may mean another address by now.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::call::{Answer, Call};
 use super::frame::{self, Frame, Kind};
@@ -26,6 +27,8 @@ use crate::raft::types::{Node, NodeId};
 
 /// A peer that does not greet again within this time after a break is down.
 const REDIAL_GRACE: Duration = Duration::from_millis(50);
+/// A link is cut when questions were sent and nothing came back for so long.
+const SILENT_MAX: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
@@ -58,10 +61,22 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn start(id: NodeId, node: Node, local: Arc<Local>, news: mpsc::UnboundedSender<News>) -> Control {
+        Self::start_with(id, node, local, news, SILENT_MAX)
+    }
+
+    fn start_with(
+        id: NodeId,
+        node: Node,
+        local: Arc<Local>,
+        news: mpsc::UnboundedSender<News>,
+        silent_max: Duration,
+    ) -> Control {
         let (questions, queue) = mpsc::unbounded_channel();
         let (up_tx, up) = watch::channel(false);
         let poke = Arc::new(Notify::new());
-        let actor = Actor { refused: None, id, node, local, news, queue, up: up_tx, poke: poke.clone(), next_id: 0 };
+        let poked = poke.clone();
+        let actor =
+            Actor { refused: None, id, node, local, news, queue, up: up_tx, poke: poked, next_id: 0, silent_max };
         tokio::spawn(actor.run());
         Control { questions, up, poke }
     }
@@ -110,6 +125,7 @@ struct Actor {
     up: watch::Sender<bool>,
     poke: Arc<Notify>,
     next_id: u64,
+    silent_max: Duration,
 }
 
 impl Actor {
@@ -184,7 +200,10 @@ impl Actor {
     async fn serve(&mut self, link: &mut Link) -> io::Result<()> {
         let mut waiting: HashMap<u64, oneshot::Sender<io::Result<Frame>>> = HashMap::new();
         let mut out = BytesMut::new();
+        // Since when something is unanswered and nothing came in.
+        let mut silent_since: Option<Instant> = None;
         loop {
+            let cut_at = silent_since.map(|since| since + self.silent_max);
             tokio::select! {
                 biased;
                 frame = frame::read(&mut link.stream, &mut link.buffer) => {
@@ -195,6 +214,7 @@ impl Actor {
                         None if frame.id <= self.next_id => {}
                         None => return Err(protocol("an answer without a question")),
                     }
+                    silent_since = (!waiting.is_empty()).then(Instant::now);
                 }
                 question = self.queue.recv() => {
                     let Some(Question { kind, body, answer }) = question else { return Ok(()) };
@@ -203,6 +223,10 @@ impl Actor {
                     frame::put(&mut out, kind, self.next_id, &body);
                     frame::flush(&mut link.stream, &mut out).await?;
                     waiting.retain(|_, answer| !answer.is_closed());
+                    silent_since.get_or_insert_with(Instant::now);
+                }
+                () = sleep_until(cut_at.unwrap_or_else(Instant::now)), if cut_at.is_some() => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer is silent"));
                 }
             }
         }
@@ -218,62 +242,38 @@ async fn refuse_all(queue: &mut mpsc::UnboundedReceiver<Question>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::stub::{Stub, local};
     use super::*;
-    use crate::consensus::BoxFuture;
-    use crate::net::TcpListener;
-    use crate::raft::peer::Identity;
-    use crate::raft::peer::server::{self, Handler, Incoming};
-    use crate::raft::types::{AppendRequest, AppendResponse};
 
-    /// Answers `Elect` after 60 ms and everything else at once.
-    struct Slow;
-
-    impl Handler for Slow {
-        fn call(&self, _: Option<Identity>, call: Call) -> BoxFuture<Answer> {
-            Box::pin(async move {
-                if matches!(call, Call::Elect) {
-                    sleep(Duration::from_millis(60)).await;
-                }
-                Answer::Done
-            })
-        }
-
-        fn append(&self, _: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
-            Box::pin(async { Ok(AppendResponse::Success) })
-        }
-
-        fn forward(&self, _: Identity, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn snapshot(&self, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn heard(&self, _: &Identity) {}
-    }
-
-    fn local(node_id: u64) -> Arc<Local> {
-        let identity = Identity { ensemble_id: "e".into(), node_id, disk_id: format!("d{node_id}") };
-        Arc::new(Local::new(Some(identity), None))
-    }
-
-    /// A control link from member 1 to member 2, and its news.
-    async fn link_to(listener: &TcpListener) -> (Control, mpsc::UnboundedReceiver<News>) {
-        let peer_addr = listener.local_addr().unwrap().to_string();
-        let node = Node { disk_id: "d2".into(), peer_addr, ..Node::default() };
+    /// A control link from member 1 to `node`, and its news.
+    fn link_to(node: Node, silent_max: Duration) -> (Control, mpsc::UnboundedReceiver<News>) {
         let (tell, news) = mpsc::unbounded_channel();
-        (Control::start(2, node, local(1), tell), news)
+        (Control::start_with(2, node, local(1), tell, silent_max), news)
     }
 
     #[tokio::test]
     async fn an_answer_that_nobody_waits_for_any_more_leaves_the_link_as_it_is() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (link, mut news) = link_to(&listener).await;
-        tokio::spawn(server::serve(listener, local(2), Arc::new(Slow)));
+        let peer = Arc::new(Stub { elect_takes: Duration::from_millis(60), ..Stub::default() });
+        let (link, mut news) = link_to(peer.serve(2).await, SILENT_MAX);
         assert!(matches!(news.recv().await, Some(News::Up(2))));
         assert!(timeout(Duration::from_millis(10), link.call(&Call::Elect)).await.is_err(), "given up");
         assert!(matches!(link.call(&Call::ReadIndex).await, Ok(Answer::Done)));
         assert!(matches!(link.call(&Call::Elect).await, Ok(Answer::Done)), "the late answer came in between");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_swallows_questions_is_dialed_anew_and_an_idle_one_stays() {
+        let peer = Arc::new(Stub { elect_takes: Duration::from_secs(60), ..Stub::default() });
+        let silent_max = Duration::from_millis(100);
+        let (link, mut news) = link_to(peer.clone().serve(2).await, silent_max);
+        assert!(matches!(news.recv().await, Some(News::Up(2))));
+        assert!(matches!(link.call(&Call::ReadIndex).await, Ok(Answer::Done)));
+        sleep(silent_max * 3).await;
+        assert_eq!(peer.greeted.load(Ordering::Relaxed), 1, "nothing was asked, nothing is missing");
+        let swallowed = timeout(Duration::from_secs(20), link.call(&Call::Elect)).await.expect("the link was cut");
+        assert_eq!(swallowed.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert!(matches!(link.call(&Call::ReadIndex).await, Ok(Answer::Done)), "there is a new link");
     }
 }

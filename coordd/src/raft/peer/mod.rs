@@ -18,6 +18,8 @@ pub(crate) mod link;
 pub(crate) mod peers;
 pub(crate) mod roster;
 pub(crate) mod server;
+#[cfg(test)]
+pub(crate) mod stub;
 
 use std::sync::Arc;
 

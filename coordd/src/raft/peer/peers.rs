@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::RwLock;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::Local;
 use super::call::{Answer, Call};
@@ -40,8 +43,17 @@ impl Peers {
         self.links.read().get(&id).map(|(_, control)| control.clone())
     }
 
-    pub(crate) fn all(&self) -> Vec<(NodeId, Arc<Control>)> {
-        self.links.read().iter().map(|(id, (_, control))| (*id, control.clone())).collect()
+    /// Asks everyone at once; who does not answer `within` that time holds up nobody.
+    pub(crate) async fn ask_all(&self, call: &Call, within: Duration) {
+        let links: Vec<_> = self.links.read().iter().map(|(id, (_, control))| (*id, control.clone())).collect();
+        let asks = links.into_iter().map(|(id, link)| async move {
+            match timeout(within, link.call(call)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::debug!(peer = id, ?call, %error, "cannot ask the peer"),
+                Err(_) => tracing::debug!(peer = id, ?call, "the peer does not answer"),
+            }
+        });
+        join_all(asks).await;
     }
 
     pub(crate) fn is_up(&self, id: NodeId) -> bool {
@@ -53,5 +65,31 @@ impl Peers {
     pub(crate) async fn call(&self, id: NodeId, call: &Call) -> io::Result<Answer> {
         let link = self.get(id).ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "not a member"))?;
         link.call(call).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use tokio::time::Instant;
+
+    use super::super::stub::{Stub, local};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_never_answers_does_not_keep_the_others_from_being_asked() {
+        let (hangs, answers) = (Stub { elect_takes: Duration::from_secs(60), ..Stub::default() }, Stub::default());
+        let (hangs, answers) = (Arc::new(hangs), Arc::new(answers));
+        let (tell, mut news) = mpsc::unbounded_channel();
+        let peers = Peers::new(local(1), tell);
+        peers.follow(&[(2, hangs.clone().serve(2).await), (3, answers.clone().serve(3).await)].into());
+        for _ in 0..2 {
+            assert!(matches!(news.recv().await, Some(News::Up(_))));
+        }
+        let began = Instant::now();
+        peers.ask_all(&Call::Elect, Duration::from_millis(100)).await;
+        assert!(began.elapsed() < Duration::from_secs(30), "it waited for the one that hangs");
+        assert_eq!((hangs.elected.load(Ordering::Relaxed), answers.elected.load(Ordering::Relaxed)), (1, 1));
     }
 }

@@ -1,0 +1,72 @@
+//! A peer for the tests of links: it greets as the member that it shall be and answers as it is told.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Local;
+use super::call::{Answer, Call};
+use super::frame::Frame;
+use super::hello::Identity;
+use super::server::{self, Handler, Incoming};
+use crate::consensus::BoxFuture;
+use crate::net::TcpListener;
+use crate::raft::types::{AppendRequest, AppendResponse, Node, NodeId};
+
+pub(crate) fn local(node_id: NodeId) -> Arc<Local> {
+    let identity = Identity { ensemble_id: "e".into(), node_id, disk_id: format!("d{node_id}") };
+    Arc::new(Local::new(Some(identity), None))
+}
+
+/// Answers everything at once but `Elect`, which takes as long as it is told.
+#[derive(Default)]
+pub(crate) struct Stub {
+    pub elect_takes: Duration,
+    /// How often it was told to stand for election.
+    pub elected: AtomicUsize,
+    /// How many links were greeted.
+    pub greeted: AtomicUsize,
+}
+
+impl Stub {
+    /// Begins to serve as the member with `id`; the node to dial.
+    pub(crate) async fn serve(self: Arc<Stub>, id: NodeId) -> Node {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer_addr = listener.local_addr().unwrap().to_string();
+        tokio::spawn(server::serve(listener, local(id), self));
+        Node { disk_id: format!("d{id}"), peer_addr, ..Node::default() }
+    }
+}
+
+impl Handler for Stub {
+    fn call(&self, _: Option<Identity>, call: Call) -> BoxFuture<Answer> {
+        let mut takes = Duration::ZERO;
+        if matches!(call, Call::Elect) {
+            self.elected.fetch_add(1, Ordering::Relaxed);
+            takes = self.elect_takes;
+        }
+        Box::pin(async move {
+            sleep(takes).await;
+            Answer::Done
+        })
+    }
+
+    fn append(&self, _: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+        Box::pin(async { Ok(AppendResponse::Success) })
+    }
+
+    fn forward(&self, _: Identity, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn snapshot(&self, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn heard(&self, _: &Identity) {
+        self.greeted.fetch_add(1, Ordering::Relaxed);
+    }
+}
