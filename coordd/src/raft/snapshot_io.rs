@@ -72,12 +72,20 @@ pub(crate) fn read_meta(file: &SnapshotFile) -> io::Result<SnapshotMeta> {
     serde_json::from_slice(&meta).map_err(io::Error::other)
 }
 
+fn damaged(file: &SnapshotFile, error: &coordd_tree::SnapshotError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("snapshot {}: {error}", file.path.display()))
+}
+
+/// Whether a file is whole and its checksum holds.
+pub(crate) fn check(file: &SnapshotFile) -> io::Result<()> {
+    let reader = io::BufReader::with_capacity(CHUNK, FileReader::new(file)?);
+    State::check_snapshot(reader).map_err(|error| damaged(file, &error))
+}
+
 /// The state in a file, checked.
 pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
     let reader = io::BufReader::with_capacity(CHUNK, FileReader::new(file)?);
-    let (state, _) = State::load(reader).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("snapshot {}: {error}", file.path.display()))
-    })?;
+    let (state, _) = State::load(reader).map_err(|error| damaged(file, &error))?;
     Ok(state)
 }
 
@@ -133,7 +141,7 @@ pub struct Pieces {
 impl Pieces {
     /// The length and the pieces of a file that was read whole once and is sound.
     pub(crate) fn of(file: SnapshotFile) -> io::Result<(u64, Pieces)> {
-        load(&file)?;
+        check(&file)?;
         let len = file.file.len()?;
         Ok((len, Pieces { file, offset: 0, len }))
     }
@@ -206,7 +214,11 @@ pub(crate) async fn receive(
     let finished = match take_chunks(&mut link, &tmp, len).await {
         Ok(()) => {
             let (store, tmp, meta) = (store.clone(), tmp.clone(), meta.clone());
-            blocking(move || store.finish(tmp, &meta)).await
+            blocking(move || {
+                check(&tmp)?;
+                store.finish(tmp, &meta)
+            })
+            .await
         }
         Err(error) => Err(error),
     };

@@ -67,7 +67,7 @@ fn file_name(meta: &SnapshotMeta) -> String {
 }
 
 impl SnapshotStore {
-    /// Opens the directory, removes what a crash left half-done, and finds the newest snapshot whose head can be read.
+    /// Opens the directory, removes what a crash left half-done, and finds the newest snapshot that is sound.
     ///
     /// # Errors
     /// What the disk says.
@@ -86,7 +86,7 @@ impl SnapshotStore {
         for name in names.iter().rev().filter(|name| name.ends_with(".snap")) {
             let path = dir.join(name);
             let file = SnapshotFile { file: disk.open(&path)?, path };
-            match snapshot_io::read_meta(&file) {
+            match snapshot_io::check(&file).and_then(|()| snapshot_io::read_meta(&file)) {
                 Ok(meta) => {
                     newest = Some((meta, file));
                     break;
@@ -283,6 +283,21 @@ mod tests {
 
     fn meta(index: u64) -> SnapshotMeta {
         SnapshotMeta { last_log_id: Some(codec::log_id(1, index)), ..SnapshotMeta::default() }
+    }
+
+    #[tokio::test]
+    async fn a_newest_file_that_is_damaged_anywhere_is_passed_over_for_an_older_one() {
+        let disk = SimDisk::new();
+        let first = store(&disk);
+        for index in [7, 8] {
+            let applied = Arc::new(Applied::new(State::new()));
+            first.builder(applied, meta(index)).build_snapshot().await.unwrap();
+        }
+        assert_eq!(store(&disk).last_index(), 8);
+        let newest = Path::new("snapshots").join(file_name(&meta(8)));
+        let last = disk.contents(&newest).unwrap().len() as u64 - 6;
+        disk.flip(&newest, last, 1).unwrap();
+        assert_eq!(store(&disk).last_index(), 7);
     }
 
     #[tokio::test]

@@ -161,13 +161,16 @@ fn every_damaged_byte_is_noticed() {
     rig.client(OpCode::Create, create_record("/r", None, &[coordd_proto::Acl::world(coordd_proto::Perms(1))], 0, None));
     let whole = snapshot(&mut rig.state);
     assert!(State::load(&whole[..]).is_ok());
+    assert!(State::check_snapshot(&whole[..]).is_ok());
     for at in 0..whole.len() {
         for bit in [0, 7] {
             let mut damaged = whole.clone();
             damaged[at] ^= 1 << bit;
             assert!(State::load(&damaged[..]).is_err(), "byte {at} bit {bit}");
+            assert!(State::check_snapshot(&damaged[..]).is_err(), "byte {at} bit {bit}");
         }
         assert!(State::load(&whole[..at]).is_err(), "cut at {at}");
+        assert!(State::check_snapshot(&whole[..at]).is_err(), "cut at {at}");
     }
 }
 
