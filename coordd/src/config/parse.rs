@@ -13,6 +13,9 @@ use super::{
     StorageConfig, memory,
 };
 
+/// What a segment needs beside twice the longest request, which grows when it becomes an entry of the log.
+const SEGMENT_SPARE: u64 = 128 << 10;
+
 type Result<T> = std::result::Result<T, ConfigError>;
 
 impl Config {
@@ -128,9 +131,15 @@ impl Reader {
     }
 
     fn storage(&self) -> Result<StorageConfig> {
-        let log_segment_bytes = self.size("log_segment_bytes")?;
+        let (log_segment_bytes, frame) = (self.size("log_segment_bytes")?, self.size("max_frame_bytes")?);
         if !log_segment_bytes.is_multiple_of(512) {
             return Err(self.relation("log_segment_bytes", "it must be a multiple of 512".to_owned()));
+        }
+        let least = frame.saturating_mul(2).saturating_add(SEGMENT_SPARE);
+        if log_segment_bytes < least {
+            let why =
+                format!("it must be at least {least}: a request of max_frame_bytes, which is {frame}, goes into one");
+            return Err(self.relation("log_segment_bytes", why));
         }
         Ok(StorageConfig {
             log_segment_bytes,

@@ -300,7 +300,7 @@ fn disk() -> Vec<Setting> {
             "log_segment_bytes",
             bytes(MIB, 1024 * MIB),
             Value("64MiB"),
-            "Size of one log file; a multiple of 512.",
+            "Size of one log file; a multiple of 512, and twice max_frame_bytes fits in.",
         ),
         setting(
             DISK,

@@ -127,3 +127,11 @@ fn others_reach_a_member_under_the_name_that_the_ensemble_lists() {
     let config = load(&[("peer_addr", "10.0.0.1:2888"), ("advertise_http", "web:80")]).unwrap();
     assert_eq!((config.advertise.peer.as_str(), config.advertise.http.as_str()), ("10.0.0.1:2888", "web:80"));
 }
+
+#[test]
+fn a_segment_takes_any_request_that_is_let_in() {
+    assert!(refusal(&[("log_segment_bytes", "1MiB")]).contains("at least 2228222"));
+    assert!(refusal(&[("max_frame_bytes", "64MiB")]).contains("which is 67108864"));
+    load(&[("max_frame_bytes", "64MiB"), ("log_segment_bytes", "256MiB")]).unwrap();
+    load(&[("max_frame_bytes", "400KiB"), ("log_segment_bytes", "1MiB")]).unwrap();
+}
