@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use openraft::Config;
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
@@ -33,6 +33,7 @@ use super::peer::control::News;
 use super::peer::peers::Peers;
 use super::peer::{Identity, Local};
 use super::proposer::{Proposer, Window};
+use super::removal::Removal;
 use super::snapshot_store::SnapshotStore;
 use super::state_machine::StateMachine;
 use super::types::StoredMembership;
@@ -68,8 +69,7 @@ pub(crate) struct Core {
     pub barriers: Arc<Barriers>,
     pub leadership: Leadership,
     pub heard: Arc<Heard>,
-    /// The membership index as of which a peer said that this member is out.
-    pub removed: watch::Receiver<Option<u64>>,
+    pub removal: Removal,
     pub snapshots: Arc<SnapshotStore>,
     pub flushes: Arc<FlushMeter>,
 }
@@ -143,14 +143,14 @@ impl Core {
         let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
         tokio::spawn(watch_for_the_end(raft.clone(), fail));
         let leadership = Leadership(status::follow_leadership(&raft));
-        status::follow_membership(&raft, peers.clone());
+        let removal = Removal::new(me, raft.clone());
+        status::follow_membership(&raft, peers.clone(), removal.clone());
         tokio::spawn(leadership::measure(leadership.clone(), meter));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
         let desk = Arc::new(ContactDesk::new(raft.clone()));
         let intake = intake::start(raft.clone(), applied.clone());
-        let (removed_tx, removed) = watch::channel(None);
         let (down_tx, down) = mpsc::unbounded_channel();
-        tokio::spawn(failover::sort_news(news, down_tx.clone(), removed_tx, raft.clone()));
+        tokio::spawn(failover::sort_news(news, down_tx.clone(), removal.clone()));
         let stall_limit = timing.election_max * 13 / 20;
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
@@ -166,7 +166,7 @@ impl Core {
             barriers,
             leadership,
             heard,
-            removed,
+            removal,
             snapshots,
             flushes,
         };
@@ -205,7 +205,6 @@ impl Core {
         tokio::spawn(reporter.run());
         let expirer = Expirer {
             member: self.me,
-            bound_ms,
             desk: self.desk.clone(),
             applied: applied.clone(),
             proposer: self.proposer.clone(),

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Raft;
 use super::leadership::{Leader, Leadership};
 use super::peer::control::News;
+use super::removal::Removal;
 use super::types::{NodeId, Vote};
 
 /// Distance between the first attempts of two survivors.
@@ -131,8 +132,7 @@ pub(crate) async fn watch_for_stalls(
 pub(crate) async fn sort_news(
     mut news: mpsc::UnboundedReceiver<News>,
     down: mpsc::UnboundedSender<NodeId>,
-    removed: tokio::sync::watch::Sender<Option<u64>>,
-    raft: Raft,
+    removal: Removal,
 ) {
     while let Some(news) = news.recv().await {
         match news {
@@ -141,13 +141,7 @@ pub(crate) async fn sort_news(
                 let _ = down.send(peer);
             }
             News::Up(peer) => tracing::info!(peer, "link to peer is up"),
-            News::Removed { as_of } => {
-                // Nobody would vote for it; asking would only fill everyone's logs.
-                raft.runtime_config().elect(false);
-                removed.send_if_modified(|known| {
-                    known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of)
-                });
-            }
+            News::Removed { as_of } => removal.told(as_of),
             News::Refused(peer, why) => tracing::warn!(peer, %why, "peer refuses the link"),
         }
     }

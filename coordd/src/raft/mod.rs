@@ -36,6 +36,7 @@ pub(crate) mod network;
 pub(crate) mod patience;
 pub mod peer;
 pub(crate) mod proposer;
+pub(crate) mod removal;
 pub mod reseed;
 pub mod snapshot_io;
 pub mod snapshot_store;
@@ -49,6 +50,9 @@ pub(crate) mod zxid;
 use std::time::Duration;
 
 pub(crate) type Raft = openraft::Raft<types::TypeConfig, state_machine::StateMachine>;
+
+/// No member answers clients for longer after a report, whatever session timeouts it grants.
+pub(crate) const ANSWER_BOUND_MAX_MS: u64 = 1000;
 
 /// The times that consensus runs by.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +71,7 @@ pub struct Timing {
 impl Timing {
     /// How long a member may answer clients after it sent a report that was acknowledged (raft-notes.md §7: w).
     pub fn answer_bound(&self) -> Duration {
-        (self.session_min / 4).min(Duration::from_secs(1))
+        (self.session_min / 4).min(Duration::from_millis(ANSWER_BOUND_MAX_MS))
     }
 }
 

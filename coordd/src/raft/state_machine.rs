@@ -74,7 +74,8 @@ impl StateMachine {
         let own = origin.member == self.proposer.member() && origin.boot == self.proposer.boot();
         let outcome = state.apply(zxid, &command, &mut self.changes);
         if let Outcome::Refused(refusal) = &outcome {
-            if own && *refusal == Refusal::Hole {
+            // One that came before this member was in is as good as never sent.
+            if own && matches!(refusal, Refusal::Hole | Refusal::NotAMember) {
                 self.proposer.hole_seen();
             }
             return Ok(());

@@ -15,6 +15,7 @@ use super::leadership::{Leader, View};
 use super::members;
 use super::peer::call::leader_of;
 use super::peer::peers::Peers;
+use super::removal::Removal;
 use crate::consensus::{Role, Status};
 
 /// How stale the indexes in a status may be.
@@ -44,8 +45,8 @@ pub(crate) fn follow_leadership(raft: &Raft) -> watch::Receiver<View> {
     followed
 }
 
-/// Keeps the links to peers in step with the newest membership in the log.
-pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>) {
+/// Keeps the links to peers, and what is believed of this member's own place, in step with the newest membership in the log.
+pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>, removal: Removal) {
     let raft = raft.clone();
     tokio::spawn(async move {
         let mut metrics = raft.server_metrics();
@@ -53,6 +54,7 @@ pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>) {
             let membership = metrics.borrow_watched().membership_config.clone();
             let nodes: BTreeMap<_, _> = membership.nodes().map(|(id, node)| (*id, node.clone())).collect();
             peers.follow(&nodes);
+            removal.follow(&membership);
             if metrics.changed().await.is_err() {
                 return;
             }
@@ -130,7 +132,7 @@ fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeCo
     if let Err(fatal) = &metrics.running_state {
         return Some(format!("consensus has stopped: {fatal}"));
     }
-    let as_of = (*core.removed.borrow())?;
+    let as_of = core.removal.as_of()?;
     Some(format!("this member was removed from the ensemble (membership of log index {as_of})"))
 }
 

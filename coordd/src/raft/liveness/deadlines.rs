@@ -53,7 +53,8 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Begins a leadership at `now_ms`: every session gets its full timeout and more.
+    /// Begins a leadership at `now_ms`: every session gets its full timeout and more. `default_bound_ms` is the longest that
+    /// any member may have, since each that has not reported yet may have been told less or more than this one.
     pub(crate) fn begin(now_ms: u64, default_bound_ms: u64, sessions: impl Iterator<Item = Attachment>) -> Deadlines {
         let mut book =
             Deadlines { begun_ms: now_ms, default_bound_ms, sessions: HashMap::new(), members: HashMap::new() };

@@ -1,9 +1,11 @@
 //! The leader's side of liveness: takes reports in, acknowledges them, and expires what is due.
 //!
 //! Rule: a report is acknowledged only after a quorum round that began after it came in (ReadIndex), so no leader that was
-//! deposed without knowing opens a gate. Expiries are proposed a few at a time: ten thousand at once would stand before
+//! deposed without knowing opens a gate. A new leader's book begins with the sessions of the state, and with news from after
+//! that look: older ones may name a session that a snapshot ended without a word. Expiries are proposed a few at a time: ten thousand at once would stand before
 //! everyone else's writes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,11 +19,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::deadlines::{Attachment, Deadlines};
 use crate::clock;
 use crate::consensus::{Write, WriteSink};
-use crate::raft::Raft;
 use crate::raft::applied::Applied;
 use crate::raft::leadership::Leadership;
 use crate::raft::peer::call::{ContactAnswer, ContactReport};
 use crate::raft::proposer::Proposer;
+use crate::raft::{ANSWER_BOUND_MAX_MS, Raft};
 
 /// Expiries that may be undecided at a time.
 const IN_FLIGHT_MAX: usize = 64;
@@ -38,12 +40,13 @@ pub(crate) enum SessionNews {
 pub(crate) struct ContactDesk {
     raft: Raft,
     book: Mutex<Option<Deadlines>>,
-    due: Mutex<Vec<(SessionId, u32)>>,
+    /// Each once, however often it is found to be due before it can be proposed.
+    due: Mutex<BTreeSet<(SessionId, u32)>>,
 }
 
 impl ContactDesk {
     pub(crate) fn new(raft: Raft) -> ContactDesk {
-        ContactDesk { raft, book: Mutex::new(None), due: Mutex::new(Vec::new()) }
+        ContactDesk { raft, book: Mutex::new(None), due: Mutex::default() }
     }
 
     pub(crate) async fn receive(&self, member: u64, report: &ContactReport) -> ContactAnswer {
@@ -68,7 +71,6 @@ impl ContactDesk {
 /// What the expirer works with.
 pub(crate) struct Expirer {
     pub member: u64,
-    pub bound_ms: u64,
     pub desk: Arc<ContactDesk>,
     pub applied: Arc<Applied>,
     pub proposer: Arc<Proposer>,
@@ -99,7 +101,7 @@ impl Expirer {
     }
 
     /// Begins a new book when this member starts to lead, after an entry of its term is applied; drops it when it stops.
-    async fn change_term(&self, leads: Option<u64>) {
+    async fn change_term(&mut self, leads: Option<u64>) {
         *self.desk.book.lock() = None;
         self.desk.due.lock().clear();
         let Some(term) = leads else { return };
@@ -109,14 +111,9 @@ impl Expirer {
             _ = position.wait_for(|now| now.term >= term) => {}
             _ = leadership.0.wait_for(|view| view.leader.is_none_or(|leader| leader.term != term)) => return,
         }
-        let state = self.applied.state.read();
-        let sessions = state.sessions().map(|session| Attachment {
-            session: session.id,
-            attach: session.attach,
-            member: session.member,
-            timeout_ms: u64::try_from(session.timeout_ms).unwrap_or(0),
-        });
-        *self.desk.book.lock() = Some(Deadlines::begin(clock::monotonic_ms(), self.bound_ms, sessions));
+        let applied = self.applied.clone();
+        let state = applied.state.read();
+        *self.desk.book.lock() = Some(begin_book(&state, &mut self.news));
     }
 
     fn take_news(&mut self, proposed: &mut std::collections::HashSet<(SessionId, u32)>) {
@@ -138,7 +135,7 @@ impl Expirer {
         let mut writes = Vec::new();
         let mut due = self.desk.due.lock();
         while in_flight.load(Ordering::Relaxed) < IN_FLIGHT_MAX
-            && let Some((session, attach)) = due.pop()
+            && let Some((session, attach)) = due.pop_first()
         {
             if !proposed.insert((session, attach)) {
                 continue;
@@ -153,6 +150,19 @@ impl Expirer {
     }
 }
 
+/// The book of a leadership that begins with `state`. Its guard is held, and apply tells news under it: those that are
+/// queued are older.
+fn begin_book(state: &State, news: &mut mpsc::UnboundedReceiver<SessionNews>) -> Deadlines {
+    while news.try_recv().is_ok() {}
+    let sessions = state.sessions().map(|session| Attachment {
+        session: session.id,
+        attach: session.attach,
+        member: session.member,
+        timeout_ms: u64::try_from(session.timeout_ms).unwrap_or(0),
+    });
+    Deadlines::begin(clock::monotonic_ms(), ANSWER_BOUND_MAX_MS, sessions)
+}
+
 /// Counts an expiry until it is decided.
 struct InFlight(Arc<AtomicUsize>);
 
@@ -163,5 +173,20 @@ impl WriteSink for InFlight {
 
     fn lost(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_before_a_leadership_began_puts_no_ghost_into_its_book() {
+        let (tell, mut news) = mpsc::unbounded_channel();
+        let ghost = Attachment { session: SessionId(7), attach: 1, member: 2, timeout_ms: 1000 };
+        tell.send(SessionNews::Attached(ghost)).unwrap();
+        let book = begin_book(&State::new(), &mut news);
+        assert!(!book.knows(SessionId(7)));
+        assert!(news.try_recv().is_err(), "it comes in later neither");
     }
 }
