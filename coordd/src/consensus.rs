@@ -44,6 +44,15 @@ pub trait WriteSink: Send + Sync {
     fn lost(&self);
 }
 
+/// Waits for nothing: a write of the member itself.
+pub(crate) struct Nobody;
+
+impl WriteSink for Nobody {
+    fn applied(&self, _: &State, _: Zxid, _: Outcome) {}
+
+    fn lost(&self) {}
+}
+
 /// Who waits for a read barrier (`sync`).
 pub trait BarrierSink: Send + Sync {
     /// Everything committed anywhere before the barrier was asked for is applied here. A read guard is held.
@@ -95,7 +104,7 @@ pub enum Role {
     Follower,
     Candidate,
     Learner,
-    /// Not a member of a formed ensemble yet.
+    /// Not a member of a formed ensemble yet, or stopped for good.
     Unformed,
 }
 
@@ -127,6 +136,8 @@ pub struct Status {
     pub last_log_index: u64,
     pub committed_index: u64,
     pub applied_index: u64,
+    /// What apply does is that of this level, on every member.
+    pub feature_level: u32,
     /// As leader: how many entries each other member is behind; empty elsewhere.
     pub lag: Vec<(u64, u64)>,
     /// Why this member does not serve, in words for an operator; `None` when it does.

@@ -5,11 +5,12 @@
 //!                                                                          ├─ failover   (broken links, hung leaders)
 //!                                                                          ├─ liveness   (reports, gate, expiry)
 //!                                                                          ├─ barriers   (sync)
+//!                                                                          ├─ roll call  (same state, feature level)
 //!                                                                          └─ snapshots  (when, by bytes and entries)
 //! ```
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::Config;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
 use super::dispatch::Dispatch;
+use super::diverged::Diverged;
 use super::failover::{self, Failover};
 use super::flush::FlushMeter;
 use super::heard::Heard;
@@ -32,6 +34,7 @@ use super::peer::control::News;
 use super::peer::peers::Peers;
 use super::peer::{Identity, Local};
 use super::proposer::{Proposer, Window};
+use super::roll_call::RollCall;
 use super::snapshot_store::SnapshotStore;
 use super::state_machine::StateMachine;
 use super::types::StoredMembership;
@@ -69,6 +72,8 @@ pub(crate) struct Core {
     pub removed: watch::Receiver<Option<u64>>,
     pub snapshots: Arc<SnapshotStore>,
     pub flushes: Arc<FlushMeter>,
+    pub applied: Arc<Applied>,
+    pub diverged: Arc<Diverged>,
 }
 
 /// openraft's settings: raft-notes.md §1.4 and stack.md §1.6.
@@ -133,7 +138,16 @@ impl Core {
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
         tokio::spawn(failover.run(down));
+        let diverged = Diverged {
+            found: OnceLock::new(),
+            raft: raft.clone(),
+            gate: gate.clone(),
+            proposer: proposer.clone(),
+            sessions: sessions.clone(),
+        };
         let core = Core {
+            applied: applied.clone(),
+            diverged: Arc::new(diverged),
             me,
             raft,
             proposer,
@@ -191,6 +205,16 @@ impl Core {
             news,
         };
         tokio::spawn(expirer.run());
+        let roll_call = RollCall {
+            me: self.me,
+            raft: self.raft.clone(),
+            peers: self.peers.clone(),
+            applied: applied.clone(),
+            leadership: self.leadership.clone(),
+            proposer: self.proposer.clone(),
+            diverged: self.diverged.clone(),
+        };
+        tokio::spawn(roll_call.run());
         let barriers = BarrierTask {
             me: self.me,
             raft: self.raft.clone(),

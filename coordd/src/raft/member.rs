@@ -319,6 +319,7 @@ fn unformed_status(name: &str, why: &str) -> Status {
         last_log_index: 0,
         committed_index: 0,
         applied_index: 0,
+        feature_level: 0,
         lag: Vec::new(),
         not_serving: Some(why.to_owned()),
     }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::Raft;
 use super::applied::Applied;
+use super::levels;
 use super::peer::frame::{self, Frame, Kind, protocol};
 use super::peer::link::Link;
 use super::peer::server::Incoming;
@@ -78,6 +79,7 @@ pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
     let (state, _) = State::load(reader).map_err(|error| {
         io::Error::new(io::ErrorKind::InvalidData, format!("snapshot {}: {error}", file.path.display()))
     })?;
+    levels::check_state(&state)?;
     Ok(state)
 }
 

@@ -109,6 +109,8 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         node_id: Some(core.me),
         name: name.to_owned(),
         role: match metrics.state {
+            // Its state is worth nothing, not even to read from.
+            _ if core.diverged.found.get().is_some() => Role::Unformed,
             ServerState::Leader => Role::Leader,
             ServerState::Candidate => Role::Candidate,
             ServerState::Follower => Role::Follower,
@@ -121,12 +123,16 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         last_log_index,
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
+        feature_level: core.applied.feature_level(),
         lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
         not_serving: not_serving(core, &metrics),
     }
 }
 
 fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>) -> Option<String> {
+    if let Some(divergence) = core.diverged.found.get() {
+        return Some(divergence.to_string());
+    }
     if let Err(fatal) = &metrics.running_state {
         return Some(format!("consensus has stopped: {fatal}"));
     }

@@ -60,6 +60,7 @@ impl Double {
             last_log_index: 1,
             committed_index: 1,
             applied_index: 1,
+            feature_level: 1,
             lag: Vec::new(),
             not_serving: None,
         };
