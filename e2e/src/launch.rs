@@ -14,15 +14,26 @@ pub(crate) fn demo(args: &[String]) -> Result<()> {
 
 /// Measures the release build of coordd against ZooKeeper.
 pub(crate) fn versus(args: &[String]) -> Result<()> {
-    build_coordd()?;
-    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
-    let built = place::build().join("release");
-    let mut versus = Command::new(built.join("coordd-versus"));
+    let mut versus = build_versus()?;
     // Without a word it measures the whole table; a leading flag is one of that.
     if args.first().is_none_or(|first| first.starts_with('-')) {
         versus.arg("bench");
     }
-    Err(shell::become_program(versus.env("COORDD_BIN", built.join("coordd")).args(args)))
+    Err(shell::become_program(versus.args(args)))
+}
+
+/// Members are hurt while clients work, and what the clients saw is checked: the form that takes a minute at most.
+pub(crate) fn short_faults() -> Result<()> {
+    shell::run(build_versus()?.args(["faults", "--short"]))
+}
+
+fn build_versus() -> Result<Command> {
+    build_coordd()?;
+    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
+    let built = place::build().join("release");
+    let mut versus = Command::new(built.join("coordd-versus"));
+    versus.env("COORDD_BIN", built.join("coordd"));
+    Ok(versus)
 }
 
 pub(crate) fn build_coordd() -> Result<()> {
