@@ -1,4 +1,5 @@
-//! What the rest of a member knows of consensus: writes go in, in order; outcomes come back from this member's own apply.
+//! What the rest of a member knows of consensus: writes go in, in order; outcomes come back from this member's own
+//! apply.
 //!
 //! ```text
 //!   connection ── propose([Write, Write, …]) ──►  Consensus  ──►  log, quorum, commit
@@ -35,12 +36,12 @@ pub struct Write {
 
 /// Who waits for writes; a connection, mostly.
 pub trait WriteSink: Send + Sync {
-    /// The oldest undecided write of this sink was applied here as `zxid`. The state's write guard is held: no await, no
-    /// other state lock.
+    /// The oldest undecided write of this sink was applied here as `zxid`. The state's write guard is held: no await,
+    /// no other state lock.
     fn applied(&self, state: &State, zxid: Zxid, outcome: Outcome);
 
-    /// The oldest undecided write's outcome cannot be known here any more (a snapshot was installed over it, or there is
-    /// no leader for too long): the connection must close without an answer.
+    /// The oldest undecided write's outcome cannot be known here any more (a snapshot was installed over it, or there
+    /// is no leader for too long): the connection must close without an answer.
     fn lost(&self);
 }
 
@@ -166,7 +167,8 @@ pub trait Consensus: Send + Sync + 'static {
     /// Resolves once there is room again.
     fn room(&self) -> BoxFuture<()>;
 
-    /// Whether clients may be answered now (design D8: only within a bound of the last quorum-confirmed session heartbeat).
+    /// Whether clients may be answered now (design D8: only within a bound of the last quorum-confirmed session
+    /// heartbeat).
     fn may_answer(&self) -> bool;
 
     /// Resolves once clients may be answered again.

@@ -1,7 +1,7 @@
 //! The one door to the network: every listener and every dialer goes through it.
 //!
-//! Rule: a peer's name is resolved anew at every dial and all its addresses are tried. Reason: in Kubernetes a restarted
-//! member keeps its name and changes its address (design D11). TLS will wrap the stream here, in one place.
+//! Rule: a peer's name is resolved anew at every dial and all its addresses are tried. Reason: in Kubernetes a
+//! restarted member keeps its name and changes its address (design D11). TLS will wrap the stream here, in one place.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! The admin port's calls, done by the member: where `admin` and `raft` meet.
 //!
-//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`. `replace` is the one
-//! call of several steps, each of which is safe to repeat: the newcomer catches up, the old voter goes, the newcomer votes, so
-//! the margin never falls below what the loss left (design D9).
+//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`. `replace` is the
+//! one call of several steps, each of which is safe to repeat: the newcomer catches up, the old voter goes, the
+//! newcomer votes, so the margin never falls below what the loss left (design D9).
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A member whose state is not that of the others, and what everyone understands: the leader's roll call on real members.
+//! A member whose state is not that of the others, and what everyone understands: the leader's roll call on real
+//! members.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
@@ -18,7 +19,8 @@ fn newest_snapshot(data_dir: &Path) -> Option<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "snap")).max()
 }
 
-/// Puts a znode into a snapshot that nobody created, as if this member's memory had been wrong when it was taken. All checksums hold.
+/// Puts a znode into a snapshot that nobody created, as if this member's memory had been wrong when it was taken. All
+/// checksums hold.
 fn tamper(snapshot: &Path) {
     let (mut state, meta) = State::load(std::fs::File::open(snapshot).unwrap()).unwrap();
     let (boot, seq) = state.origin_last(1).unwrap();

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Rule: each (member, boot, sequence) is accepted once and in order, alike on all members; what a client was told is
-//! accepted once, what it was not told at most once. Reason: this is what a client of a surviving member relies on when its
-//! writes are sent again.
+//! accepted once, what it was not told at most once. Reason: this is what a client of a surviving member relies on when
+//! its writes are sent again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 

@@ -1,7 +1,7 @@
 //! The state as applied on this member, and how far that is.
 //!
-//! Rule: `position` moves after the state's guard is dropped, so whoever waits for an index finds it in the state. Nobody
-//! but `state_machine` writes here.
+//! Rule: `position` moves after the state's guard is dropped, so whoever waits for an index finds it in the state.
+//! Nobody but `state_machine` writes here.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 

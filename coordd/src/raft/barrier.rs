@@ -4,8 +4,8 @@
 //!   sinks gather ─► one ReadIndex round of the leader ─► wait until that index is applied here ─► all sinks pass
 //! ```
 //!
-//! Rule: a round serves only the barriers that were asked for before it began. ReadIndex only: the failover lets members
-//! drop a leader's lease, so no lease proves anything (design D8, D17).
+//! Rule: a round serves only the barriers that were asked for before it began. ReadIndex only: the failover lets
+//! members drop a leader's lease, so no lease proves anything (design D8, D17).
 
 use std::sync::Arc;
 use std::time::Duration;

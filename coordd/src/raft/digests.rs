@@ -1,7 +1,8 @@
 //! The state's digest at certain log indexes, so that members can be compared at one of them (design D19).
 //!
-//! Rule: taken by apply, under its guard, right after the entry of that index. Reason: any later look would show another
-//! index on each member. One entry in 64 costs next to nothing, and the newest 256 cover how far apart members are.
+//! Rule: taken by apply, under its guard, right after the entry of that index. Reason: any later look would show
+//! another index on each member. One entry in 64 costs next to nothing, and the newest 256 cover how far apart members
+//! are.
 
 use std::collections::VecDeque;
 

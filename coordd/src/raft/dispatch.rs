@@ -1,13 +1,13 @@
 //! Carries this member's undecided writes to whoever leads, in one ordered stream that is pinned to its term.
 //!
 //! ```text
-//!   wait for a leader L of term T ─► wait until an entry of T is applied here ─► rewind ─► stream ─► (closed, lost, new
+//!   wait for a leader L of term T ─► wait until an entry of T is applied here ─► rewind ─► stream ─► (lost, new
 //!        ▲                            (then all of older terms is decided)                           leader) ─┐
 //!        └────────────────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and proof:
-//! raft-notes.md §4.2–4.3 (rules 6–11), design D7.
+//! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and
+//! proof: raft-notes.md §4.2–4.3 (rules 6–11), design D7.
 
 use std::io;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The end of a member whose state is not that of the others (design D19).
 //!
-//! Rule: it answers no client and takes no part in consensus any more, and the process stays up to say why. Reason: a wrong
-//! answer is worse than none, and an operator must find the cause in the status, not in a restart loop. What is on the disk
-//! stays as it is, for whoever looks into it.
+//! Rule: it answers no client and takes no part in consensus any more, and the process stays up to say why. Reason: a
+//! wrong answer is worse than none, and an operator must find the cause in the status, not in a restart loop. What is
+//! on the disk stays as it is, for whoever looks into it.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -25,9 +25,9 @@ impl fmt::Display for Divergence {
         let Divergence { index, own, majority } = self;
         write!(
             f,
-            "this member's state is not that of the others: at log index {index} its digest is {own:016x}, that of most \
-             voters is {majority:016x}; it has stopped. Keep its data directory for examination, start it with an empty \
-             one, and put it in its own place with: coordd admin replace"
+            "this member's state is not that of the others: at log index {index} its digest is {own:016x}, that of \
+             most voters is {majority:016x}; it has stopped. Keep its data directory for examination, start it with an \
+             empty one, and put it in its own place with: coordd admin replace"
         )
     }
 }

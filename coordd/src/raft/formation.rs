@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!   static list, all members started with it:
-//!     lowest name ─ probe ─► everyone: "empty, same list"?  ─ all yes ─► writes its own marker, orders the others to adopt
-//!     theirs, then initializes Raft with everyone's disk ids
+//!     lowest name ─ probe ─► everyone: "empty, same list"?  ─ all yes ─► writes its own marker, orders the others to
+//!     adopt theirs, then initializes Raft with everyone's disk ids
 //!   without a list: waits to be bootstrapped, or adopted by the leader of a formed ensemble (`coordd admin add`)
 //! ```
 //!
-//! Rule: an empty disk, a DNS answer or an unreachable peer never forms an ensemble; one look at a member with a log ends
-//! the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps: the
-//! marker names the ensemble before anyone else hears of it, and adoption is idempotent.
+//! Rule: an empty disk, a DNS answer or an unreachable peer never forms an ensemble; one look at a member with a log
+//! ends the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps:
+//! the marker names the ensemble before anyone else hears of it, and adoption is idempotent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -217,9 +217,10 @@ mod tests {
     fn another_list_is_named() {
         let other = Probed { ensemble_list: "a=h:1".into(), ..probed("b", None, false) };
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
-        assert!(
-            matches!(judge(&list().canonical(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list"))
-        );
+        assert!(matches!(
+            judge(&list().canonical(), answers.into(), None),
+            Outlook::Waiting(why) if why.contains("another list")
+        ));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 //!   remove: leadership moved away first ─► out                             replace: add + promote new, remove old
 //! ```
 //!
-//! Rule: every change names the membership index that it was planned on, and is refused with the present one when that has
-//! moved; repeating a change that is done is `Ok`. Reason: an operator or a person may lose an answer and must be able to ask
-//! again, and two of them must not undo each other's work.
+//! Rule: every change names the membership index that it was planned on, and is refused with the present one when that
+//! has moved; repeating a change that is done is `Ok`. Reason: an operator or a person may lose an answer and must be
+//! able to ask again, and two of them must not undo each other's work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,7 +35,10 @@ const TRANSFER_LAG_MAX: u64 = 256;
 /// Why a change was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    #[error("this member does not lead; ask {}", .leader.as_ref().map_or("again when there is a leader", |l| l.name.as_str()))]
+    #[error(
+        "this member does not lead; ask {}",
+        .leader.as_ref().map_or("again when there is a leader", |leader| leader.name.as_str())
+    )]
     NotLeader { leader: Option<Node> },
     #[error("the membership has changed since this was planned: it is of log index {present} now")]
     Moved { present: u64 },
@@ -153,7 +156,7 @@ impl Core {
             }
             Some(theirs) if probed.has_log => {
                 return Err(refused(format!(
-                    "{peer_addr} was member {} and is out; a removed member's disk must be emptied before it is added anew",
+                    "{peer_addr} was member {} and is out; its disk must be emptied before it is added anew",
                     theirs.node_id
                 )));
             }

@@ -10,8 +10,8 @@
 //!      └ peer                         links between members (D11)          membership, formation: who is in (D9, D10)
 //! ```
 //!
-//! Rule: the rest of the member sees `crate::consensus` and nothing of this. Reason: openraft's alphas break; one folder
-//! has to change then.
+//! Rule: the rest of the member sees `crate::consensus` and nothing of this. Reason: openraft's alphas break; one
+//! folder has to change then.
 
 pub(crate) mod applied;
 pub(crate) mod barrier;

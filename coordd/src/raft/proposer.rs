@@ -7,9 +7,9 @@
 //!   the stream to the leader broke ──► the bar moves to the front: all of it is sent again
 //! ```
 //!
-//! Rule: a write leaves the queue only when this member's own state has accepted its number. Reason: the replicated table
-//! "last number of each member" (design D7, raft-notes.md §4.3) refuses whatever arrives twice or out of order, so sending
-//! again is always safe, and a lost leader costs a client of this member a pause and nothing else.
+//! Rule: a write leaves the queue only when this member's own state has accepted its number. Reason: the replicated
+//! table "last number of each member" (design D7, raft-notes.md §4.3) refuses whatever arrives twice or out of order,
+//! so sending again is always safe, and a lost leader costs a client of this member a pause and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,14 +1,15 @@
 //! The leader's look at everyone, every few seconds: is their state the same, and what do they understand (design D19).
 //!
 //! ```text
-//!   leader ─ Attendance{index} ─► each member, once it has applied that index ─► {its digest there, level it understands}
+//!   leader ─ Attendance{index} ─► each member, once it has applied that index ─► {digest there, level understood}
 //!     digests differ   ─► those that differ from most voters stop (diverged)
 //!     all voters there ─► the lowest level among them, if it is above the present one, is raised by a log entry
 //! ```
 //!
-//! Rule: digests are compared at one log index, and only more than half of the voters can find a member wrong, the leader
-//! included; where they are split nobody knows who is right, and that is said. A level counts only when every voter is
-//! there to announce it. Reason: whoever cannot apply an entry stops, so none may be written that a voter cannot apply.
+//! Rule: digests are compared at one log index, and only more than half of the voters can find a member wrong, the
+//! leader included; where they are split nobody knows who is right, and that is said. A level counts only when every
+//! voter is there to announce it. Reason: whoever cannot apply an entry stops, so none may be written that a voter
+//! cannot apply.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,8 +163,8 @@ impl RollCall {
             Verdict::Split => tracing::error!(
                 index,
                 ?present,
-                "the states of the voters differ and none is that of most: nobody can tell which is right; compare them and \
-                 replace the wrong ones"
+                "the states of the voters differ and none is that of most: nobody can tell which is right; compare \
+                 them and replace the wrong ones"
             ),
             Verdict::Odd { majority, members } => {
                 for id in members {

@@ -4,8 +4,8 @@
 //!   link: SnapshotBegin{vote, meta, length} │ SnapshotChunk … │ SnapshotEnd ──► SnapshotAnswer{vote}
 //! ```
 //!
-//! Rule: what comes in is checked as a whole before openraft hears of it, and work on files never stands in an async task's
-//! way. A transfer has no deadline; a link on which nothing moves is cut.
+//! Rule: what comes in is checked as a whole before openraft hears of it, and work on files never stands in an async
+//! task's way. A transfer has no deadline; a link on which nothing moves is cut.
 
 use std::io::{self, IoSlice, Read};
 use std::sync::Arc;

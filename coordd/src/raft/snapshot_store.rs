@@ -1,12 +1,13 @@
 //! Snapshot files of this member: built beside apply, streamed to members far behind, loaded at start.
 //!
 //! ```text
-//!   data_dir/snapshots/  <term>-<index>.snap   whole and checked         *.tmp   building or coming in; removed at start
+//!   data_dir/snapshots/  <term>-<index>.snap   whole and checked      *.tmp   building or coming in; removed at start
 //!   build: cut under the write guard (O(1)) ─► chunks under short read guards ─► fsync ─► rename ─► fsync dir
 //! ```
 //!
-//! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason: a
-//! torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer one.
+//! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason:
+//! a torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer
+//! one.
 
 use std::io;
 use std::path::{Path, PathBuf};

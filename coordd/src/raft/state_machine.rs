@@ -1,7 +1,7 @@
 //! Applies committed entries to this member's state, and tells whoever waits on this member.
 //!
 //! ```text
-//!   entries ─► up to 64 under one write guard:  state.apply ─► hook (watches) ─► sink of an own write   (per entry, in order)
+//!   entries ─► up to 64 under one guard:  state.apply ─► hook (watches) ─► sink of an own write  (entry by entry)
 //!           ─► guard dropped ─► position published ─► openraft's responders ─► connections woken, once
 //! ```
 //!

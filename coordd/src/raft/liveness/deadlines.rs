@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   report(m, sent S, contacts) ─► contact of each session on m's clock;  due when S − contact ≥ timeout   (m's word)
-//!   no report of m since R       ─► its sessions are due at R + timeout + bound                              (m is silent)
+//!   no report of m since R       ─► its sessions are due at R + timeout + bound                      (m is silent)
 //! ```
 //!
 //! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of which

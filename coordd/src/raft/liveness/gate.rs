@@ -1,7 +1,7 @@
 //! Whether this member may answer clients now.
 //!
-//! Open until `w` after the *sending* of the newest report that a leader acknowledged; the check stands between reading a
-//! request and writing its answer, so a member that was paused finds the gate closed when it wakes.
+//! Open until `w` after the *sending* of the newest report that a leader acknowledged; the check stands between reading
+//! a request and writing its answer, so a member that was paused finds the gate closed when it wakes.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@
 //!                                  └─ broke ─► redial within 50 ms ─ no ─► Down(peer)   (news for failover, D17)
 //! ```
 //!
-//! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead peers
-//! for votes too, inside its only task.
+//! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead
+//! peers for votes too, inside its only task.
 
 use std::collections::HashMap;
 use std::io;
