@@ -5,8 +5,8 @@
 //!                  ensemble without      ─► the same faults     ─► history ─► the checker must name nothing
 //! ```
 //!
-//! Rule: a bug counts as found only by the promise that it breaks, and its faults must pass without it. Reason: a checker
-//! that cries at everything finds every bug, too.
+//! Rule: a bug counts as found only by the promise that it breaks, and its faults must pass without it. Reason: a
+//! checker that cries at everything finds every bug, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

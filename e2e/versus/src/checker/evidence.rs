@@ -6,8 +6,8 @@
 //!                              an ended session may have made; else: an event of a change that never was
 //! ```
 //!
-//! Rule: an event is believed only if something may have caused it. Reason: with it, whoever else watched must have been
-//! told, too.
+//! Rule: an event is believed only if something may have caused it. Reason: with it, whoever else watched must have
+//! been told, too.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -127,7 +127,8 @@ impl<'a> Lasting<'a> {
             for (at, kind, path) in due[first..].iter().take_while(|(at, ..)| *at <= zxid) {
                 if !self.told.contains_key(&(conn, *at, *kind, *path)) {
                     let text = format!(
-                        "client {}: event {kind} of {path} at {at:#x} was not told to the watch of {} by the reply at {zxid:#x}",
+                        "client {}: event {kind} of {path} at {at:#x} was not told to the watch of {} by the \
+                         reply at {zxid:#x}",
                         self.client, watch.path
                     );
                     findings.add(Promise::EventInTime, text);

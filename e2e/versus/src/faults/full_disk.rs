@@ -1,11 +1,11 @@
 //! A file system that fills up under a member, and what its clients must be told meanwhile.
 //!
 //! ```text
-//!   ballast up to the last byte ─► a create is refused with an error, a read is answered ─► ballast gone ─► creates pass
+//!   ballast up to the last byte ─► a create is refused by an error, a read is answered ─► ballast gone ─► creates go
 //! ```
 //!
-//! Rule: a refusal is an answer, not a lost connection. Reason: a client that loses its connection does not know whether
-//! it was heard, and a full disk is no reason to leave it in doubt.
+//! Rule: a refusal is an answer, not a lost connection. Reason: a client that loses its connection does not know
+//! whether it was heard, and a full disk is no reason to leave it in doubt.
 
 use std::fs::File;
 use std::io::Write;
