@@ -55,6 +55,7 @@ fn timing(config: &Config) -> Timing {
 fn disk_config(config: &Config, meter: Arc<dyn Meter>) -> DiskConfig {
     DiskConfig {
         wal: coordd_wal::Options {
+            mode: if cfg!(feature = "sim") { coordd_wal::Mode::Inline } else { coordd_wal::Mode::Threads },
             segment_bytes: config.storage.log_segment_bytes,
             cache_bytes: config.storage.log_cache_bytes,
             min_free_bytes: config.limits.min_free_bytes,
