@@ -31,6 +31,8 @@ use super::proposer::{Proposer, Run};
 const RUN_BYTES_MAX: usize = 1 << 20;
 /// Pause before a stream of the same term is opened again, so that a leader that refuses is not flooded.
 const SAME_TERM_PAUSE: Duration = Duration::from_millis(5);
+/// So long nothing of what was sent is decided: the stream may be dead, though neither end was told.
+const STALL_MAX: Duration = Duration::from_secs(2);
 
 /// What the dispatcher works with.
 pub(crate) struct Dispatch {
@@ -80,7 +82,23 @@ impl Dispatch {
         if leader.id == self.proposer.member() {
             self.local(leader.term).await
         } else {
-            self.remote(leader, first).await
+            tokio::select! {
+                ended = self.remote(leader, first) => ended,
+                () = self.stalled() => Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+
+    /// Resolves when the oldest write that was sent stays undecided.
+    async fn stalled(&self) {
+        let mut oldest = None;
+        loop {
+            sleep(STALL_MAX).await;
+            let now = self.proposer.oldest_sent();
+            if now.is_some() && now == oldest {
+                return;
+            }
+            oldest = now;
         }
     }
 

@@ -197,6 +197,12 @@ impl Proposer {
         queue.base
     }
 
+    /// The number of the oldest write that is sent and undecided.
+    pub(crate) fn oldest_sent(&self) -> Option<u64> {
+        let queue = self.queue.lock();
+        (queue.sent > 0).then_some(queue.base)
+    }
+
     /// The next run of unsent writes, at most `bytes_max` bytes of them; `None` when the stream broke.
     pub(crate) fn take_unsent(&self, bytes_max: usize) -> Option<Run> {
         let mut queue = self.queue.lock();

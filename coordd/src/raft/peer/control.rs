@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead
-//! peers for votes too, inside its only task.
+//! peers for votes too, inside its only task. A link on which questions wait and nothing comes is dialed anew: a path
+//! may lose a connection without telling its ends, and then nobody would ever be heard again.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::call::{Answer, Call};
 use super::frame::{self, Frame, Kind};
@@ -26,6 +27,8 @@ use crate::raft::types::{Node, NodeId};
 
 /// A peer that does not greet again within this time after a break is down.
 const REDIAL_GRACE: Duration = Duration::from_millis(50);
+/// So long nothing was heard while an answer was due: the link is dead. Beyond the time after which a hung leader is left.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
@@ -184,21 +187,29 @@ impl Actor {
     async fn serve(&mut self, link: &mut Link) -> io::Result<()> {
         let mut waiting: HashMap<u64, oneshot::Sender<io::Result<Frame>>> = HashMap::new();
         let mut out = BytesMut::new();
+        let mut heard = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 frame = frame::read(&mut link.stream, &mut link.buffer) => {
                     let frame = frame?;
+                    heard = Instant::now();
                     let asked = waiting.remove(&frame.id).ok_or_else(|| protocol("an answer without a question"))?;
                     let _ = asked.send(Ok(frame));
                 }
                 question = self.queue.recv() => {
                     let Some(Question { kind, body, answer }) = question else { return Ok(()) };
+                    if waiting.is_empty() {
+                        heard = Instant::now();
+                    }
                     self.next_id += 1;
                     waiting.insert(self.next_id, answer);
                     frame::put(&mut out, kind, self.next_id, &body);
                     frame::flush(&mut link.stream, &mut out).await?;
                     waiting.retain(|_, answer| !answer.is_closed());
+                }
+                () = sleep_until(heard + SILENCE_MAX), if !waiting.is_empty() => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer is silent"));
                 }
             }
         }
