@@ -63,6 +63,15 @@ fn the_verbs_of_zkcli_work_and_say_what_zkcli_says() {
     assert_eq!(ok(&["ls", "/a"]), "[s-0000000000]\n");
     assert_eq!(ok(&["ls", "-R", "/a"]), "/a\n/a/s-0000000000\n");
     assert_eq!(ok(&["getAcl", "/a"]), "'world,'anyone\n: cdrwa\n");
+    assert!(
+        ok(&["get", "-x", "/a"])
+            .contains("|00000000| 74 77 6f                                        |two             |")
+    );
+    assert!(ok(&["config", "-c"]).ends_with(&format!(" {}\n", member.client)));
+    ok(&["setAcl", "-R", "/a", "world:anyone:cdrwa,ip:127.0.0.1:r"]);
+    assert!(ok(&["getAcl", "/a/s-0000000000"]).contains("'ip,'127.0.0.1\n: r\n"));
+    let (code, _, error) = cli(member, &["removewatches", "/a"]);
+    assert_eq!(code, Some(1), "there is none: {error}");
     assert_eq!(ok(&["getAllChildrenNumber", "/a"]), "1\n");
     ok(&["setquota", "-n", "5", "/a"]);
     assert!(ok(&["listquota", "/a"]).contains("Output quota for /a count=5,bytes=-1\nOutput stat for /a count=2"));
