@@ -49,7 +49,8 @@ impl Reporter {
             let mut leadership = self.leadership.clone();
             tokio::select! {
                 _ = tick.tick() => {}
-                _ = leadership.0.changed() => {}
+                // Where consensus has stopped nothing opens the gate again.
+                changed = leadership.0.changed() => if changed.is_err() { return },
             }
             self.leadership.0.mark_unchanged();
             // Taken before the look at the sessions, and their contacts after it: a pause in between makes nobody
