@@ -27,6 +27,28 @@ pub(crate) fn short_faults() -> Result<()> {
     shell::run(build_versus()?.args(["faults", "--short"]))
 }
 
+/// Lives one seed twice and compares.
+pub(crate) fn sim(args: &[String]) -> Result<()> {
+    let mut replay = simulation(&["run", "--quiet", "--", "replay"]);
+    Err(shell::become_program(replay.args(args)))
+}
+
+/// What the workspace of the simulation has of its own: format, lints, its own tests, and one seed of every fault.
+pub(crate) fn short_sim() -> Result<()> {
+    shell::run(&mut simulation(&["fmt", "--check"]))?;
+    shell::run(&mut simulation(&["clippy", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    shell::run(&mut simulation(&["test", "--quiet"]))?;
+    shell::run(&mut simulation(&["run", "--quiet", "--", "replay"]))
+}
+
+/// Cargo in the simulation's workspace, which builds beside ours and not in its midst.
+fn simulation(args: &[&str]) -> Command {
+    let mut cargo = shell::cargo(args);
+    cargo.current_dir(place::repository().join("coordd/sim"));
+    cargo.env("CARGO_TARGET_DIR", place::build().join("sim"));
+    cargo
+}
+
 fn build_versus() -> Result<Command> {
     build_coordd()?;
     shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;

@@ -3,7 +3,7 @@
 //! ```text
 //!   power_loss ─► SimDisk::crash(Torn): un-synced sectors are there or not, as the seed says; the life of all handles ends
 //!   fail_in_flush(k) ─► the same, between the write and the fdatasync of the k-th flush from now
-//!   lie ─► the log's flushes say yes and do nothing (the planted defect)
+//!   lie ─► flushes say yes and do nothing, up to the next power loss (the planted defect)
 //! ```
 //!
 //! Rule: all that a member keeps (identity, log, snapshots) is here, and what a crash takes is decided by the seed.
@@ -96,7 +96,8 @@ impl Inner {
         self.failed.store(true, Ordering::Relaxed);
         let seed = self.loss_seed.fetch_add(1, Ordering::Relaxed);
         // A disk that lies keeps what it lied about in a cache that is gone as a whole.
-        let loss = if self.lies.load(Ordering::Relaxed) { Loss::Everything } else { Loss::Torn { seed } };
+        let lied = self.lies.swap(false, Ordering::Relaxed);
+        let loss = if lied { Loss::Everything } else { Loss::Torn { seed } };
         let mut life = self.life();
         *life = life.crash(loss);
     }
@@ -109,23 +110,22 @@ struct Mounted {
 
 struct MountedFile {
     file: Arc<dyn DiskFile>,
-    lies: Option<Arc<AtomicBool>>,
+    lies: Arc<AtomicBool>,
 }
 
 impl Mounted {
-    fn file(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        let is_log = path.parent().is_some_and(|dir| dir.ends_with("log"));
-        Arc::new(MountedFile { file, lies: is_log.then(|| self.lies.clone()) })
+    fn file(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        Arc::new(MountedFile { file, lies: self.lies.clone() })
     }
 }
 
 impl Disk for Mounted {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(path, self.disk.open(path)?))
+        Ok(self.file(self.disk.open(path)?))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(path, self.disk.create(path)?))
+        Ok(self.file(self.disk.create(path)?))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -145,7 +145,7 @@ impl Disk for Mounted {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.disk.sync_dir(dir)
+        if self.lies.load(Ordering::Relaxed) { Ok(()) } else { self.disk.sync_dir(dir) }
     }
 
     fn available_bytes(&self, dir: &Path) -> io::Result<u64> {
@@ -167,10 +167,7 @@ impl DiskFile for MountedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        match &self.lies {
-            Some(lies) if lies.load(Ordering::Relaxed) => Ok(()),
-            _ => self.file.sync_data(),
-        }
+        if self.lies.load(Ordering::Relaxed) { Ok(()) } else { self.file.sync_data() }
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -61,7 +61,7 @@ struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Plant {
-    /// From some moment on the disks say that they flushed the log, and did not.
+    /// For a while the disks say that they flushed, and did not; then the power fails everywhere.
     DiskLies,
     /// The seed of the simulation's randomness is not the seed.
     OwnEntropy,

@@ -126,7 +126,7 @@ impl Play {
         Ok(())
     }
 
-    /// The planted defect: flushes of the log do nothing for a while, then the power fails everywhere.
+    /// The planted defect: flushes do nothing for a while, then the power fails everywhere.
     fn lie(&mut self) {
         let Some(from) = self.lies_from else { return };
         let now = self.sim.elapsed();
