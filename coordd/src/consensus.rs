@@ -86,10 +86,16 @@ pub trait Meter: Send + Sync {
     /// The log was flushed once, for so many operations.
     fn flushed(&self, _took: Duration, _operations: u64) {}
 
+    /// A batch of committed entries is about to be applied.
+    fn applying(&self) {}
+
+    /// An entry of so many bytes is applied.
+    fn proposal(&self, _bytes: usize) {}
+
     /// A batch of entries was applied under one guard.
     fn applied(&self, _took: Duration, _entries: usize) {}
 
-    /// A write of this member was decided, so long after it was proposed.
+    /// A write of this member was decided, so long after it was proposed; its sink is told next.
     fn decided(&self, _took: Duration) {}
 
     fn snapshot_taken(&self, _took: Duration) {}
@@ -139,6 +145,8 @@ pub struct Status {
     pub applied_index: u64,
     /// What apply does is that of this level, on every member.
     pub feature_level: u32,
+    /// Writes that were proposed here and are not decided yet.
+    pub undecided_writes: u64,
     /// As leader: how many entries each other member is behind; empty elsewhere.
     pub lag: Vec<(u64, u64)>,
     /// Why this member does not serve, in words for an operator; `None` when it does.

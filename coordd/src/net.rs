@@ -5,8 +5,8 @@
 //!   built for `cargo sim` turmoil's TCP: the same members, a network that the seed decides
 //! ```
 //!
-//! Rule: a peer's name is resolved anew at every dial and all its addresses are tried. Reason: in Kubernetes a restarted
-//! member keeps its name and changes its address (design D11). TLS will wrap the stream here, in one place.
+//! Rule: a peer's name is resolved anew at every dial and all its addresses are tried. Reason: in Kubernetes a
+//! restarted member keeps its name and changes its address (design D11). TLS will wrap the stream here, in one place.
 
 use std::io;
 use std::net::SocketAddr;

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use coordd_testkit::{Ensemble, Member};
+use coordd_proto::CreateMode;
+use coordd_testkit::{Client, Ensemble, Member, eventually};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_coordd");
 
@@ -104,4 +106,35 @@ fn a_snapshot_becomes_a_new_ensemble() {
     let (code, _, error) = said(&run(&["restore", &file, "--data-dir", &dir]));
     assert_eq!(code, Some(1));
     assert!(error.contains("is not empty"), "{error}");
+}
+
+#[test]
+fn a_slow_write_is_logged_with_its_time_in_each_hop_and_sizes_and_queues_are_shown() {
+    let ensemble = Ensemble::start(BINARY, 3, &["--slow-request-ms", "200"]).unwrap();
+    let leader = &ensemble.members[ensemble.leader()];
+    let mut client = Client::connect(&leader.client, 10_000).unwrap();
+    client.create("/a", b"", CreateMode::Persistent).unwrap().unwrap();
+    let sizes = leader.four_letter("srvr");
+    let line = sizes.lines().find_map(|line| line.strip_prefix("Proposal sizes last/min/max: ")).unwrap();
+    let sizes: Vec<i64> = line.split('/').map(|size| size.parse().unwrap()).collect();
+    assert!(sizes[1] > 0 && sizes[2] >= sizes[0] && sizes[0] >= sizes[1], "{line}");
+    let mntr = leader.four_letter("mntr");
+    for name in ["zk_last_proposal_size", "zk_max_proposal_size", "zk_requests_in_session_queue", "zk_outbox_bytes"] {
+        assert!(mntr.contains(&format!("{name}\t")), "{name}: {mntr}");
+    }
+    ensemble.followers().iter().for_each(|i| ensemble.members[*i].pause());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| client.set("/a", b"slow", -1).unwrap().unwrap());
+        std::thread::sleep(Duration::from_millis(350));
+        ensemble.followers().iter().for_each(|i| ensemble.members[*i].resume());
+        writer.join().unwrap();
+    });
+    let slow = || leader.log().lines().find(|line| line.contains("slow request")).map(str::to_owned);
+    let line = eventually("the slow write in the log", slow);
+    let hop = |name: &str| {
+        let (_, rest) = line.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("{name}: {line}"));
+        rest.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(hop("queued_ms") + hop("committed_ms") + hop("applied_ms"), hop("took_ms"), "{line}");
+    assert!(hop("committed_ms") >= 200, "the quorum was what it waited for: {line}");
 }

@@ -1,7 +1,7 @@
 //! The disk of one member, over all of its lives.
 //!
 //! ```text
-//!   power_loss ─► SimDisk::crash(Torn): un-synced sectors are there or not, as the seed says; the life of all handles ends
+//!   power_loss ─► SimDisk::crash(Torn): un-synced sectors are there or not, as the seed says; all handles end
 //!   fail_in_flush(k) ─► the same, between the write and the fdatasync of the k-th flush from now
 //!   lie ─► flushes say yes and do nothing, up to the next power loss (the planted defect)
 //! ```

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   coordd::entropy, the election timer, `select!`, keys of hash maps ─► getrandom(2) ─► mad-turmoil ─► StdRng(seed)
-//!   std's clocks, wherever a library reads one                        ─► clock_gettime ─► mad-turmoil ─► simulated time
+//!   std's clocks, wherever a library reads one                      ─► clock_gettime ─► mad-turmoil ─► simulated time
 //! ```
 //!
 //! Rule: seeded before anything else happens in the process. Reason: the first hash map fixes the keys of its thread.

@@ -4,8 +4,8 @@
 //!   round 1 │ round 2 │ …        each: quiet ─► one fault ─► repaired (links) or started again (members) ─► quiet
 //! ```
 //!
-//! Rule: a run of at least `KINDS` rounds has every kind of fault, in an order that the seed shuffles. A member whose power
-//! failed loses what was not flushed, and comes back by itself after a while.
+//! Rule: a run of at least `KINDS` rounds has every kind of fault, in an order that the seed shuffles. A member whose
+//! power failed loses what was not flushed, and comes back by itself after a while.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

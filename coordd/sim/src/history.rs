@@ -4,8 +4,8 @@
 //!   Record{client, session, link, request, answer}       answer: Done{zxid, …} │ Refused │ Unknown
 //! ```
 //!
-//! Rule: a write has a value that no other write has. Reason: whoever reads it names the write that it comes from, also a
-//! write whose outcome its client never learnt.
+//! Rule: a write has a value that no other write has. Reason: whoever reads it names the write that it comes from, also
+//! a write whose outcome its client never learnt.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -5,8 +5,8 @@
 //!                              └─► seen from outside through Weak<Member> alone: a crash leaves nothing alive
 //! ```
 //!
-//! Rule: the only differences to production are the feature `sim` and what the configuration says; segments and snapshots
-//! are small, so that a short run rotates, purges and installs them.
+//! Rule: the only differences to production are the feature `sim` and what the configuration says; segments and
+//! snapshots are small, so that a short run rotates, purges and installs them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -9,8 +9,9 @@
 //!            └─ faults             └─ auditor    reads everything from everyone when the turmoil is over
 //! ```
 //!
-//! Rule: a process runs one simulation, on one thread, and asks nothing of the machine but time to compute. Reason: what
-//! the seed does not decide cannot be found again. Proves the seams (design D20); the mass of scenarios stands on it.
+//! Rule: a process runs one simulation, on one thread, and asks nothing of the machine but time to compute. Reason:
+//! what the seed does not decide cannot be found again. Proves the seams (design D20); the mass of scenarios stands on
+//! it.
 
 mod client;
 mod disk;

@@ -5,8 +5,8 @@
 //!   coordd-sim once --seed N --trace B ─┴─► equal: its report │ not: the first line that differs, from both
 //! ```
 //!
-//! Rule: two processes, not two runs in one. Reason: addresses, clocks and the machine's randomness then differ, so that
-//! whatever leaks from them shows.
+//! Rule: two processes, not two runs in one. Reason: addresses, clocks and the machine's randomness then differ, so
+//! that whatever leaks from them shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -321,6 +321,7 @@ fn unformed_status(name: &str, why: &str) -> Status {
         committed_index: 0,
         applied_index: 0,
         feature_level: 0,
+        undecided_writes: 0,
         lag: Vec::new(),
         not_serving: Some(why.to_owned()),
     }

@@ -138,8 +138,8 @@ impl Proposer {
         }
     }
 
-    #[cfg(test)]
-    fn undecided(&self) -> (usize, usize) {
+    /// How many writes wait for their outcome, and their bytes.
+    pub(crate) fn undecided(&self) -> (usize, usize) {
         let queue = self.queue.lock();
         (queue.pending.len(), queue.bytes)
     }

@@ -69,6 +69,7 @@ impl StateMachine {
     }
 
     fn apply_command(&mut self, state: &mut State, zxid: Zxid, proposal: Proposal) -> io::Result<()> {
+        self.meter.proposal(proposal.command.len());
         let mut command = Command::decode(&proposal.command).map_err(|_| codec::damaged("command"))?;
         command.time_ms = proposal.time_ms;
         levels::check(&command.op)?;
@@ -161,6 +162,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         while let Some(batch) = batches.next().await {
             let mut responders = Vec::new();
             let (began, entries) = (Instant::now(), batch.len());
+            self.meter.applying();
             let seen = {
                 let mut state = applied.state.write();
                 for item in batch {

@@ -124,6 +124,7 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
         feature_level: core.applied.feature_level(),
+        undecided_writes: core.proposer.undecided().0 as u64,
         lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
         not_serving: not_serving(core, &metrics),
     }

@@ -1,11 +1,12 @@
 //! Each read is the state at the zxid that its answer names.
 //!
 //! ```text
-//!   read at Z shows (value, mzxid M):   M ≤ Z · no acknowledged write of that path in (M, Z] · a write at M wrote that value
+//!   read at Z shows (value, mzxid M):   M ≤ Z · no acknowledged write of it in (M, Z] · a write at M wrote that value
 //!   over all reads:                     one value has one mzxid (applied once) · versions of a path grow with mzxid
 //! ```
 //!
-//! Rule: no model of the tree is needed, because each value names its write; also the writes of unknown outcome are judged.
+//! Rule: no model of the tree is needed, because each value names its write; also the writes of unknown outcome are
+//! judged.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -27,7 +27,8 @@ use crate::raft::types::{Node, NodeId};
 
 /// A peer that does not greet again within this time after a break is down.
 const REDIAL_GRACE: Duration = Duration::from_millis(50);
-/// So long nothing was heard while an answer was due: the link is dead. Beyond the time after which a hung leader is left.
+/// So long nothing was heard while an answer was due: the link is dead. Beyond the time after which a hung leader is
+/// left.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);

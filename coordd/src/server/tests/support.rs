@@ -61,6 +61,7 @@ impl Double {
             committed_index: 1,
             applied_index: 1,
             feature_level: 1,
+            undecided_writes: 0,
             lag: Vec::new(),
             not_serving: None,
         };
