@@ -6,13 +6,17 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use coordd_proto::{Acl, CreateMode, OpCode, Perms, Writer};
-use coordd_testkit::{Client, Member, eventually};
+use coordd_testkit::{Client, Ensemble, Member, eventually};
 use coordd_tree::{AuthList, Command, Op, Origin, Outcome, State};
 
 use support::{admin, ensemble, ensemble_with};
+
+/// How often the leader compares.
+const ROLL_CALL: Duration = Duration::from_secs(5);
 
 fn newest_snapshot(data_dir: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(data_dir.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
@@ -64,18 +68,44 @@ fn why_not(member: &Member) -> Option<String> {
     member.http_get("/readyz").filter(|(status, _)| *status == 503).map(|(_, why)| why)
 }
 
-#[test]
-fn a_member_whose_state_differs_stops_says_so_and_is_cured_while_the_others_go_on() {
+/// An ensemble, a client of its leader, and a follower whose snapshot was tampered with while it was down.
+fn with_a_wrong_follower() -> (Ensemble, Client, usize) {
     let mut ensemble = ensemble_with(3, &["--snapshot-entries", "100"]);
     let (leader, wrong) = (ensemble.leader(), ensemble.followers()[0]);
     let mut client = Client::connect(&ensemble.members[leader].client, 20_000).unwrap();
     client.create("/w", b"", CreateMode::Persistent).unwrap().unwrap();
     write(&mut client, 200);
+    // A new ensemble's zxids are log indexes: right behind one at which members are compared.
+    while client.zxid.0 % 64 != 1 {
+        write(&mut client, 1);
+    }
     let snapshot = eventually("a snapshot", || newest_snapshot(&ensemble.members[wrong].data_dir));
+    std::thread::sleep(ROLL_CALL + Duration::from_secs(1));
     ensemble.members[wrong].kill();
     tamper(&newest_snapshot(&ensemble.members[wrong].data_dir).unwrap_or(snapshot));
     ensemble.members[wrong].start().unwrap();
     eventually("the member to serve, as it knows no better", || ensemble.members[wrong].mode());
+    (ensemble, client, wrong)
+}
+
+#[test]
+fn a_leader_whose_state_differs_stops_and_the_others_elect_another() {
+    let (ensemble, mut client, wrong) = with_a_wrong_follower();
+    let (old, name) = (ensemble.leader(), ensemble.members[wrong].name.as_str());
+    let moved = || admin(&ensemble.members[old], &["transfer", name]).status.success().then_some(());
+    eventually("the wrong one to lead", moved);
+    write(&mut client, 100);
+    let says = || why_not(&ensemble.members[wrong]).filter(|why| why.contains("is not that of the others"));
+    eventually("the leader to find itself wrong", says);
+    let leads = |i: &usize| *i != wrong && ensemble.members[*i].mode().as_deref() == Some("leader");
+    eventually("another leader", || (0..3).find(leads));
+    write(&mut client, 100);
+}
+
+#[test]
+fn a_member_whose_state_differs_stops_says_so_and_is_cured_while_the_others_go_on() {
+    let (mut ensemble, mut client, wrong) = with_a_wrong_follower();
+    let leader = ensemble.leader();
     let mut misled = Client::connect(&ensemble.members[wrong].client, 20_000).unwrap();
     write(&mut client, 100);
     let says = || why_not(&ensemble.members[wrong]).filter(|why| why.contains("is not that of the others"));
@@ -110,7 +140,7 @@ fn members_with_one_state_find_nobody_wrong_though_they_die_and_catch_up_by_snap
     assert!(ensemble.members[behind].log().contains("receiving a snapshot"));
     for _ in 0..7 {
         write(&mut client, 100);
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1));
     }
     for member in &ensemble.members {
         assert!(member.mode().is_some(), "{} serves: {:?}", member.name, why_not(member));
