@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Three members under simulated network, clock and disk.
+/// Three members under simulated network, clock and disk. SIM_LOG=coordd=info shows what they log.
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]

@@ -34,7 +34,11 @@ pub(crate) fn twice(plan: &Plan) -> Result<String, String> {
             }
             Ok(format!("{report}\nthe same twice"))
         }
-        Err(why) => Err(format!("{why}\ntraces: {} and {}", traces[0].display(), traces[1].display())),
+        Err(why) => {
+            let [first, second] = traces.each_ref().map(|trace| trace.display());
+            let Plan { seed, rounds, .. } = plan;
+            Err(format!("{why}\ntraces: {first} and {second}\nrepeat: cargo sim --seed {seed} --rounds {rounds}"))
+        }
     }
 }
 

@@ -23,6 +23,8 @@ use crate::trace::Trace;
 use crate::{Plan, Plant};
 
 const WORKERS: u64 = 4;
+/// Writes for each round, and before the first: a run with fewer has judged nothing.
+const ACKNOWLEDGED_MIN: usize = 100;
 /// Members that do not agree by then never will.
 const AGREEMENT_MAX: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(120);
@@ -55,7 +57,8 @@ pub(crate) fn once(plan: &Plan) -> Result<Report, String> {
     };
     let _simulated_clocks = entropy::seed(seed);
     if let Ok(filter) = std::env::var("SIM_LOG") {
-        tracing_subscriber::fmt().with_env_filter(filter).without_time().with_writer(std::io::stderr).init();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).without_time().with_ansi(false);
+        log.with_writer(std::io::stderr).init();
     }
     let trace = Trace::new(plan.trace.as_deref()).map_err(|error| format!("cannot write the trace: {error}"))?;
     let mut play = Play::new(plan, trace);
@@ -68,6 +71,9 @@ pub(crate) fn once(plan: &Plan) -> Result<Report, String> {
     let (hash, lines) = play.stage.trace.sum();
     let (acknowledged, seen) = (play.stage.history.acknowledged(), records.len());
     let (faults, simulated) = (play.faults.done(), play.sim.elapsed());
+    if faults < plan.rounds || acknowledged < ACKNOWLEDGED_MIN * (1 + plan.rounds as usize) {
+        return Err(format!("seed {}: too little happened: {faults} faults, {acknowledged} writes", plan.seed));
+    }
     Ok(Report { seed: plan.seed, hash, lines, acknowledged, seen, faults, simulated })
 }
 
