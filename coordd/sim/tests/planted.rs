@@ -1,7 +1,7 @@
 //! The simulation's own test: what it must find, it finds; what is right, it lets pass.
 //!
-//! Rule: each test runs the program as `cargo sim` does. Reason: a process runs one simulation, and a judge that was never
-//! seen to convict proves nothing.
+//! Rule: each test runs the program as `cargo sim` does. Reason: a process runs one simulation, and a judge that was
+//! never seen to convict proves nothing.
 
 use std::process::{Command, Output};
 
