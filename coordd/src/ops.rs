@@ -46,6 +46,8 @@ fn unavailable(error: &dyn std::fmt::Display) -> OpsError {
 
 async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> Result<u64, OpsError> {
     let core = member.formed()?;
+    // One that is gone already was taken out by an earlier call that did not come to its end.
+    let voted = member.status().borrow().members.iter().find(|known| known.id == id).is_none_or(|known| known.voter);
     let newcomer = core.add(peer_addr, Some(planned_on)).await?;
     let until = Instant::now() + CATCH_UP_MAX;
     while !core.has_caught_up(newcomer) {
@@ -55,7 +57,9 @@ async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> 
         sleep(Duration::from_millis(100)).await;
     }
     core.remove(id, None).await?;
-    core.promote(newcomer, None).await?;
+    if voted {
+        core.promote(newcomer, None).await?;
+    }
     Ok(newcomer)
 }
 
