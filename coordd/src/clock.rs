@@ -6,19 +6,34 @@
 //! ```
 //!
 //! Reason: a clock that an administrator sets back or forward by an hour must expire nothing (design D5).
+//! In the simulation both are its own: how long it has run, and that after a fixed date.
 
+#[cfg(not(feature = "sim"))]
 use std::sync::LazyLock;
 
+#[cfg(not(feature = "sim"))]
 use tokio::time::Instant;
 
 /// Milliseconds since the Unix epoch.
+#[cfg(not(feature = "sim"))]
 pub fn wall_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+#[cfg(feature = "sim")]
+pub fn wall_ms() -> i64 {
+    i64::try_from(turmoil::since_epoch().unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Milliseconds since an arbitrary moment before this member started; never falls.
+#[cfg(not(feature = "sim"))]
 pub fn monotonic_ms() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(Instant::now().saturating_duration_since(*START).as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(feature = "sim")]
+pub fn monotonic_ms() -> u64 {
+    u64::try_from(turmoil::sim_elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,5 @@
-//! What the rest of a member knows of consensus: writes go in, in order; outcomes come back from this member's own apply.
+//! What the rest of a member knows of consensus: writes go in, in order; outcomes come back from this member's own
+//! apply.
 //!
 //! ```text
 //!   connection ── propose([Write, Write, …]) ──►  Consensus  ──►  log, quorum, commit
@@ -35,13 +36,22 @@ pub struct Write {
 
 /// Who waits for writes; a connection, mostly.
 pub trait WriteSink: Send + Sync {
-    /// The oldest undecided write of this sink was applied here as `zxid`. The state's write guard is held: no await, no
-    /// other state lock.
+    /// The oldest undecided write of this sink was applied here as `zxid`. The state's write guard is held: no await,
+    /// no other state lock.
     fn applied(&self, state: &State, zxid: Zxid, outcome: Outcome);
 
-    /// The oldest undecided write's outcome cannot be known here any more (a snapshot was installed over it, or there is
-    /// no leader for too long): the connection must close without an answer.
+    /// The oldest undecided write's outcome cannot be known here any more (a snapshot was installed over it, or there
+    /// is no leader for too long): the connection must close without an answer.
     fn lost(&self);
+}
+
+/// Waits for nothing: a write of the member itself.
+pub(crate) struct Nobody;
+
+impl WriteSink for Nobody {
+    fn applied(&self, _: &State, _: Zxid, _: Outcome) {}
+
+    fn lost(&self) {}
 }
 
 /// Who waits for a read barrier (`sync`).
@@ -76,10 +86,16 @@ pub trait Meter: Send + Sync {
     /// The log was flushed once, for so many operations.
     fn flushed(&self, _took: Duration, _operations: u64) {}
 
+    /// A batch of committed entries is about to be applied.
+    fn applying(&self) {}
+
+    /// An entry of so many bytes is applied.
+    fn proposal(&self, _bytes: usize) {}
+
     /// A batch of entries was applied under one guard.
     fn applied(&self, _took: Duration, _entries: usize) {}
 
-    /// A write of this member was decided, so long after it was proposed.
+    /// A write of this member was decided, so long after it was proposed; its sink is told next.
     fn decided(&self, _took: Duration) {}
 
     fn snapshot_taken(&self, _took: Duration) {}
@@ -95,7 +111,7 @@ pub enum Role {
     Follower,
     Candidate,
     Learner,
-    /// Not a member of a formed ensemble yet.
+    /// Not a member of a formed ensemble yet, or stopped for good.
     Unformed,
 }
 
@@ -127,6 +143,10 @@ pub struct Status {
     pub last_log_index: u64,
     pub committed_index: u64,
     pub applied_index: u64,
+    /// What apply does is that of this level, on every member.
+    pub feature_level: u32,
+    /// Writes that were proposed here and are not decided yet.
+    pub undecided_writes: u64,
     /// As leader: how many entries each other member is behind; empty elsewhere.
     pub lag: Vec<(u64, u64)>,
     /// Why this member does not serve, in words for an operator; `None` when it does.
@@ -155,7 +175,8 @@ pub trait Consensus: Send + Sync + 'static {
     /// Resolves once there is room again.
     fn room(&self) -> BoxFuture<()>;
 
-    /// Whether clients may be answered now (design D8: only within a bound of the last quorum-confirmed session heartbeat).
+    /// Whether clients may be answered now (design D8: only within a bound of the last quorum-confirmed session
+    /// heartbeat).
     fn may_answer(&self) -> bool;
 
     /// Resolves once clients may be answered again.

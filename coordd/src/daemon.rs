@@ -30,8 +30,6 @@ use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
 use crate::{admin, descriptors, leader_tasks, net};
 
-/// Exit code of a member whose consensus stopped: EX_SOFTWARE of sysexits.h.
-const CONSENSUS_FAILED: i32 = 70;
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 
@@ -57,6 +55,7 @@ fn timing(config: &Config) -> Timing {
 fn disk_config(config: &Config, meter: Arc<dyn Meter>) -> DiskConfig {
     DiskConfig {
         wal: coordd_wal::Options {
+            mode: if cfg!(feature = "sim") { coordd_wal::Mode::Inline } else { coordd_wal::Mode::Threads },
             segment_bytes: config.storage.log_segment_bytes,
             cache_bytes: config.storage.log_cache_bytes,
             min_free_bytes: config.limits.min_free_bytes,
@@ -80,7 +79,7 @@ fn member_config(config: &Config) -> MemberConfig {
         secret: config.peer.secret.as_ref().map(|secret| Secret(secret.0.clone().into())),
         timing: timing(config),
         restart: Box::new(restart),
-        fail: Arc::new(|| std::process::exit(CONSENSUS_FAILED)),
+        fail: Arc::new(fail),
         limits: Limits { tree_bytes_max: config.limits.max_tree_bytes, disk_bytes_min: config.limits.min_free_bytes },
     }
 }
@@ -147,6 +146,13 @@ fn restart() {
         tracing::error!(%error, "cannot start anew; start this member by hand");
         std::process::exit(1);
     });
+}
+
+/// Ends this process as failed, with EX_SOFTWARE of sysexits.h.
+fn fail() {
+    // In the simulation many members share the process.
+    #[cfg(not(feature = "sim"))]
+    std::process::exit(70);
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> io::Result<net::TcpListener> {

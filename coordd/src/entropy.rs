@@ -1,4 +1,5 @@
-//! The one source of randomness: the operating system's. Everything random is asked for here, so that it can be replaced.
+//! The one source of randomness: the operating system's. Everything random is asked for here, so that it can be
+//! replaced.
 
 use std::fmt::Write;
 

@@ -1,8 +1,8 @@
 //! The admin port's calls, done by the member: where `admin` and `raft` meet.
 //!
-//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`. `replace` is the one
-//! call of several steps, each of which is safe to repeat: the newcomer catches up, the old voter goes, the newcomer votes, so
-//! the margin never falls below what the loss left (design D9).
+//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`. `replace` is the
+//! one call of several steps, each of which is safe to repeat: the newcomer catches up, the old voter goes, the
+//! newcomer votes, so the margin never falls below what the loss left (design D9).
 
 use std::io;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ fn unavailable(error: &dyn std::fmt::Display) -> OpsError {
 
 async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> Result<u64, OpsError> {
     let core = member.formed()?;
+    // One that is gone already was taken out by an earlier call that did not come to its end.
+    let voted = member.status().borrow().members.iter().find(|known| known.id == id).is_none_or(|known| known.voter);
     let newcomer = core.add(peer_addr, Some(planned_on)).await?;
     let until = Instant::now() + CATCH_UP_MAX;
     while !core.has_caught_up(newcomer) {
@@ -54,7 +56,7 @@ async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> 
         }
         sleep(Duration::from_millis(100)).await;
     }
-    core.put_in_place(newcomer, id).await?;
+    core.put_in_place(newcomer, id, voted).await?;
     Ok(newcomer)
 }
 

@@ -1,7 +1,7 @@
 //! Log lines on standard error, as text for people or as JSON for collectors.
 //!
-//! Rule: lines say what changed and what needs a person; nothing is logged per request. Reason: a log that talks when all is
-//! well is not read when something is not.
+//! Rule: lines say what changed and what needs a person; nothing is logged per request. Reason: a log that talks when
+//! all is well is not read when something is not.
 
 use std::io::{self, IsTerminal};
 

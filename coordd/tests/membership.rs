@@ -55,6 +55,25 @@ fn an_eighth_voter_is_refused_with_the_limit_named_and_stays_a_learner() {
 }
 
 #[test]
+fn a_replaced_learner_is_a_learner() {
+    let mut ensemble = ensemble(3);
+    let fourth = start_unformed(&mut ensemble);
+    let (leader, peer) = (ensemble.leader(), ensemble.members[fourth].peer.clone());
+    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &peer]);
+    eventually("the learner to serve", || ensemble.members[fourth].mode());
+    ensemble.members[fourth].kill();
+    std::fs::remove_dir_all(&ensemble.members[fourth].data_dir).unwrap();
+    ensemble.members[fourth].start().unwrap();
+    done_eventually(&ensemble.members[leader], &["replace", "m4", "--peer-addr", &peer]);
+    let mode = eventually("the new learner to serve", || ensemble.members[fourth].mode());
+    assert_eq!(mode, "observer");
+    eventually("the lost one to be out", || {
+        let status = done(&ensemble.members[leader], &["status"]);
+        (status.matches("learner").count() == 1).then_some(())
+    });
+}
+
+#[test]
 fn the_status_names_the_disk_of_each_member() {
     let ensemble = ensemble(3);
     let status: serde_json::Value =

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use coordd_testkit::{Ensemble, Member};
+use coordd_proto::CreateMode;
+use coordd_testkit::{Client, Ensemble, Member, eventually};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_coordd");
 
@@ -63,6 +65,15 @@ fn the_verbs_of_zkcli_work_and_say_what_zkcli_says() {
     assert_eq!(ok(&["ls", "/a"]), "[s-0000000000]\n");
     assert_eq!(ok(&["ls", "-R", "/a"]), "/a\n/a/s-0000000000\n");
     assert_eq!(ok(&["getAcl", "/a"]), "'world,'anyone\n: cdrwa\n");
+    assert!(
+        ok(&["get", "-x", "/a"])
+            .contains("|00000000| 74 77 6f                                        |two             |")
+    );
+    assert!(ok(&["config", "-c"]).ends_with(&format!(" {}\n", member.client)));
+    ok(&["setAcl", "-R", "/a", "world:anyone:cdrwa,ip:127.0.0.1:r"]);
+    assert!(ok(&["getAcl", "/a/s-0000000000"]).contains("'ip,'127.0.0.1\n: r\n"));
+    let (code, _, error) = cli(member, &["removewatches", "/a"]);
+    assert_eq!(code, Some(1), "there is none: {error}");
     assert_eq!(ok(&["getAllChildrenNumber", "/a"]), "1\n");
     ok(&["setquota", "-n", "5", "/a"]);
     assert!(ok(&["listquota", "/a"]).contains("Output quota for /a count=5,bytes=-1\nOutput stat for /a count=2"));
@@ -95,4 +106,35 @@ fn a_snapshot_becomes_a_new_ensemble() {
     let (code, _, error) = said(&run(&["restore", &file, "--data-dir", &dir]));
     assert_eq!(code, Some(1));
     assert!(error.contains("is not empty"), "{error}");
+}
+
+#[test]
+fn a_slow_write_is_logged_with_its_time_in_each_hop_and_sizes_and_queues_are_shown() {
+    let ensemble = Ensemble::start(BINARY, 3, &["--slow-request-ms", "200"]).unwrap();
+    let leader = &ensemble.members[ensemble.leader()];
+    let mut client = Client::connect(&leader.client, 10_000).unwrap();
+    client.create("/a", b"", CreateMode::Persistent).unwrap().unwrap();
+    let sizes = leader.four_letter("srvr");
+    let line = sizes.lines().find_map(|line| line.strip_prefix("Proposal sizes last/min/max: ")).unwrap();
+    let sizes: Vec<i64> = line.split('/').map(|size| size.parse().unwrap()).collect();
+    assert!(sizes[1] > 0 && sizes[2] >= sizes[0] && sizes[0] >= sizes[1], "{line}");
+    let mntr = leader.four_letter("mntr");
+    for name in ["zk_last_proposal_size", "zk_max_proposal_size", "zk_requests_in_session_queue", "zk_outbox_bytes"] {
+        assert!(mntr.contains(&format!("{name}\t")), "{name}: {mntr}");
+    }
+    ensemble.followers().iter().for_each(|i| ensemble.members[*i].pause());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| client.set("/a", b"slow", -1).unwrap().unwrap());
+        std::thread::sleep(Duration::from_millis(350));
+        ensemble.followers().iter().for_each(|i| ensemble.members[*i].resume());
+        writer.join().unwrap();
+    });
+    let slow = || leader.log().lines().find(|line| line.contains("slow request")).map(str::to_owned);
+    let line = eventually("the slow write in the log", slow);
+    let hop = |name: &str| {
+        let (_, rest) = line.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("{name}: {line}"));
+        rest.split(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(hop("queued_ms") + hop("committed_ms") + hop("applied_ms"), hop("took_ms"), "{line}");
+    assert!(hop("committed_ms") >= 200, "the quorum was what it waited for: {line}");
 }

@@ -14,15 +14,48 @@ pub(crate) fn demo(args: &[String]) -> Result<()> {
 
 /// Measures the release build of coordd against ZooKeeper.
 pub(crate) fn versus(args: &[String]) -> Result<()> {
-    build_coordd()?;
-    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
-    let built = place::build().join("release");
-    let mut versus = Command::new(built.join("coordd-versus"));
+    let mut versus = build_versus()?;
     // Without a word it measures the whole table; a leading flag is one of that.
     if args.first().is_none_or(|first| first.starts_with('-')) {
         versus.arg("bench");
     }
-    Err(shell::become_program(versus.env("COORDD_BIN", built.join("coordd")).args(args)))
+    Err(shell::become_program(versus.args(args)))
+}
+
+/// Members are hurt while clients work, and what the clients saw is checked: the form that takes a minute at most.
+pub(crate) fn short_faults() -> Result<()> {
+    shell::run(build_versus()?.args(["faults", "--short"]))
+}
+
+/// Lives one seed twice and compares.
+pub(crate) fn sim(args: &[String]) -> Result<()> {
+    let mut replay = simulation(&["run", "--quiet", "--", "replay"]);
+    Err(shell::become_program(replay.args(args)))
+}
+
+/// What the workspace of the simulation has of its own: format, lints, its own tests, and one seed of every fault.
+pub(crate) fn short_sim() -> Result<()> {
+    shell::run(&mut simulation(&["fmt", "--check"]))?;
+    shell::run(&mut simulation(&["clippy", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    shell::run(&mut simulation(&["test", "--quiet"]))?;
+    shell::run(&mut simulation(&["run", "--quiet", "--", "replay"]))
+}
+
+/// Cargo in the simulation's workspace, which builds beside ours and not in its midst.
+fn simulation(args: &[&str]) -> Command {
+    let mut cargo = shell::cargo(args);
+    cargo.current_dir(place::repository().join("coordd/sim"));
+    cargo.env("CARGO_TARGET_DIR", place::build().join("sim"));
+    cargo
+}
+
+fn build_versus() -> Result<Command> {
+    build_coordd()?;
+    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
+    let built = place::build().join("release");
+    let mut versus = Command::new(built.join("coordd-versus"));
+    versus.env("COORDD_BIN", built.join("coordd"));
+    Ok(versus)
 }
 
 pub(crate) fn build_coordd() -> Result<()> {

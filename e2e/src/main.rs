@@ -1,7 +1,7 @@
-//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo image` and `cargo clients`.
+//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo sim`, `cargo image` and `cargo clients`.
 //!
 //! ```text
-//!   .cargo/config.toml (aliases) ──► e2e ──┬─ demo, versus        build a program, then become it
+//!   .cargo/config.toml (aliases) ──► e2e ──┬─ demo, versus, sim   build a program, then become it
 //!                                          ├─ verify              every check, in order of cost
 //!                                          ├─ zookeeper           a real ZooKeeper to compare with
 //!                                          └─ clients             foreign clients against real servers
@@ -29,6 +29,7 @@ const USAGE: &str = "usage: e2e COMMAND
   demo [ARGS]                 build coordd and run `coordd demo ARGS`
   verify [--only STEP|--list] install what is needed and run every check
   versus [ARGS]               build coordd and measure it against ZooKeeper
+  sim [--seed N] [--rounds N] live one seed twice: simulated network, clock and disk
   image                       write target/images/coordd.tar, a docker archive
   clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]
                               foreign clients against real servers
@@ -52,6 +53,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "demo" => launch::demo(rest),
         "verify" => verify::command(rest),
         "versus" => launch::versus(rest),
+        "sim" => launch::sim(rest),
         "image" => image::command(rest),
         "clients" => clients::command(rest),
         "zookeeper" => clients::zookeeper(rest),

@@ -1,7 +1,7 @@
 //! What the commands need from outside, installed once into `target/tools` and found there the next time.
 //!
 //! ```text
-//!   want (names and pinned versions) ──compared with──► target/tools/NAME.installed ──differs──► install, then write it
+//!   want (names and pinned versions) ──compared with──► target/tools/NAME.installed ─differs─► install, then write it
 //! ```
 //!
 //! Rule: every version is pinned, and the stamp holds exactly what was asked for. Reason: a second run must cost

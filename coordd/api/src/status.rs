@@ -17,6 +17,9 @@ pub struct AdminStatus {
     pub last_log_index: u64,
     pub committed_index: u64,
     pub applied_index: u64,
+    /// Level of the replicated state, raised once every voter understands it.
+    #[serde(default)]
+    pub feature_level: u32,
     /// Why clients are not served now, in words; `null` when they are.
     pub not_serving: Option<String>,
     pub ensemble: EnsembleView,

@@ -1,7 +1,7 @@
 //! The handshake: the first frame in each direction, the only ones without a header.
 //!
-//! Rule: `readOnly` is absent in what old and some third-party clients send; then it is absent in the answer too. A client is
-//! told that its session is gone by an answer of zeros.
+//! Rule: `readOnly` is absent in what old and some third-party clients send; then it is absent in the answer too. A
+//! client is told that its session is gone by an answer of zeros.
 
 use bytes::BytesMut;
 

@@ -1,8 +1,9 @@
 //! Text as Java's jute archives read and write it.
 //!
-//! Rule: a writer turns each UTF-16 unit into bytes on its own, so a character beyond the Basic Multilingual Plane leaves as
-//! two surrogates of three bytes (CESU-8); a reader knows no surrogates and puts one U+FFFD for each (cut short or not), and for every
-//! other malformed part. So what a Java server echoes is not always what it was sent, and clients see the difference.
+//! Rule: a writer turns each UTF-16 unit into bytes on its own, so a character beyond the Basic Multilingual Plane
+//! leaves as two surrogates of three bytes (CESU-8); a reader knows no surrogates and puts one U+FFFD for each (cut
+//! short or not), and for every other malformed part. So what a Java server echoes is not always what it was sent, and
+//! clients see the difference.
 
 use std::borrow::Cow;
 use std::str;

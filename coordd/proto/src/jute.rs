@@ -5,8 +5,8 @@
 //!   buffer, string = length:i32 + bytes, length -1 = null │ vector<T> = count:i32 + items, count -1 = null
 //! ```
 //!
-//! Rule: `Reader` borrows from its input and checks every length against what is left, so a hostile length costs nothing.
-//! Null and empty are different values end to end (a znode created with null data reads back as null).
+//! Rule: `Reader` borrows from its input and checks every length against what is left, so a hostile length costs
+//! nothing. Null and empty are different values end to end (a znode created with null data reads back as null).
 
 use std::borrow::Cow;
 

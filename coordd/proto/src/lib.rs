@@ -8,9 +8,9 @@
 //!   a watch event                           ReplyHeader{-1, zxid, 0} + WatcherEvent
 //! ```
 //!
-//! Rule: decoding never panics and allocates at most in proportion to the input; a decoder borrows from the frame wherever
-//! it can. Reason: these bytes come from strangers, and each write's record travels into the log entry uncopied.
-//! This crate knows nothing of sessions, trees or Raft.
+//! Rule: decoding never panics and allocates at most in proportion to the input; a decoder borrows from the frame
+//! wherever it can. Reason: these bytes come from strangers, and each write's record travels into the log entry
+//! uncopied. This crate knows nothing of sessions, trees or Raft.
 
 pub mod acl;
 pub mod client;

@@ -5,9 +5,10 @@
 //!   reply    { MultiHeader{type, done=false, err}    + result }*   MultiHeader{-1, true, -1}
 //! ```
 //!
-//! Rule: a create in a multi is typed anew by its flags, as ZooKeeper's MultiOperationRecord and Op do: 4 makes any of them
-//! a createContainer; a createTTL with other flags than 5 and 6 becomes a create, known flags or not; flags that are unknown,
-//! or 5 and 6, in any other create make the whole record one that cannot be decoded. So does an operation of the other kind.
+//! Rule: a create in a multi is typed anew by its flags, as ZooKeeper's MultiOperationRecord and Op do: 4 makes any of
+//! them a createContainer; a createTTL with other flags than 5 and 6 becomes a create, known flags or not; flags that
+//! are unknown, or 5 and 6, in any other create make the whole record one that cannot be decoded. So does an operation
+//! of the other kind.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! Which paths are legal, exactly as ZooKeeper's PathUtils says.
 //!
-//! Rule: characters are judged as Java's UTF-16 units, so everything beyond the Basic Multilingual Plane is refused with the
-//! surrogates it is made of, and the private-use area with them.
+//! Rule: characters are judged as Java's UTF-16 units, so everything beyond the Basic Multilingual Plane is refused
+//! with the surrogates it is made of, and the private-use area with them.
 
 use std::ops::RangeInclusive;
 

@@ -1,7 +1,8 @@
 //! Requests as clients send them: one value for each operation, borrowed from the frame.
 //!
-//! Rule: values stand here as they came. Whether a path is legal, an ACL valid or a flag known is the tree's to say, since the
-//! order in which those refusals come is part of the protocol. A record that is too short is an error; bytes after it are not.
+//! Rule: values stand here as they came. Whether a path is legal, an ACL valid or a flag known is the tree's to say,
+//! since the order in which those refusals come is part of the protocol. A record that is too short is an error; bytes
+//! after it are not.
 
 use std::borrow::Cow;
 

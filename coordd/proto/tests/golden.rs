@@ -1,7 +1,7 @@
 //! Bytes that ZooKeeper's own Java classes wrote, read and written here.
 //!
-//! Rule: each golden record decodes to the value that it was made from, and that value encodes to the same bytes. Where Java
-//! itself is not symmetric (null paths, surrogates) the record stands in the one direction that it is sent in.
+//! Rule: each golden record decodes to the value that it was made from, and that value encodes to the same bytes. Where
+//! Java itself is not symmetric (null paths, surrogates) the record stands in the one direction that it is sent in.
 
 mod common;
 

@@ -8,9 +8,10 @@ const HEAD: &str = "\
 # Configuration of coordd
 
 Each setting is a key of the TOML file given by `--config` (or `COORDD_CONFIG`), a flag of `coordd serve` and an
-environment variable: `data_dir`, `--data-dir`, `COORDD_DATA_DIR`. A flag counts before a variable, a variable before the
-file, the file before the default. A wrong value ends the start with a message that names the setting, where it was
-given, and what is allowed. In the file, lists may be written as lists, and `ensemble` as a table of names and addresses.
+environment variable: `data_dir`, `--data-dir`, `COORDD_DATA_DIR`. A flag counts before a variable, a variable before
+the file, the file before the default. A wrong value ends the start with a message that names the setting, where it
+was given, and what is allowed. In the file, lists may be written as lists, and `ensemble` as a table of names and
+addresses.
 All settings exist since 0.1.
 
 This page is written from `coordd/src/config/settings.rs`: change that, then

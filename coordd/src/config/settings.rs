@@ -274,7 +274,7 @@ fn consensus() -> Vec<Setting> {
             "election_min_ms",
             millis(50, 60 * SECOND),
             Value("500"),
-            "Silence of a hung leader before a member stands; more than 3 × `heartbeat_ms`. A dead one is seen at once.",
+            "Silence of a hung leader before a member stands; over 3 × `heartbeat_ms`. A dead one is seen at once.",
         ),
         setting(
             RAFT,

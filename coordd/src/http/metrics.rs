@@ -34,6 +34,8 @@ fn consensus(out: &mut String, status: &Status) {
         ("coordd_log_last_index", status.last_log_index),
         ("coordd_log_committed_index", status.committed_index),
         ("coordd_log_applied_index", status.applied_index),
+        ("coordd_undecided_writes", status.undecided_writes),
+        ("coordd_feature_level", u64::from(status.feature_level)),
         ("coordd_voters", status.members.iter().filter(|member| member.voter).count() as u64),
     ];
     for (name, value) in gauges {

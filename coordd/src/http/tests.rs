@@ -34,6 +34,8 @@ pub(crate) fn status() -> Status {
         last_log_index: 20,
         committed_index: 20,
         applied_index: 20,
+        feature_level: 1,
+        undecided_writes: 0,
         lag: vec![(2, 7), (3, 0)],
         not_serving: None,
     }

@@ -59,6 +59,7 @@ pub(crate) fn admin_status(status: &Status) -> AdminStatus {
         last_log_index: status.last_log_index,
         committed_index: status.committed_index,
         applied_index: status.applied_index,
+        feature_level: status.feature_level,
         not_serving: status.not_serving.clone(),
         ensemble: ensemble(status),
     }

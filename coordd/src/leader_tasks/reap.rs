@@ -6,25 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordd_proto::{SessionId, Zxid};
-use coordd_tree::{AuthList, Op, Outcome, ReapCandidate, ReapLimits, State};
+use coordd_proto::SessionId;
+use coordd_tree::{AuthList, Op, ReapCandidate, ReapLimits};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::clock;
-use crate::consensus::{Consensus, Role, Write, WriteSink};
+use crate::consensus::{Consensus, Nobody, Role, Write, WriteSink};
 
 const PER_MINUTE_MAX: usize = 10_000;
 const SLICE: usize = 50;
 /// Containers that never had a child are kept, as in ZooKeeper 3.9.
 const LIMITS: ReapLimits = ReapLimits { candidates_max: PER_MINUTE_MAX, never_used_ms: None };
-
-struct Nobody;
-
-impl WriteSink for Nobody {
-    fn applied(&self, _: &State, _: Zxid, _: Outcome) {}
-
-    fn lost(&self) {}
-}
 
 /// Looks for candidates every `check_every`, for as long as the process lives.
 pub fn start(consensus: Arc<dyn Consensus>, check_every: Duration) {

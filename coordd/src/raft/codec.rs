@@ -1,11 +1,12 @@
 //! The bytes of log entries and votes, the same on disk and between members.
 //!
 //! ```text
-//!   payload = format:u8 │ kind:u8 │ body        kind 0 blank, 1 command: time:i64 + encoded command, 2 membership: JSON
+//!   payload = format:u8 │ kind:u8 │ body    kind 0 blank, 1 command: time:i64 + encoded command, 2 membership: JSON
 //!   vote    = term:u64 │ node:u64 │ committed:u8          log id = term:u64 │ index:u64, absent = two zeros
 //! ```
 //!
-//! Rule: numbers are stable, unknown ones are errors (design D19). A command's bytes are sliced, never copied, on decode.
+//! Rule: numbers are stable, unknown ones are errors (design D19). A command's bytes are sliced, never copied, on
+//! decode.
 
 use std::io;
 

@@ -5,11 +5,12 @@
 //!                                                                          ├─ failover   (broken links, hung leaders)
 //!                                                                          ├─ liveness   (reports, gate, expiry)
 //!                                                                          ├─ barriers   (sync)
+//!                                                                          ├─ roll call  (same state, feature level)
 //!                                                                          └─ snapshots  (when, by bytes and entries)
 //! ```
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use openraft::Config;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
 use super::dispatch::Dispatch;
+use super::diverged::Diverged;
 use super::failover::{self, Failover};
 use super::flush::FlushMeter;
 use super::heard::Heard;
@@ -34,6 +36,7 @@ use super::peer::peers::Peers;
 use super::peer::{Identity, Local};
 use super::proposer::{Proposer, Window};
 use super::removal::Removal;
+use super::roll_call::RollCall;
 use super::snapshot_store::SnapshotStore;
 use super::state_machine::StateMachine;
 use super::types::StoredMembership;
@@ -72,6 +75,8 @@ pub(crate) struct Core {
     pub removal: Removal,
     pub snapshots: Arc<SnapshotStore>,
     pub flushes: Arc<FlushMeter>,
+    pub applied: Arc<Applied>,
+    pub diverged: Arc<Diverged>,
 }
 
 /// openraft's settings: raft-notes.md §1.4 and stack.md §1.6.
@@ -97,20 +102,21 @@ fn config(timing: &Timing) -> Result<Arc<Config>, io::Error> {
     config.validate().map(Arc::new).map_err(io::Error::other)
 }
 
-/// Calls `fail` once consensus has stopped for whatever reason. A member without it answers its peers as if it were there,
-/// and nothing would ever start it anew.
-async fn watch_for_the_end(raft: Raft, fail: Arc<dyn Fn() + Send + Sync>) {
-    let mut metrics = raft.metrics();
-    loop {
-        let running = metrics.borrow_watched().running_state.clone();
-        if let Err(fatal) = running {
-            tracing::error!(%fatal, "consensus has stopped; this member ends, to be started anew");
-            return fail();
+/// Calls `fail` once consensus has stopped, unless that was this member's own decision. A member without consensus
+/// answers its peers as if it were there, and nothing would ever start it anew.
+async fn watch_for_the_end(diverged: Arc<Diverged>, fail: Arc<dyn Fn() + Send + Sync>) {
+    let mut metrics = diverged.raft.metrics();
+    let fatal = loop {
+        if let Err(fatal) = &metrics.borrow_watched().running_state {
+            break fatal.to_string();
         }
         if metrics.changed().await.is_err() {
-            tracing::error!("consensus is gone; this member ends, to be started anew");
-            return fail();
+            break "it is gone".to_owned();
         }
+    };
+    if diverged.found.get().is_none() {
+        tracing::error!(fatal, "consensus has stopped; this member ends, to be started anew");
+        fail();
     }
 }
 
@@ -141,7 +147,6 @@ impl Core {
         };
         let network = Network { peers: peers.clone() };
         let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
-        tokio::spawn(watch_for_the_end(raft.clone(), fail));
         let leadership = Leadership(status::follow_leadership(&raft));
         let removal = Removal::new(me, raft.clone());
         status::follow_membership(&raft, peers.clone(), removal.clone());
@@ -155,7 +160,18 @@ impl Core {
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
         tokio::spawn(failover.run(down));
+        let diverged = Diverged {
+            found: OnceLock::new(),
+            raft: raft.clone(),
+            gate: gate.clone(),
+            proposer: proposer.clone(),
+            sessions: sessions.clone(),
+        };
+        let diverged = Arc::new(diverged);
+        tokio::spawn(watch_for_the_end(diverged.clone(), fail));
         let core = Core {
+            applied: applied.clone(),
+            diverged,
             me,
             raft,
             proposer,
@@ -212,6 +228,16 @@ impl Core {
             news,
         };
         tokio::spawn(expirer.run());
+        let roll_call = RollCall {
+            me: self.me,
+            raft: self.raft.clone(),
+            peers: self.peers.clone(),
+            applied: applied.clone(),
+            leadership: self.leadership.clone(),
+            proposer: self.proposer.clone(),
+            diverged: self.diverged.clone(),
+        };
+        tokio::spawn(roll_call.run());
         let barriers = BarrierTask {
             me: self.me,
             raft: self.raft.clone(),
@@ -244,6 +270,7 @@ mod tests {
     use super::*;
     use crate::consensus::Contact;
     use crate::raft::disks::{DiskConfig, Disks};
+    use crate::raft::diverged::Divergence;
     use crate::raft::snapshot_store::SnapshotPolicy;
 
     struct Nobody;
@@ -298,5 +325,15 @@ mod tests {
         assert!(running.is_err(), "it ended while it ran");
         core.raft.shutdown().await.unwrap();
         tokio::time::timeout(Duration::from_secs(5), ended.notified()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_member_that_found_itself_wrong_stays_to_say_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = Arc::new(Notify::new());
+        let told = ended.clone();
+        let core = Core::start(parts(dir.path(), Arc::new(move || told.notify_one()))).await.unwrap();
+        core.diverged.stop(Divergence { index: 1, own: 1, majority: 2 }).await;
+        assert!(tokio::time::timeout(Duration::from_millis(200), ended.notified()).await.is_err());
     }
 }

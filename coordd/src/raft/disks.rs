@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   identity says: member of an ensemble ── and the log has no segment ─► refused: what it promised is gone
-//!   log ─► one more life in the identity ─► snapshots ─► an ordered recovery ─► both agree? ─► what consensus starts from
+//!   log ─► one more life in the identity ─► snapshots ─► an ordered recovery ─► do both agree? ─► consensus
 //! ```
 //!
-//! Rule: the log is made, and made durable, before the first identity is written, and only a log that is not there is made.
-//! Reason: so a member without a log has lost it; with an empty one it would vote again in terms in which it voted, and
-//! elect a leader that lacks what it acknowledged (design D9: a lost disk is a new member). A snapshot holds nothing but
-//! committed entries, so a tail of the log that contradicts it never was: a crash came before that was cut.
+//! Rule: the log is made, and made durable, before the first identity is written, and only a log that is not there is
+//! made. Reason: so a member without a log has lost it; with an empty one it would vote again in terms in which it
+//! voted, and elect a leader that lacks what it acknowledged (design D9: a lost disk is a new member). A snapshot
+//! holds nothing but committed entries, so a tail of the log that contradicts it never was: a crash came before that
+//! was cut.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ pub struct Disks {
     pub(crate) has_log: bool,
 }
 
-/// Refuses a directory whose log is gone though its member lived; must be asked before the log is opened, which makes one.
+/// Refuses a directory whose log is gone though its member lived; must be asked before the log is opened, which makes
+/// one.
 fn refuse_lost_log(disk: &Arc<dyn Disk>, data_dir: &Path) -> io::Result<()> {
     let log = data_dir.join("log");
     if !DiskIdentity::has_lived(disk.clone(), data_dir)? || coordd_wal::exists(&**disk, &log)? {
@@ -69,8 +71,8 @@ fn reconcile(wal: &Wal, snapshots: &SnapshotStore) -> io::Result<()> {
             |id| format!("the newest sound snapshot ends at {}", id.index()),
         );
         let why = format!(
-            "{has}, and the log begins after entry {}: what is between them is lost. Keep the directory for analysis and \
-             replace the member by a new one with an empty disk (`coordd admin replace`)",
+            "{has}, and the log begins after entry {}: what is between them is lost. Keep the directory for analysis \
+             and replace the member by a new one with an empty disk (`coordd admin replace`)",
             purged.index
         );
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));

@@ -1,13 +1,13 @@
 //! Carries this member's undecided writes to whoever leads, in one ordered stream that is pinned to its term.
 //!
 //! ```text
-//!   wait for a leader L of term T ─► wait until an entry of T is applied here ─► rewind ─► stream ─► (closed, lost, new
+//!   wait for a leader L of term T ─► wait until an entry of T is applied here ─► rewind ─► stream ─► (lost, new
 //!        ▲                            (then all of older terms is decided)                           leader) ─┐
 //!        └────────────────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and proof:
-//! raft-notes.md §4.2–4.3 (rules 6–11), design D7.
+//! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and
+//! proof: raft-notes.md §4.2–4.3 (rules 6–11), design D7.
 
 use std::io;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ use super::proposer::{Proposer, Run};
 const RUN_BYTES_MAX: usize = 1 << 20;
 /// Pause before a stream of the same term is opened again, so that a leader that refuses is not flooded.
 const SAME_TERM_PAUSE: Duration = Duration::from_millis(5);
+/// So long nothing of what was sent is decided: the stream may be dead, though neither end was told.
+const STALL_MAX: Duration = Duration::from_secs(2);
 
 /// What the dispatcher works with.
 pub(crate) struct Dispatch {
@@ -80,7 +82,23 @@ impl Dispatch {
         if leader.id == self.proposer.member() {
             self.local(leader.term).await
         } else {
-            self.remote(leader, first).await
+            tokio::select! {
+                ended = self.remote(leader, first) => ended,
+                () = self.stalled() => Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+
+    /// Resolves when the oldest write that was sent stays undecided.
+    async fn stalled(&self) {
+        let mut oldest = None;
+        loop {
+            sleep(STALL_MAX).await;
+            let now = self.proposer.oldest_sent();
+            if now.is_some() && now == oldest {
+                return;
+            }
+            oldest = now;
         }
     }
 

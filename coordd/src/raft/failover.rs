@@ -1,13 +1,14 @@
 //! A broken link to the leader is news: survivors elect in milliseconds, not when timers run out (design D17).
 //!
 //! ```text
-//!   control link to leader P is down (redialed in vain) ─► forget P's lease ─► wait 50 ms × rank ─► pre-vote, again and
+//!   control link to leader P is down (redialed in vain) ─► forget P's lease ─► wait 50 ms × rank ─► pre-vote, and
 //!   again until somebody leads                                                      (3 s, then the timers do it)
 //!   nothing from the leader for the stall limit though its link stands ─► the same: it hangs
 //! ```
 //!
-//! Rule: only a member's *own* link to the leader lets it forget the lease, and the election is an ordinary pre-vote. So a
-//! single cut cable changes nothing: the others still see the leader and refuse. Steps and measurements: raft-notes.md §1.
+//! Rule: only a member's *own* link to the leader lets it forget the lease, and the election is an ordinary pre-vote.
+//! So a single cut cable changes nothing: the others still see the leader and refuse. Steps and measurements:
+//! raft-notes.md §1.
 
 use std::sync::Arc;
 use std::time::Duration;

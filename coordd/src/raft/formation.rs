@@ -2,14 +2,14 @@
 //!
 //! ```text
 //!   static list, all members started with it:
-//!     lowest name ─ probe ─► everyone: "empty, same list"?  ─ all yes ─► writes its own marker, orders the others to adopt
-//!     theirs, then initializes Raft with everyone's disk ids
+//!     lowest name ─ probe ─► everyone: "empty, same list"?  ─ all yes ─► writes its own marker, orders the others to
+//!     adopt theirs, then initializes Raft with everyone's disk ids
 //!   without a list: waits to be bootstrapped, or adopted by the leader of a formed ensemble (`coordd admin add`)
 //! ```
 //!
-//! Rule: an empty disk, a DNS answer or an unreachable peer never forms an ensemble; one look at a member with a log ends
-//! the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps: the
-//! marker names the ensemble before anyone else hears of it, and adoption is idempotent.
+//! Rule: an empty disk, a DNS answer or an unreachable peer never forms an ensemble; one look at a member with a log
+//! ends the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps:
+//! the marker names the ensemble before anyone else hears of it, and adoption is idempotent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use super::peer::{Identity, Local};
 use super::types::{Node, NodeId};
 
 /// What is wrong with a disk that has a log and no identity.
-pub(crate) const LOG_OF_NOBODY: &str = "this disk holds a log and no identity, so it was a member of an ensemble that is \
-     not known any more; empty the directory first";
+pub(crate) const LOG_OF_NOBODY: &str = "this disk holds a log and no identity, so it was a member of an ensemble that \
+     is not known any more; empty the directory first";
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 /// How often a member is ordered to join before whoever founds the ensemble is told.
 const ORDERS_MAX: u32 = 50;
@@ -146,8 +146,8 @@ pub(crate) fn node_of(name: &str, probed: &Probed) -> Node {
     }
 }
 
-/// Orders every other member to adopt its identity; repeats while one does not answer or refuses, but not for ever: it may
-/// have been founded by someone else meanwhile.
+/// Orders every other member to adopt its identity; repeats while one does not answer or refuses, but not for ever: it
+/// may have been founded by someone else meanwhile.
 ///
 /// # Errors
 /// Who has not joined, and why.
@@ -173,7 +173,8 @@ pub(crate) async fn order_adoption(
 }
 
 /// Whether a member may become what it is ordered to; the identity to write down. `has_log`: its disk holds a part of
-/// consensus, so without an identity it was a member of nobody knows what, and entries of that would pass for the new one's.
+/// consensus, so without an identity it was a member of nobody knows what, and entries of that would pass for the new
+/// one's.
 ///
 /// # Errors
 /// Why not, in words for whoever gave the order.
@@ -244,9 +245,10 @@ mod tests {
     fn another_list_is_named() {
         let other = Probed { ensemble_list: "a=h:1".into(), ..probed("b", None, false) };
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
-        assert!(
-            matches!(judge(&list().canonical(), answers.into(), None), Outlook::Waiting(why) if why.contains("another list"))
-        );
+        assert!(matches!(
+            judge(&list().canonical(), answers.into(), None),
+            Outlook::Waiting(why) if why.contains("another list")
+        ));
     }
 
     #[test]

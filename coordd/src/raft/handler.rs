@@ -11,8 +11,8 @@ use super::peer::Identity;
 use super::peer::call::{Answer, Call, ContactAnswer, leader_of};
 use super::peer::frame::{Frame, protocol};
 use super::peer::server::{Handler, Incoming};
-use super::snapshot_io;
 use super::types::{AppendRequest, AppendResponse};
+use super::{roll_call, snapshot_io};
 use crate::consensus::BoxFuture;
 
 pub(crate) struct PeerHandler(pub Arc<Member>);
@@ -44,6 +44,13 @@ async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
             Some(from) => Answer::Contacts(core.desk.receive(from.node_id, &report).await),
             None => Answer::Contacts(ContactAnswer::NotLeader),
         },
+        Call::Attendance { index } => roll_call::answer(&core.applied, index).await,
+        Call::Diverged { index, majority } => {
+            if from.is_some_and(|from| core.leadership.leader().is_some_and(|leader| leader.id == from.node_id)) {
+                roll_call::stop(&core.diverged, &core.applied, index, majority).await;
+            }
+            Answer::Done
+        }
         Call::Elect => core.raft.trigger().elect(true).await.map_or_else(failed, |()| Answer::Done),
         Call::Probe | Call::Adopt(_) => failed("not a question for consensus"),
     }

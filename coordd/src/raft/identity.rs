@@ -1,11 +1,11 @@
 //! Who lives on this disk (design D9): one small file, written whole or not at all.
 //!
 //! ```text
-//!   data_dir/identity   { disk_id (from the first start on), boot (one more at each start), ensemble_id + node_id once formed }
+//!   data_dir/identity   { disk_id (from the first start), boot (one more a start), ensemble_id + node_id once formed }
 //! ```
 //!
-//! Rule: the boot number is on the disk before anything is proposed in that life. Reason: (member, boot, seq) names a write
-//! for all time (design D7); a boot number that is used twice would let an old write pass for a new one.
+//! Rule: the boot number is on the disk before anything is proposed in that life. Reason: (member, boot, seq) names a
+//! write for all time (design D7); a boot number that is used twice would let an old write pass for a new one.
 
 use std::io;
 use std::path::Path;
@@ -34,7 +34,8 @@ pub struct DiskIdentity {
 }
 
 impl DiskIdentity {
-    /// Reads the identity, or makes one for an empty disk, and begins a new life: the boot number is raised and flushed.
+    /// Reads the identity, or makes one for an empty disk, and begins a new life: the boot number is raised and
+    /// flushed.
     ///
     /// # Errors
     /// What the disk says; a damaged file is named, since guessing an identity could cost data.

@@ -1,8 +1,8 @@
 //! The log of a member that is stopped, entry by entry, as apply would see it.
 //!
-//! Rule: it decides nothing and knows no commit index: whoever reads must know up to where the entries are committed. It
-//! opens the log as a start does, so the member must not run. Reason: tests count what each member accepted (design D7),
-//! and an ensemble that disagrees with itself is examined from its disks.
+//! Rule: it decides nothing and knows no commit index: whoever reads must know up to where the entries are committed.
+//! It opens the log as a start does, so the member must not run. Reason: tests count what each member accepted (design
+//! D7), and an ensemble that disagrees with itself is examined from its disks.
 
 use std::io;
 use std::path::Path;

@@ -6,9 +6,9 @@
 //!   stream of m3   ─┘                                         └─► verdict of each batch, in order
 //! ```
 //!
-//! Rule: each write is pinned to the term its stream was opened for, and one that was not appended ends its stream. Reason:
-//! in one term openraft can refuse a write and accept the next (`LeaseExpired`), and a write of a dead stream must never
-//! land in a later term (raft-notes.md §3, §4.2). One task, because several contend in openraft's channel.
+//! Rule: each write is pinned to the term its stream was opened for, and one that was not appended ends its stream.
+//! Reason: in one term openraft can refuse a write and accept the next (`LeaseExpired`), and a write of a dead stream
+//! must never land in a later term (raft-notes.md §3, §4.2). One task, because several contend in openraft's channel.
 
 use std::sync::Arc;
 

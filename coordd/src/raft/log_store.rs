@@ -1,12 +1,12 @@
 //! openraft's log and votes over coordd-wal.
 //!
 //! ```text
-//!   append, vote, committed, truncate, purge ─► one ordered stream of records ─► one flush a batch ─► callbacks in order
+//!   append, vote, committed, truncate, purge ─► one stream of records ─► one flush a batch ─► callbacks in order
 //!   reads (replication, apply) ◄── slices of the very buffers that were written
 //! ```
 //!
-//! Rule: `append` only buffers; a read returns everything that was asked for or an error. Reason: openraft calls `append`
-//! in its one task, and takes a short read for the end of the log (stack.md §1.4, #1795).
+//! Rule: `append` only buffers; a read returns everything that was asked for or an error. Reason: openraft calls
+//! `append` in its one task, and takes a short read for the end of the log (stack.md §1.4, #1795).
 
 use std::fmt::Debug;
 use std::io;

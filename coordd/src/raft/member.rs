@@ -5,8 +5,8 @@
 //!                                               └─ answers probes, says why it waits
 //! ```
 //!
-//! Rule: before there is a core, writes are lost at once (their connections close) and nothing is served. A member that was
-//! formed once starts its core at the next start without asking anybody.
+//! Rule: before there is a core, writes are lost at once (their connections close) and nothing is served. A member that
+//! was formed once starts its core at the next start without asking anybody.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -160,7 +160,8 @@ impl Member {
         self.core().cloned().ok_or_else(unformed)
     }
 
-    /// Founds an ensemble by explicit order: of `seats` (name → peer address, this member among them), or of this one alone.
+    /// Founds an ensemble by explicit order: of `seats` (name → peer address, this member among them), or of this one
+    /// alone.
     ///
     /// # Errors
     /// Why it was not founded, in words for whoever ordered it.
@@ -324,6 +325,8 @@ fn unformed_status(name: &str, why: &str) -> Status {
         last_log_index: 0,
         committed_index: 0,
         applied_index: 0,
+        feature_level: 0,
+        undecided_writes: 0,
         lag: Vec::new(),
         not_serving: Some(why.to_owned()),
     }

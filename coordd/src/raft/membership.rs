@@ -5,9 +5,9 @@
 //!   remove: leadership moved away first ─► out                             replace: add + promote new, remove old
 //! ```
 //!
-//! Rule: every change names the membership index that it was planned on, and is refused with the present one when that has
-//! moved; repeating a change that is done is `Ok`. Reason: an operator or a person may lose an answer and must be able to ask
-//! again, and two of them must not undo each other's work.
+//! Rule: every change names the membership index that it was planned on, and is refused with the present one when that
+//! has moved; repeating a change that is done is `Ok`. Reason: an operator or a person may lose an answer and must be
+//! able to ask again, and two of them must not undo each other's work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -39,7 +39,10 @@ const TRANSFER_LAG_MAX: u64 = 256;
 /// Why a change was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    #[error("this member does not lead; ask {}", .leader.as_ref().map_or("again when there is a leader", |l| l.name.as_str()))]
+    #[error(
+        "this member does not lead; ask {}",
+        .leader.as_ref().map_or("again when there is a leader", |leader| leader.name.as_str())
+    )]
     NotLeader { leader: Option<Node> },
     #[error("the membership has changed since this was planned: it is of log index {present} now")]
     Moved { present: u64 },
@@ -66,19 +69,23 @@ fn room_for_a_voter(present: usize) -> Result<()> {
     Err(refused(format!("the ensemble has {present} voters, and {VOTERS_MAX} is the most; remove one first")))
 }
 
-/// Whom to take out before `newcomer` votes in the place of `old`: nobody when that was done before and the answer was lost.
+/// Whom to take out before `newcomer` is in the place of `old`: nobody when that was done before and the answer was
+/// lost.
 fn to_make_room(
     old: NodeId,
     newcomer: NodeId,
     nodes: &BTreeMap<NodeId, Node>,
     voters: &BTreeSet<NodeId>,
 ) -> Result<Option<NodeId>> {
+    if newcomer == old && !voters.contains(&old) {
+        return Err(refused(format!("member {old} lives there already, as a learner; promote it if it is to vote")));
+    }
     if newcomer == old || !nodes.contains_key(&old) {
         return Ok(None);
     }
     if voters.contains(&newcomer) {
         return Err(refused(format!(
-            "member {newcomer} lives there and votes already, so it can be in nobody's place; to take {old} out, remove it"
+            "member {newcomer} lives there and votes already, so it takes nobody's place; to take {old} out, remove it"
         )));
     }
     Ok(Some(old))
@@ -175,7 +182,7 @@ impl Core {
             }
             Some(theirs) if probed.has_log => {
                 return Err(refused(format!(
-                    "{peer_addr} was member {} and is out; a removed member's disk must be emptied before it is added anew",
+                    "{peer_addr} was member {} and is out; its disk must be emptied before it is added anew",
                     theirs.node_id
                 )));
             }
@@ -254,13 +261,14 @@ impl Core {
         self.change(&metrics, voters, nodes).await.map(drop)
     }
 
-    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote. Done already is `Ok`.
-    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId) -> Result<()> {
+    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote if `old` `voted`. Done already is
+    /// `Ok`.
+    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId, voted: bool) -> Result<()> {
         let Present { nodes, voters, .. } = self.present(None)?;
         if let Some(old) = to_make_room(old, newcomer, &nodes, &voters)? {
             self.remove(old, None).await?;
         }
-        self.promote(newcomer, None).await
+        if voted { self.promote(newcomer, None).await } else { Ok(()) }
     }
 
     /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
@@ -321,10 +329,10 @@ mod tests {
         let nodes: BTreeMap<_, _> = [1, 2, 3, 50].map(|id| (id, Node::default())).into();
         let voters: BTreeSet<_> = [1, 2, 3].into();
         assert_eq!(to_make_room(3, 50, &nodes, &voters), Ok(Some(3)));
-        assert_eq!(
-            to_make_room(50, 50, &nodes, &voters),
-            Ok(None),
-            "the learner was found by the name of the lost one"
+        let by_its_name = to_make_room(50, 50, &nodes, &voters);
+        assert!(
+            matches!(by_its_name, Err(ChangeError::Refused(_))),
+            "whether the lost one voted is not known any more"
         );
         assert_eq!(to_make_room(2, 2, &nodes, &voters), Ok(None), "it lives where it should");
         assert_eq!(to_make_room(7, 50, &nodes, &voters), Ok(None), "out already");

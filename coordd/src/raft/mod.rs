@@ -6,18 +6,21 @@
 //!      ├ proposer, dispatch, intake   writes: order and fate (D7)          applied: the state as clients read it
 //!      ├ failover, leadership, status who leads, and how fast that is found out (D17)
 //!      ├ liveness                     which sessions live (D8)             barrier: sync
+//!      ├ roll_call, digests, diverged  is everyone's state the same, what does everyone understand (D19)
 //!      └ peer                         links between members (D11)          membership, formation: who is in (D9, D10)
 //! ```
 //!
-//! Rule: the rest of the member sees `crate::consensus` and nothing of this. Reason: openraft's alphas break; one folder
-//! has to change then.
+//! Rule: the rest of the member sees `crate::consensus` and nothing of this. Reason: openraft's alphas break; one
+//! folder has to change then.
 
 pub(crate) mod applied;
 pub(crate) mod barrier;
 pub(crate) mod codec;
 pub(crate) mod core;
+pub(crate) mod digests;
 pub mod disks;
 pub(crate) mod dispatch;
+pub(crate) mod diverged;
 pub(crate) mod failover;
 pub mod flush;
 pub mod formation;
@@ -27,6 +30,7 @@ pub mod identity;
 pub mod inspect;
 pub(crate) mod intake;
 pub(crate) mod leadership;
+pub(crate) mod levels;
 pub(crate) mod liveness;
 pub(crate) mod log_store;
 pub mod member;
@@ -38,6 +42,7 @@ pub mod peer;
 pub(crate) mod proposer;
 pub(crate) mod removal;
 pub mod reseed;
+pub(crate) mod roll_call;
 pub mod snapshot_io;
 pub mod snapshot_store;
 pub(crate) mod state_machine;

@@ -6,8 +6,8 @@
 //!   snapshot ─ SnapshotClient ─ a link of its own, for the time it takes
 //! ```
 //!
-//! Rule: making a client never waits; no deadline on an append, only a stall limit on the link. Reason: openraft makes vote
-//! clients inside its one task, and a slow fsync is not a dead peer (stack.md §1.4).
+//! Rule: making a client never waits; no deadline on an append, only a stall limit on the link. Reason: openraft makes
+//! vote clients inside its one task, and a slow fsync is not a dead peer (stack.md §1.4).
 
 use std::future::Future;
 use std::sync::Arc;

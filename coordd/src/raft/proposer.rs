@@ -7,9 +7,9 @@
 //!   the stream to the leader broke ──► the bar moves to the front: all of it is sent again
 //! ```
 //!
-//! Rule: a write leaves the queue only when this member's own state has accepted its number. Reason: the replicated table
-//! "last number of each member" (design D7, raft-notes.md §4.3) refuses whatever arrives twice or out of order, so sending
-//! again is always safe, and a lost leader costs a client of this member a pause and nothing else.
+//! Rule: a write leaves the queue only when this member's own state has accepted its number. Reason: the replicated
+//! table "last number of each member" (design D7, raft-notes.md §4.3) refuses whatever arrives twice or out of order,
+//! so sending again is always safe, and a lost leader costs a client of this member a pause and nothing else.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -138,8 +138,8 @@ impl Proposer {
         }
     }
 
-    #[cfg(test)]
-    fn undecided(&self) -> (usize, usize) {
+    /// How many writes wait for their outcome, and their bytes.
+    pub(crate) fn undecided(&self) -> (usize, usize) {
         let queue = self.queue.lock();
         (queue.pending.len(), queue.bytes)
     }
@@ -195,6 +195,12 @@ impl Proposer {
         queue.sent = 0;
         queue.broken = false;
         queue.base
+    }
+
+    /// The number of the oldest write that is sent and undecided.
+    pub(crate) fn oldest_sent(&self) -> Option<u64> {
+        let queue = self.queue.lock();
+        (queue.sent > 0).then_some(queue.base)
     }
 
     /// The next run of unsent writes, at most `bytes_max` bytes of them; `None` when the stream broke.

@@ -1,7 +1,7 @@
 //! Whether this member was taken out of its ensemble, as its peers say.
 //!
 //! ```text
-//!   peer: "out, as of 52" ─► stands for no election, says so ── a membership newer than 52 names it ─► all of it taken back
+//!   peer: "out, as of 52" ─► no elections, not ready ── a membership newer than 52 names it ─► taken back
 //! ```
 //!
 //! Rule: of two words the one of the newer membership counts, in whatever order they come. Reason: a peer that has not

@@ -1,14 +1,15 @@
 //! A data directory that goes on alone: recovery of one survivor, and restore from a snapshot file.
 //!
 //! ```text
-//!   recover: newest snapshot + every entry of the log ─┐
-//!   restore: a snapshot file                           ┴─► state ─► zxid base raised ─► snapshot of a membership of one,
-//!                                                                    under a new ensemble id; the log is empty after it
+//!   recover: newest snapshot + every log entry ────┐
+//!   restore: a snapshot file                       ┴─► state ─► zxid base raised ─► snapshot of a membership of one,
+//!                                                                under a new ensemble id; the log is empty after it
 //! ```
 //!
-//! Rule: recovery takes *every* entry that this disk holds, also those that it does not know to be committed, since the lost
-//! quorum may have acknowledged them. It runs at start, before consensus, and may be cut off and repeated at any point: the
-//! order stays on disk until all is done. Reason for the new id: members of the old ensemble that come back must be refused.
+//! Rule: recovery takes *every* entry that this disk holds, also those that it does not know to be committed, since the
+//! lost quorum may have acknowledged them. It runs at start, before consensus, and may be cut off and repeated at any
+//! point: the order stays on disk until all is done. Reason for the new id: members of the old ensemble that come back
+//! must be refused.
 
 use std::io;
 use std::path::Path;
@@ -120,7 +121,8 @@ fn seed(mut state: State, last: Option<LogId>, order: &Order, snapshots: &Snapsh
     let nodes = std::collections::BTreeMap::from([(order.node_id, order.node.clone())]);
     let membership = Membership::new(vec![[order.node_id].into()], nodes).map_err(io::Error::other)?;
     let stored = StoredMembership::new(Some(last), membership);
-    // Nobody may propose first: the numbers of the old members, one of which may have this id, are not those of the new.
+    // Nobody may propose first: the numbers of the old members, one of which may have this id, are not those of the
+    // new.
     let zxid = zxid_of(state.zxid_base(), last.index());
     state.apply_membership(zxid, &[], &mut Vec::new());
     state.apply_membership(zxid, &members::rows(&stored), &mut Vec::new());

@@ -4,8 +4,8 @@
 //!   link: SnapshotBegin{vote, meta, length} │ SnapshotChunk … │ SnapshotEnd ──► SnapshotAnswer{vote}
 //! ```
 //!
-//! Rule: what comes in is checked as a whole before openraft hears of it, and work on files never stands in an async task's
-//! way. A transfer has no deadline; a link on which nothing moves is cut.
+//! Rule: what comes in is checked as a whole before openraft hears of it, and work on files never stands in an async
+//! task's way. A transfer has no deadline; a link on which nothing moves is cut.
 
 use std::io::{self, IoSlice, Read};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::Raft;
 use super::applied::Applied;
+use super::levels;
 use super::peer::frame::{self, Frame, Kind, protocol};
 use super::peer::link::Link;
 use super::peer::server::Incoming;
@@ -32,10 +33,17 @@ const STALL_MAX: Duration = Duration::from_secs(10);
 const INSTALL_MAX: Duration = Duration::from_secs(600);
 
 /// Runs work on files where it holds up no task.
+#[cfg(not(feature = "sim"))]
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// In the simulation at once: the disk is in memory, and another thread would come back when it likes.
+#[cfg(feature = "sim")]
+pub(crate) async fn blocking<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    work()
 }
 
 /// The meta as it stands in the head of a snapshot file.
@@ -86,6 +94,7 @@ pub(crate) fn check(file: &SnapshotFile) -> io::Result<()> {
 pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
     let reader = io::BufReader::with_capacity(CHUNK, FileReader::new(file)?);
     let (state, _) = State::load(reader).map_err(|error| damaged(file, &error))?;
+    levels::check_state(&state)?;
     Ok(state)
 }
 

@@ -1,14 +1,14 @@
 //! Snapshot files of this member: built beside apply, streamed to members far behind, loaded at start.
 //!
 //! ```text
-//!   data_dir/snapshots/  <term>-<index>.snap   whole and checked         *.tmp   building or coming in; removed at start
+//!   data_dir/snapshots/  <term>-<index>.snap   whole and checked      *.tmp   building or coming in; removed at start
 //!   build: cut under the write guard (O(1)) ─► chunks under short read guards ─► fsync ─► rename ─► fsync dir
 //! ```
 //!
-//! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason: a
-//! torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer one.
-//! One that cannot be built, on a full disk or because a newer one was installed meanwhile, is missed and tried again; it
-//! must not end consensus, which goes on without it.
+//! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason:
+//! a torn snapshot must never be found at start, and an older one beside the log is the way back from a damaged newer
+//! one. One that cannot be built, on a full disk or because a newer one was installed meanwhile, is missed and tried
+//! again; it must not end consensus, which goes on without it.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};

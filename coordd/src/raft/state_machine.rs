@@ -1,7 +1,7 @@
 //! Applies committed entries to this member's state, and tells whoever waits on this member.
 //!
 //! ```text
-//!   entries ─► up to 64 under one write guard:  state.apply ─► hook (watches) ─► sink of an own write   (per entry, in order)
+//!   entries ─► up to 64 under one guard:  state.apply ─► hook (watches) ─► sink of an own write  (entry by entry)
 //!           ─► guard dropped ─► position published ─► openraft's responders ─► connections woken, once
 //! ```
 //!
@@ -27,7 +27,7 @@ use super::proposer::Proposer;
 use super::snapshot_store::{SnapshotBuilder, SnapshotFile, SnapshotStore};
 use super::types::{Entry, LogId, Proposal, StoredMembership, TypeConfig};
 use super::zxid::zxid_of;
-use super::{codec, members, snapshot_io};
+use super::{codec, levels, members, snapshot_io};
 use crate::consensus::{ApplyHook, Meter};
 
 /// Entries applied under one guard; readers get their turn between batches.
@@ -64,12 +64,15 @@ impl StateMachine {
             }
         }
         self.last_applied = Some(entry.log_id);
+        self.applied.digests.applied(entry.log_id.index(), || state.digest());
         Ok(())
     }
 
     fn apply_command(&mut self, state: &mut State, zxid: Zxid, proposal: Proposal) -> io::Result<()> {
+        self.meter.proposal(proposal.command.len());
         let mut command = Command::decode(&proposal.command).map_err(|_| codec::damaged("command"))?;
         command.time_ms = proposal.time_ms;
+        levels::check(&command.op)?;
         let origin = command.origin;
         let own = origin.member == self.proposer.member() && origin.boot == self.proposer.boot();
         let outcome = state.apply(zxid, &command, &mut self.changes);
@@ -126,6 +129,7 @@ impl StateMachine {
         let applied = self.applied.clone();
         let mut state = applied.state.write();
         *state = loaded;
+        applied.digests.clear();
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.roster.update(&self.membership);
@@ -159,6 +163,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         while let Some(batch) = batches.next().await {
             let mut responders = Vec::new();
             let (began, entries) = (Instant::now(), batch.len());
+            self.meter.applying();
             let seen = {
                 let mut state = applied.state.write();
                 for item in batch {

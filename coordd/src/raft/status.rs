@@ -45,7 +45,8 @@ pub(crate) fn follow_leadership(raft: &Raft) -> watch::Receiver<View> {
     followed
 }
 
-/// Keeps the links to peers, and what is believed of this member's own place, in step with the newest membership in the log.
+/// Keeps the links to peers, and what is believed of this member's own place, in step with the newest membership in
+/// the log.
 pub(crate) fn follow_membership(raft: &Raft, peers: Arc<Peers>, removal: Removal) {
     let raft = raft.clone();
     tokio::spawn(async move {
@@ -111,6 +112,8 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         node_id: Some(core.me),
         name: name.to_owned(),
         role: match metrics.state {
+            // Its state is worth nothing, not even to read from.
+            _ if core.diverged.found.get().is_some() => Role::Unformed,
             ServerState::Leader => Role::Leader,
             ServerState::Candidate => Role::Candidate,
             ServerState::Follower => Role::Follower,
@@ -123,12 +126,17 @@ fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         last_log_index,
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
+        feature_level: core.applied.feature_level(),
+        undecided_writes: core.proposer.undecided().0 as u64,
         lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
         not_serving: not_serving(core, &metrics),
     }
 }
 
 fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>) -> Option<String> {
+    if let Some(divergence) = core.diverged.found.get() {
+        return Some(divergence.to_string());
+    }
     if let Err(fatal) = &metrics.running_state {
         return Some(format!("consensus has stopped: {fatal}"));
     }

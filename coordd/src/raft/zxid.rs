@@ -1,6 +1,7 @@
 //! The one place where log indexes and zxids meet (design D3): zxid = zxid_base + log index.
 //!
-//! `zxid_base` is replicated state, raised only by restore and recover, so a zxid never falls and is the same everywhere.
+//! `zxid_base` is replicated state, raised only by restore and recover, so a zxid never falls and is the same
+//! everywhere.
 
 use coordd_proto::Zxid;
 

@@ -4,11 +4,20 @@ use std::time::Duration;
 
 use super::hub::Hub;
 use super::metrics::millis;
+use crate::clock;
 use crate::consensus::Meter;
 
 impl Meter for Hub {
     fn flushed(&self, took: Duration, _: u64) {
         self.metrics.fsync_time.add(millis(took));
+    }
+
+    fn applying(&self) {
+        self.slow.applying(clock::monotonic_ms());
+    }
+
+    fn proposal(&self, bytes: usize) {
+        self.metrics.proposal_size.add(bytes as u64);
     }
 
     fn applied(&self, took: Duration, _: usize) {
@@ -17,6 +26,7 @@ impl Meter for Hub {
 
     fn decided(&self, took: Duration) {
         self.metrics.propose_to_commit.add(took);
+        self.slow.decided(took);
     }
 
     fn snapshot_taken(&self, took: Duration) {

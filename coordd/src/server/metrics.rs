@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 pub(crate) use by_op::{ByOp, Counts};
 pub use render::{mntr, prometheus};
-pub use value::{Counter, Histogram, Sample, Summary, Value};
+pub use value::{Counter, Histogram, Sample, Size, Summary, Value};
 
 /// Every figure that this member gathers.
 #[derive(Debug, Default)]
@@ -47,6 +47,7 @@ pub struct Metrics {
     pub election_time: Summary,
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
+    pub proposal_size: Size,
     pub connection_request_count: Counter,
     pub connection_drop_count: Counter,
     pub sessionless_connections_expired: Counter,

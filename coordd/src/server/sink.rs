@@ -86,7 +86,7 @@ impl Conn {
         let latency = since.elapsed();
         queue.tally.answered(op, xid, zxid, clock::wall_ms(), millis(latency));
         self.hub.metrics.write_answered(op, latency);
-        self.hub.slow.look(self, op, xid, latency);
+        self.hub.slow.look(self, op, xid, latency, queue.out.len());
         if op == OpCode::CloseSession {
             queue.close_after_flush();
         }

@@ -47,7 +47,10 @@ impl Tally {
     pub(crate) fn answered(&mut self, op: OpCode, xid: Xid, zxid: Zxid, now_ms: i64, latency_ms: u64) {
         self.sent += 1;
         self.last_op = Some(op);
-        self.last_xid = xid;
+        // Pings and the like have special xids; the client's last real request stays to be seen.
+        if xid.0 >= 0 {
+            self.last_xid = xid;
+        }
         self.last_zxid = zxid;
         self.last_latency_ms = latency_ms;
         self.last_response_ms = now_ms;

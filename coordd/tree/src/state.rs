@@ -17,7 +17,8 @@ use crate::undo::Undo;
 use crate::znode::znodes::NewNode;
 use crate::znode::{NodeId, Owner, Znodes};
 
-/// The level that a new ensemble starts at: everything that this release does.
+/// The level that this release understands: everything that it does. A new ensemble starts at 0, whatever releases form
+/// it, and the log raises it.
 pub const FEATURE_LEVEL: u32 = 1;
 
 const CONFIG: &str = "/zookeeper/config";
@@ -68,7 +69,7 @@ impl State {
             last_zxid: Zxid::ZERO,
             last_time_ms: 0,
             zxid_base: 0,
-            feature_level: FEATURE_LEVEL,
+            feature_level: 0,
         }
     }
 

@@ -44,7 +44,10 @@ impl From<WalError> for io::Error {
 pub enum ReadError {
     #[error("entry {index} was purged; the log begins after {purged}")]
     Purged { index: u64, purged: u64 },
-    #[error("entry {index} is not in the log; {}", match .last { Some(l) => format!("the last is {l}"), None => "it is empty".into() })]
+    #[error(
+        "entry {index} is not in the log; {}",
+        match .last { Some(last) => format!("the last is {last}"), None => "it is empty".into() }
+    )]
     Absent { index: u64, last: Option<u64> },
     #[error("entry {index} in segment {segment:016x} at offset {offset} is damaged: {found}; {REPLACE}")]
     Damaged { index: u64, segment: u64, offset: u64, found: &'static str },
@@ -77,7 +80,10 @@ pub enum OpenError {
     Locked(PathBuf),
     #[error("{} at offset {offset}: expected {expected}, found {found}; {REPLACE}", .file.display())]
     Damaged { file: PathBuf, offset: u64, expected: String, found: String },
-    #[error("{} has format version {found}, this release reads up to {newest}: run the release that wrote it", .file.display())]
+    #[error(
+        "{} has format version {found}, this release reads up to {newest}: run the release that wrote it",
+        .file.display()
+    )]
     Version { file: PathBuf, found: u32, newest: u32 },
     #[error("{option} is {value}, allowed is {allowed}")]
     Option { option: &'static str, value: u64, allowed: &'static str },

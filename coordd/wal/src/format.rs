@@ -3,7 +3,7 @@
 //! ```text
 //!   segment  = header, 512 B │ batch │ batch │ …                each batch begins at a multiple of 512 (a sector)
 //!   header   = "coordWAL" │ version u32 │ crc u32 │ segment u64 │ salt u64 │ first batch u64 │ zeros
-//!   batch    = crc u32 │ length u32 │ body crc u32 │ count u32 │ batch u64 │ segment u64 │ body, `length` bytes │ zeros
+//!   batch    = crc u32 │ length u32 │ body crc u32 │ count u32 │ batch u64 │ segment u64 │ body, `length` B │ zeros
 //!   body     = record │ record │ …   `count` of them; in a segment's first batch the first record is a checkpoint
 //!   record   = crc u32 │ length u32 │ kind u8 │ what the kind says, `length` bytes
 //! ```

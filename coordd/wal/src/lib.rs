@@ -8,10 +8,10 @@
 //!                     (cache)                    spare       zero-filled ahead, or an old segment used again
 //! ```
 //!
-//! Rule: `done(Ok)` means that the bytes have been through fdatasync, and so has everything that was queued before them;
-//! batch n+1 is written only after batch n has been flushed. Reason: this is the whole argument by which recovery tells
-//! a torn tail, which is cut, from damage, which it refuses (`recovery.rs`). A failed flush is never tried again: the
-//! kernel may have dropped the pages, so the log stops for good.
+//! Rule: `done(Ok)` means that the bytes have been through fdatasync, and so has everything that was queued before
+//! them; batch n+1 is written only after batch n has been flushed. Reason: this is the whole argument by which recovery
+//! tells a torn tail, which is cut, from damage, which it refuses (`recovery.rs`). A failed flush is never tried again:
+//! the kernel may have dropped the pages, so the log stops for good.
 //! This crate knows nothing of Raft libraries, znodes or runtimes: an entry is an index, a term and bytes.
 
 mod cache;

@@ -1,7 +1,7 @@
 //! A small file that is there whole or not at all: a disk's identity is kept in one.
 //!
 //! ```text
-//!   file = "coordMRK" │ version u32 │ crc u32 │ length u32 │ content          written as: NAME.new, flush, rename, flush dir
+//!   file = "coordMRK" │ version u32 │ crc u32 │ length u32 │ content    written: NAME.new, flush, rename, flush dir
 //! ```
 //!
 //! Rule: a reader sees the old content or the new one; one that fails its check is an error, never taken for absent.
@@ -22,7 +22,10 @@ const HEADER: usize = 20;
 pub enum MarkerError {
     #[error("{} is damaged: {found}; {REPLACE}", .path.display())]
     Damaged { path: PathBuf, found: &'static str },
-    #[error("{} has format version {found}, this release reads up to {VERSION}: run the release that wrote it", .path.display())]
+    #[error(
+        "{} has format version {found}, this release reads up to {VERSION}: run the release that wrote it",
+        .path.display()
+    )]
     Version { path: PathBuf, found: u32 },
     #[error("cannot {doing} {}", .path.display())]
     Io {

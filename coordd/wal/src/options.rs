@@ -28,7 +28,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Uses purged segments again instead of unlinking them: no zero-filling, no allocation.
     pub recycle: bool,
-    /// Below this many available bytes of disk `Wal::has_room` says no, so that writes are refused before the log is full.
+    /// Below this many available bytes of disk `Wal::has_room` says no, so that writes are refused before the log is
+    /// full.
     pub min_free_bytes: u64,
     /// Random, from the caller's source of randomness: makes the checks of each segment unguessable, so that no payload
     /// can pose as a batch.

@@ -5,9 +5,9 @@
 //!   no spare ──► create, zero, flush, name ─┴─► spare ──take──► the writer's next segment
 //! ```
 //!
-//! Rule: one spare is always ready while the disk allows it. Reason: overwriting allocated bytes makes fdatasync a third
-//! cheaper (nothing but data to write) and cannot run out of space; and when the disk is full there is still a segment
-//! for what frees it.
+//! Rule: one spare is always ready while the disk allows it. Reason: overwriting allocated bytes makes fdatasync a
+//! third cheaper (nothing but data to write) and cannot run out of space; and when the disk is full there is still a
+//! segment for what frees it.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! Reads entries: from memory while they are there, else from their segment, each checked.
 //!
-//! Rule: fewer entries than asked for only because of `max_bytes`; anything else is an error. Reason: a log that answers
-//! short is taken at its word by replication. The disk is read without the lock; a segment may be purged and used
-//! again meanwhile, so what does not check out is an error only if the entry is still held.
+//! Rule: fewer entries than asked for only because of `max_bytes`; anything else is an error. Reason: a log that
+//! answers short is taken at its word by replication. The disk is read without the lock; a segment may be purged and
+//! used again meanwhile, so what does not check out is an error only if the entry is still held.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -10,9 +10,9 @@
 //! 1. Batch n+1 is written only after the fdatasync of batch n returned; segment k+1 gets its name only after the last
 //!    fdatasync of segment k. So at a crash at most one batch, the newest, may be partly on the disk, in any of its
 //!    sectors and in any order; it was not acknowledged, and cutting it loses nothing.
-//! 2. Batches begin at sectors and their headers are salted, so all later batches in the segment can be found though one
-//!    before them is unreadable, and nothing else is taken for one. Any of them proves by (1) that the unreadable one
-//!    had been flushed: damage, not a tear. Across segments the header's `first_batch` proves the same.
+//! 2. Batches begin at sectors and their headers are salted, so all later batches in the segment can be found though
+//!    one before them is unreadable, and nothing else is taken for one. Any of them proves by (1) that the unreadable
+//!    one had been flushed: damage, not a tear. Across segments the header's `first_batch` proves the same.
 //! 3. Damage is refused: what an acknowledged batch held is lost here, and a member that forgets what it promised can
 //!    elect a leader without committed entries. The cure is a new member.
 //! 4. What was cut must not come back: its header sector is wiped and flushed before anything is written there.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Rule: a spare gets its header, is flushed, and only then gets its name as a segment, after everything in the segment
-//! before it has been flushed. Reason: so a segment's header is always sound, and every segment but the newest is whole.
+//! before it has been flushed. Reason: so a segment's header is always sound, and every segment but the newest is
+//! whole.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};

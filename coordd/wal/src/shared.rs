@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Rule: a handle's change is in `view`, `cache` and `queue` under one lock; the writer's completion moves `durable`
-//! under the same lock, before any callback runs. Reason: a reader finds each entry in the cache or on the disk, always.
+//! under the same lock, before any callback runs. Reason: a reader finds each entry in the cache or on the disk,
+//! always.
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::{Condvar, Mutex};

@@ -1,6 +1,7 @@
 //! The log against a naive list: after any operations and reopens, and after a crash at every single disk operation.
 //!
-//! Rule: after a crash the log is what was acknowledged, or that and the one operation that was under way; nothing else.
+//! Rule: after a crash the log is what was acknowledged, or that and the one operation that was under way; nothing
+//! else.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of #[test]")]
 

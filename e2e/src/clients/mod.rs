@@ -1,7 +1,7 @@
 //! `cargo clients`: programs on real ZooKeeper client libraries, run against real servers.
 //!
 //! ```text
-//!   Ensemble (1 or 3 members) ◄──kill, start── Control (a TCP line protocol) ◄──── e2e/clients/kazoo, java, c, go, rust
+//!   Ensemble (1 or 3 members) ◄─kill, start─ Control (a TCP line protocol) ◄──── e2e/clients/kazoo, java, c, go, rust
 //!        ▲────────────────────────────── the ZooKeeper protocol ────────────────────────────────┘
 //! ```
 //!

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::{clients, place, shell, tools};
+use crate::{clients, launch, place, shell, tools};
 
 /// One check.
 pub(super) struct Step {
@@ -18,6 +18,8 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "lints of every crate and test, as errors", run: lints },
     Step { name: "docs", about: "documentation without a broken link", run: documentation },
     Step { name: "test", about: "every test of the workspace", run: tests },
+    Step { name: "sim", about: "one seed lived twice: simulated network, clock and disk", run: launch::short_sim },
+    Step { name: "faults", about: "members killed, stopped and cut off while clients work", run: launch::short_faults },
     Step { name: "clients", about: "programs on real ZooKeeper clients, against one and three members", run: foreign },
 ];
 

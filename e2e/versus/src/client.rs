@@ -1,7 +1,8 @@
 //! A plain client: one session, one thread, blocking; requests may be pipelined.
 //!
 //! Rule: it hides nothing. Events and replies come out in the order in which they arrived, undecoded, and a lost
-//! connection is an error that leaves the session's `Attach` to go on with. Reason: order is what is compared and checked.
+//! connection is an error that leaves the session's `Attach` to go on with. Reason: order is what is compared and
+//! checked.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

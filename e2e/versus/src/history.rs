@@ -44,6 +44,20 @@ pub enum Op {
         path: String,
         watch: bool,
     },
+    /// Only as a part of a multi.
+    Check {
+        path: String,
+        version: i32,
+    },
+    /// Creates, sets, deletes and checks: all or nothing.
+    Multi {
+        parts: Vec<Op>,
+    },
+    /// A watch that stays; a recursive one is told of everything below, too.
+    AddWatch {
+        path: String,
+        recursive: bool,
+    },
     Sync {
         path: String,
     },
@@ -66,8 +80,22 @@ pub enum Answer {
     Children {
         names: Vec<String>,
     },
+    /// One answer a part.
+    Multi(Vec<Answer>),
+    /// A multi that did nothing, because this part was refused.
+    Aborted {
+        part: usize,
+        code: i32,
+    },
     Done,
     Error(i32),
+}
+
+impl Answer {
+    /// Whether nothing came of what was asked.
+    pub fn refused(&self) -> bool {
+        matches!(self, Answer::Error(_) | Answer::Aborted { .. })
+    }
 }
 
 /// A call; without a reply its outcome is unknown.
@@ -152,14 +180,40 @@ impl Op {
             | Op::Get { path, .. }
             | Op::Exists { path, .. }
             | Op::Children { path, .. }
+            | Op::Check { path, .. }
+            | Op::AddWatch { path, .. }
             | Op::Sync { path } => path,
-            Op::Ping | Op::CloseSession => "",
+            Op::Multi { .. } | Op::Ping | Op::CloseSession => "",
         }
     }
 
     /// Whether it goes through the log and takes a zxid.
     pub fn writes(&self) -> bool {
-        matches!(self, Op::Create { .. } | Op::Set { .. } | Op::Delete { .. } | Op::CloseSession)
+        use Op::*;
+        matches!(self, Create { .. } | Set { .. } | Delete { .. } | Multi { .. } | CloseSession)
+    }
+
+    /// The operation itself, or the parts of a multi.
+    pub fn parts(&self) -> &[Op] {
+        match self {
+            Op::Multi { parts } => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+}
+
+impl Call {
+    /// What was asked with what came of it, part by part; of an aborted multi only a first part that was refused.
+    pub fn outcomes(&self) -> Vec<(&Op, Answer)> {
+        let Some(Reply { answer, .. }) = self.reply.as_ref() else { return Vec::new() };
+        match (&self.op, answer) {
+            (Op::Multi { parts }, Answer::Multi(answers)) => parts.iter().zip(answers.iter().cloned()).collect(),
+            (Op::Multi { parts }, Answer::Aborted { part: 0, code }) => {
+                parts.first().map(|part| (part, Answer::Error(*code))).into_iter().collect()
+            }
+            (Op::Multi { .. }, _) => Vec::new(),
+            (op, answer) => vec![(op, answer.clone())],
+        }
     }
 }
 
@@ -170,7 +224,7 @@ impl History {
 
     /// Calls that were answered without an error.
     pub fn acknowledged(&self) -> usize {
-        let done = |call: &&Call| call.reply.as_ref().is_some_and(|r| !matches!(r.answer, Answer::Error(_)));
+        let done = |call: &&Call| call.reply.as_ref().is_some_and(|r| !r.answer.refused());
         self.calls().filter(done).count()
     }
 }

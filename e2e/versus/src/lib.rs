@@ -17,6 +17,7 @@ pub mod differ;
 pub mod faults;
 pub mod history;
 pub mod load;
+pub mod planted;
 pub mod request;
 pub mod servers;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{bench, differ, faults};
+use coordd_versus::{bench, differ, faults, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -19,6 +19,8 @@ enum Command {
     Differ(differ::Options),
     /// Hurt an ensemble while clients work, and check what they saw
     Faults(faults::Options),
+    /// Plant bugs in coordd and demand that the checker finds each
+    Planted(planted::Options),
 }
 
 fn main() -> Result<()> {
@@ -26,5 +28,6 @@ fn main() -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Differ(options) => differ::run(&options),
         Command::Faults(options) => faults::run(&options),
+        Command::Planted(options) => planted::run(&options),
     }
 }

@@ -9,8 +9,9 @@ use coordd_proto::{
     ConnectRequest, ConnectResponse, OpCode, RequestHeader, Writer, Xid, begin_frame, end_frame, next_frame,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::net::TcpStream;
 
 /// A host that does not take the connection by then is passed over.
 const DIAL_MAX: Duration = Duration::from_secs(2);

@@ -50,8 +50,15 @@ pub(crate) enum Event {
 pub(crate) enum Keep {
     Nothing,
     Watch(Watch, String),
-    Forget(String),
-    Auth { scheme: String, proof: Vec<u8> },
+    Forget {
+        path: String,
+        /// As soon as it is asked for, whatever the server says.
+        anyway: bool,
+    },
+    Auth {
+        scheme: String,
+        proof: Vec<u8>,
+    },
 }
 
 /// A call on its way to the session task.

@@ -144,6 +144,9 @@ impl Session {
                 }
                 call = calls.recv() => {
                     let Some(call) = call else { return goodbye(link).await };
+                    if let Keep::Forget { path, anyway: true } = &call.keep {
+                        self.watches.forget(path);
+                    }
                     let sent = if call.op == OpCode::Auth { Xid::AUTH } else { xid += 1; Xid(xid) };
                     link.send(sent, call.op, &call.record).await?;
                     waiting.push_back((sent, call));
@@ -190,7 +193,7 @@ impl Session {
                 self.watches.add(Watch::Exist, path);
             }
             (Keep::Watch(watch, path), Ok(_)) => self.watches.add(watch, path),
-            (Keep::Forget(path), Ok(_)) => self.watches.forget(&path),
+            (Keep::Forget { path, .. }, Ok(_)) => self.watches.forget(&path),
             (Keep::Auth { scheme, proof }, Ok(_)) => self.auths.push((scheme, proof)),
             _ => {}
         }

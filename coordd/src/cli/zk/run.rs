@@ -54,7 +54,8 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
     match verb {
         Verb::AddAuth { scheme, auth } => add_auth(client, scheme, auth.unwrap_or_default()).await,
         Verb::AddWatch { mode, path } | Verb::Watch { mode, path } => add_watch(client, mode, &path).await,
-        Verb::Config { watch, stat } => get(client, CONFIG, CONFIG.to_owned(), watch, stat, false).await,
+        Verb::Config { clients: true, watch, .. } => config_of_clients(client, watch).await,
+        Verb::Config { watch, stat, .. } => get(client, CONFIG, CONFIG.to_owned(), watch, stat, text::data).await,
         Verb::Create { sequential, ephemeral, container, ttl, path, data, acl } => {
             let mode = mode(sequential, ephemeral, container, ttl.is_some());
             create(client, mode, ttl, &path, data, acl.as_deref()).await
@@ -65,8 +66,13 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
             Ok(nothing("deleted", &path))
         }
         Verb::DeleteAll { path, batch } => delete_all(client, &path, batch.max(1)).await,
-        Verb::Get { stat, watch, base64, path } => {
-            get(client, &path, client.target().absolute(&path), watch, stat, base64).await
+        Verb::Get { stat, watch, base64, hex, path } => {
+            let form: fn(&[u8]) -> String = match (base64, hex) {
+                (true, _) => |data: &[u8]| STANDARD.encode(data),
+                (_, true) => text::hex_dump,
+                _ => text::data,
+            };
+            get(client, &path, client.target().absolute(&path), watch, stat, form).await
         }
         Verb::GetAcl { stat, path } => get_acl(client, &path, stat).await,
         Verb::GetAllChildrenNumber { path } => count_below(client, &path).await,
@@ -77,17 +83,17 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
         Verb::ListQuota { path } => quota::list(client, &path).await,
         Verb::SetQuota { limits, path } => quota::set(client, &path, limits).await,
         Verb::Ls { stat, watch, recursive, path } => ls(client, &path, watch, stat, recursive).await,
-        Verb::RemoveWatches { path, children, data, any: _ } => remove_watches(client, &path, children, data).await,
+        Verb::RemoveWatches { path, children, data, local, any: _ } => {
+            remove_watches(client, &path, children, data, local).await
+        }
         Verb::Set { stat, version, path, data } => {
             let absolute = client.target().absolute(&path);
             let request = Request::SetData(SetData { path: absolute.into(), data: Some(data.as_bytes()), version });
             changed(client, &path, stat, &request).await
         }
-        Verb::SetAcl { stat, version, path, acl } => {
-            let list = encoded_acl(&text::parse_acl(&acl)?);
-            let acl = AclListRef::decode(&mut Reader::new(&list)).map_err(|error| error.to_string())?;
-            let request = Request::SetAcl { path: client.target().absolute(&path).into(), acl, version };
-            changed(client, &path, stat, &request).await
+        Verb::SetAcl { stat, version, recursive, path, acl } => {
+            let paths = if recursive { subtree(client, &path).await? } else { vec![path] };
+            set_acl(client, &paths, stat, version, &acl).await
         }
         Verb::Stat { watch, path } => {
             let absolute = client.target().absolute(&path);
@@ -166,13 +172,50 @@ async fn changed(client: &Client, path: &str, show: bool, request: &Request<'_>)
     }
 }
 
-async fn get(client: &Client, path: &str, absolute: String, watch: bool, stat: bool, base64: bool) -> Result<Shown> {
+/// The same ACL for each of `paths`; what is shown is of the last one.
+async fn set_acl(client: &Client, paths: &[String], stat: bool, version: i32, acl: &str) -> Result<Shown> {
+    let list = encoded_acl(&text::parse_acl(acl)?);
+    let (mut stats, mut all) = (Vec::new(), Vec::new());
+    for path in paths {
+        let acl = AclListRef::decode(&mut Reader::new(&list)).map_err(|error| error.to_string())?;
+        let request = Request::SetAcl { path: client.target().absolute(path).into(), acl, version };
+        let Shown { text, value } = changed(client, path, stat, &request).await?;
+        stats.push(text);
+        all.push(value);
+    }
+    let shown = if stat { stats.join("\n") } else { String::new() };
+    Ok(Shown::new(shown, if all.len() == 1 { all.remove(0) } else { Value::Array(all) }))
+}
+
+/// Version and client addresses, as ZooKeeper's `ConfigUtils.getClientConfigStr` writes them.
+async fn config_of_clients(client: &Client, watch: bool) -> Result<Shown> {
+    let request = Request::GetData { path: CONFIG.into(), watch };
+    let answer = ask(client, CONFIG, &request, keep(watch, Watch::Data, CONFIG)).await?;
+    match reply(&answer)? {
+        Reply::Data(data, _) => {
+            let data = data.unwrap_or_default();
+            let config = String::from_utf8_lossy(&data);
+            let (version, clients) = text::clients_of_config(&config);
+            let shown = format!("{version} {}", clients.join(","));
+            Ok(Shown::new(shown, json!({ "version": version, "clients": clients })))
+        }
+        other => unexpected(&other),
+    }
+}
+
+async fn get(
+    client: &Client,
+    path: &str,
+    absolute: String,
+    watch: bool,
+    stat: bool,
+    form: fn(&[u8]) -> String,
+) -> Result<Shown> {
     let request = Request::GetData { path: absolute.clone().into(), watch };
     let answer = ask(client, path, &request, keep(watch, Watch::Data, &absolute)).await?;
     match reply(&answer)? {
         Reply::Data(data, found) => {
-            let shown = |data: Cow<'_, [u8]>| if base64 { STANDARD.encode(data) } else { text::data(&data) };
-            let data = data.map(shown);
+            let data = data.map(|data| form(&data));
             Ok(stat_shown(stat, data.as_deref().unwrap_or("null"), &found, json!({ "data": data })))
         }
         other => unexpected(&other),
@@ -289,7 +332,7 @@ async fn count_below(client: &Client, path: &str) -> Result<Shown> {
     }
 }
 
-async fn remove_watches(client: &Client, path: &str, children: bool, data: bool) -> Result<Shown> {
+async fn remove_watches(client: &Client, path: &str, children: bool, data: bool, local: bool) -> Result<Shown> {
     let kind = match (children, data) {
         (true, _) => WatcherType::Children,
         (_, true) => WatcherType::Data,
@@ -297,7 +340,10 @@ async fn remove_watches(client: &Client, path: &str, children: bool, data: bool)
     };
     let absolute = client.target().absolute(path);
     let request = Request::RemoveWatches { path: absolute.clone().into(), kind };
-    ask(client, path, &request, Keep::Forget(absolute)).await?;
+    match client.call(&request, Keep::Forget { path: absolute, anyway: local }).await {
+        Err(CallError::Lost | CallError::Late(_)) if local => {}
+        answered => drop(answered.map_err(|error| text::refusal(&error, path))?),
+    }
     Ok(nothing("removed", path))
 }
 

@@ -81,6 +81,31 @@ pub(super) fn data(bytes: &[u8]) -> String {
     }
 }
 
+/// Data as netty's `prettyHexDump` writes it, which zkCli uses; nothing for no data.
+pub(super) fn hex_dump(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        format!("         +{0}+\n         |  0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f |\n", "-".repeat(49));
+    let rule = format!("+--------+{}+{}+", "-".repeat(49), "-".repeat(16));
+    let _ = writeln!(out, "{rule}");
+    for (row, chunk) in bytes.chunks(16).enumerate() {
+        let hex: String = chunk.iter().map(|byte| format!(" {byte:02x}")).collect();
+        let shown = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' };
+        let plain: String = chunk.iter().map(shown).collect();
+        let _ = writeln!(out, "|{:08x}|{hex:<48} |{plain:<16}|", row * 16);
+    }
+    out + &rule
+}
+
+/// The version and the client addresses in the text of `/zookeeper/config`.
+pub(super) fn clients_of_config(config: &str) -> (&str, Vec<&str>) {
+    let value = |prefix| config.lines().find_map(move |line: &str| line.strip_prefix(prefix));
+    let servers = config.lines().filter(|line| line.starts_with("server."));
+    (value("version=").unwrap_or_default(), servers.filter_map(|line| line.rsplit_once(';')).map(|(_, c)| c).collect())
+}
+
 /// A refusal in zkCli's words.
 pub(super) fn refusal(error: &CallError, path: &str) -> String {
     let CallError::Refused(code) = error else { return error.to_string() };
@@ -135,6 +160,24 @@ mod tests {
         assert_eq!(time(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(time(951_782_400_123), "2000-02-29T00:00:00.123Z");
         assert_eq!(time(1_764_000_000_000), "2025-11-24T16:00:00.000Z");
+    }
+
+    #[test]
+    fn a_hex_dump_is_nettys() {
+        let dump = hex_dump(b"0123456789abcdef\n\xff~");
+        let lines: Vec<_> = dump.lines().collect();
+        assert_eq!(lines[0], "         +-------------------------------------------------+");
+        assert_eq!(lines[2], "+--------+-------------------------------------------------+----------------+");
+        assert_eq!(lines[3], "|00000000| 30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66 |0123456789abcdef|");
+        assert_eq!(lines[4], "|00000010| 0a ff 7e                                        |..~             |");
+        assert_eq!((lines.len(), lines[5], hex_dump(b"").as_str()), (6, lines[2], ""));
+    }
+
+    #[test]
+    fn the_clients_of_a_config_stand_behind_its_version() {
+        let config =
+            "server.1=a:2888:2888:participant;a:2181\nserver.2=[::1]:2888:2888:observer;[::1]:2182\nversion=1f";
+        assert_eq!(clients_of_config(config), ("1f", vec!["a:2181", "[::1]:2182"]));
     }
 
     #[test]

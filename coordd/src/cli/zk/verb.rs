@@ -57,6 +57,9 @@ pub(super) enum Verb {
     },
     /// Show the ensemble's members
     Config {
+        /// Only the version and the clients' addresses
+        #[arg(short)]
+        clients: bool,
         #[arg(short)]
         watch: bool,
         #[arg(short)]
@@ -103,6 +106,9 @@ pub(super) enum Verb {
         /// As base64
         #[arg(short)]
         base64: bool,
+        /// As a hex dump
+        #[arg(short = 'x', conflicts_with = "base64")]
+        hex: bool,
         path: String,
     },
     /// Show who may do what with a znode
@@ -159,6 +165,9 @@ pub(super) enum Verb {
         data: bool,
         #[arg(short, conflicts_with_all = ["children", "data"])]
         any: bool,
+        /// Here, even if the server cannot be reached
+        #[arg(short)]
+        local: bool,
     },
     /// Change a znode's data
     Set {
@@ -175,6 +184,9 @@ pub(super) enum Verb {
         stat: bool,
         #[arg(short, default_value_t = -1, allow_negative_numbers = true)]
         version: i32,
+        /// All below, too
+        #[arg(short = 'R')]
+        recursive: bool,
         path: String,
         acl: String,
     },
@@ -209,6 +221,8 @@ mod tests {
         assert!(matches!(parse("delete -v -1 /a"), Ok(Verb::Delete { version: -1, .. })));
         assert!(matches!(parse("create -e -s /a"), Ok(Verb::Create { ephemeral: true, sequential: true, .. })));
         assert!(matches!(parse("getAcl -s /a"), Ok(Verb::GetAcl { stat: true, .. })));
+        assert!(matches!(parse("setAcl -R /a world:anyone:r"), Ok(Verb::SetAcl { recursive: true, .. })));
+        assert!(matches!(parse("removewatches /a -d -l"), Ok(Verb::RemoveWatches { local: true, data: true, .. })));
         assert!(matches!(parse("ls -R -s /"), Ok(Verb::Ls { recursive: true, stat: true, .. })));
         assert!(matches!(
             parse("setquota -n 5 -B 6 /a"),
@@ -218,7 +232,9 @@ mod tests {
 
     #[test]
     fn modes_that_exclude_each_other_are_refused() {
-        for line in ["create -e -c /a", "create -c -s /a", "create -e -t 5 /a", "setquota /a", "frobnicate"] {
+        for line in
+            ["create -e -c /a", "create -c -s /a", "create -e -t 5 /a", "get -x -b /a", "setquota /a", "frobnicate"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   report(m, sent S, contacts) ─► contact of each session on m's clock;  due when S − contact ≥ timeout   (m's word)
-//!   no report of m since R       ─► its sessions are due at R + timeout + bound                              (m is silent)
+//!   no report of m since R       ─► its sessions are due at R + timeout + bound                      (m is silent)
 //! ```
 //!
-//! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of which
-//! nothing was heard under this leader counts from the next report of its member; within one boot contacts only grow, in
-//! whatever order reports are taken in. Reason: liveness rules 4 and 5; two reports may overtake each other on their way.
+//! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of
+//! which nothing was heard under this leader counts from the next report of its member; within one boot contacts only
+//! grow, in whatever order reports are taken in. Reason: liveness rules 4 and 5; two reports may overtake each other
+//! on their way.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,8 +54,9 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Begins a leadership at `now_ms`: every session gets its full timeout and more. `default_bound_ms` is the longest that
-    /// any member may have, since each that has not reported yet may have been told less or more than this one.
+    /// Begins a leadership at `now_ms`: every session gets its full timeout and more. `default_bound_ms` is the
+    /// longest that any member may have, since each that has not reported yet may have been told less or more than
+    /// this one.
     pub(crate) fn begin(now_ms: u64, default_bound_ms: u64, sessions: impl Iterator<Item = Attachment>) -> Deadlines {
         let mut book =
             Deadlines { begun_ms: now_ms, default_bound_ms, sessions: HashMap::new(), members: HashMap::new() };
@@ -111,8 +113,8 @@ impl Deadlines {
         clock.due.insert((contact_ms + at.timeout_ms, session));
     }
 
-    /// Takes a member's report in; one that a newer overtook says nothing any more. `false` while expiries of its sessions
-    /// are under way: then it is not acknowledged.
+    /// Takes a member's report in; one that a newer overtook says nothing any more. `false` while expiries of its
+    /// sessions are under way: then it is not acknowledged.
     pub(crate) fn report(&mut self, member: u64, now_ms: u64, report: &ContactReport) -> bool {
         let clock = self.member(member);
         if !clock.expiring.is_empty() {

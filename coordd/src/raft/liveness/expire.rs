@@ -1,9 +1,9 @@
 //! The leader's side of liveness: takes reports in, acknowledges them, and expires what is due.
 //!
-//! Rule: a report is acknowledged only after a quorum round that began after it came in (ReadIndex), so no leader that was
-//! deposed without knowing opens a gate. A new leader's book begins with the sessions of the state, and with news from after
-//! that look: older ones may name a session that a snapshot ended without a word. Expiries are proposed a few at a time: ten thousand at once would stand before
-//! everyone else's writes.
+//! Rule: a report is acknowledged only after a quorum round that began after it came in (ReadIndex), so no leader that
+//! was deposed without knowing opens a gate. A new leader's book begins with the sessions of the state, and with news
+//! from after that look: older ones may name a session that a snapshot ended without a word. Expiries are proposed a
+//! few at a time: ten thousand at once would stand before everyone else's writes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -100,7 +100,8 @@ impl Expirer {
         }
     }
 
-    /// Begins a new book when this member starts to lead, after an entry of its term is applied; drops it when it stops.
+    /// Begins a new book when this member starts to lead, after an entry of its term is applied; drops it when it
+    /// stops.
     async fn change_term(&mut self, leads: Option<u64>) {
         *self.desk.book.lock() = None;
         self.desk.due.lock().clear();

@@ -1,7 +1,8 @@
 //! The session heartbeat of this member: every 100 ms, to whoever leads.
 //!
-//! Contacts that were not acknowledged are sent again with the next report, merged with what came since. An acknowledgement
-//! opens the gate until `bound` after the report was *sent*, once what the leader had committed then is applied here.
+//! Contacts that were not acknowledged are sent again with the next report, merged with what came since. An
+//! acknowledgement opens the gate until `bound` after the report was *sent*, once what the leader had committed then is
+//! applied here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,13 +49,12 @@ impl Reporter {
             let mut leadership = self.leadership.clone();
             tokio::select! {
                 _ = tick.tick() => {}
-                followed = leadership.0.changed() => if followed.is_err() {
-                    // Consensus has stopped: nobody leads this member any more.
-                    return;
-                },
+                // Where consensus has stopped nothing opens the gate again.
+                changed = leadership.0.changed() => if changed.is_err() { return },
             }
             self.leadership.0.mark_unchanged();
-            // Taken before the look at the sessions, and their contacts after it: a pause in between makes nobody silent.
+            // Taken before the look at the sessions, and their contacts after it: a pause in between makes nobody
+            // silent.
             let sent_ms = clock::monotonic_ms();
             self.sessions.collect(&mut fresh);
             let looked_ms = clock::monotonic_ms();

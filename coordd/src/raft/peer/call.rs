@@ -22,6 +22,15 @@ pub(crate) enum Call {
     Contacts(ContactReport),
     /// Stand for election if your leader's lease is dropped already: a transfer did not come to an end.
     Elect,
+    /// The leader's roll call: your state's digest at this log index, and the feature level that you understand.
+    Attendance {
+        index: Option<u64>,
+    },
+    /// Your digest at this log index is not that of most voters: stop.
+    Diverged {
+        index: u64,
+        majority: u64,
+    },
     /// Who are you, and are you part of an ensemble?
     Probe,
     /// Become this member; asked of one that is part of no ensemble.
@@ -34,6 +43,10 @@ pub(crate) enum Answer {
     Transferring(bool),
     ReadIndex(Option<u64>),
     Contacts(ContactAnswer),
+    Present {
+        digest: Option<u64>,
+        understands: u32,
+    },
     Done,
     Probe(Probed),
     /// Why there is no other answer.

@@ -5,9 +5,9 @@
 //!                                  └─ broke ─► redial within 50 ms ─ no ─► Down(peer)   (news for failover, D17)
 //! ```
 //!
-//! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead peers
-//! for votes too, inside its only task. A link on which questions stay unanswered and nothing comes in is cut and dialed
-//! anew: the peer's host may be gone without a word, and its name may mean another address by now.
+//! Rule: a call to a peer whose link is down fails at once, it never waits for the dial. Reason: openraft asks dead
+//! peers for votes too, inside its only task. A link on which questions stay unanswered and nothing comes in is cut
+//! and dialed anew: the peer's host may be gone without a word, and its name may mean another address by now.
 
 use std::collections::HashMap;
 use std::io;

@@ -4,8 +4,9 @@
 //!   length:u32 │ format:u8 │ kind:u8 │ id:u64 │ body          length counts what follows it
 //! ```
 //!
-//! Rule: every frame begins with a format version (design D19); a frame of another format, or longer than a log batch can
-//! be, ends the link with a message that says so. `id` pairs an answer with its question on links that carry several.
+//! Rule: every frame begins with a format version (design D19); a frame of another format, or longer than a log batch
+//! can be, ends the link with a message that says so. `id` pairs an answer with its question on links that carry
+//! several.
 
 use std::io;
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Rule: a mismatch is refused and named, by whichever side sees it first. Reason: an address can come to belong to
-//! another ensemble, another member or another disk, and a vote or an entry taken from it would break consensus (D9, D11).
+//! another ensemble, another member or another disk, and a vote or an entry taken from it would break consensus (D9,
+//! D11).
 
 use std::io;
 

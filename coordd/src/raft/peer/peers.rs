@@ -43,10 +43,13 @@ impl Peers {
         self.links.read().get(&id).map(|(_, control)| control.clone())
     }
 
+    pub(crate) fn all(&self) -> Vec<(NodeId, Arc<Control>)> {
+        self.links.read().iter().map(|(id, (_, control))| (*id, control.clone())).collect()
+    }
+
     /// Asks everyone at once; who does not answer `within` that time holds up nobody.
     pub(crate) async fn ask_all(&self, call: &Call, within: Duration) {
-        let links: Vec<_> = self.links.read().iter().map(|(id, (_, control))| (*id, control.clone())).collect();
-        let asks = links.into_iter().map(|(id, link)| async move {
+        let asks = self.all().into_iter().map(|(id, link)| async move {
             match timeout(within, link.call(call)).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::debug!(peer = id, ?call, %error, "cannot ask the peer"),

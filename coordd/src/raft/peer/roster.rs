@@ -1,8 +1,9 @@
 //! Who is in the ensemble, as the newest membership applied here says; what peer links check identities against.
 //!
-//! Rule: an id is unique for all time and is taken from the index of the log at which its member was added, so an id that
-//! is not in a membership at least as new as itself was removed. Reason: a member that lags must not refuse a leader that
-//! was added after its own newest entry, while a removed one must be told that it is out (raft-notes.md §6).
+//! Rule: an id is unique for all time and is taken from the index of the log at which its member was added, so an id
+//! that is not in a membership at least as new as itself was removed. Reason: a member that lags must not refuse a
+//! leader that was added after its own newest entry, while a removed one must be told that it is out (raft-notes.md
+//! §6).
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The peer port: accepts links, greets, and hands what comes in to the member.
 //!
-//! Each link is a task. On a log link appends are answered in order, one at a time, as they come; on a control link every
-//! question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
+//! Each link is a task. On a log link appends are answered in order, one at a time, as they come; on a control link
+//! every question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
 
 use std::collections::HashMap;
 use std::io;

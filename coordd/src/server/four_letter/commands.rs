@@ -83,6 +83,7 @@ impl Commands {
             outstanding_requests: outstanding,
             last_processed_zxid: state.last_zxid().0,
             server_state,
+            proposal_sizes: metrics.proposal_size.get(),
             // ZooKeeper counts the root twice, under "" and "/".
             node_count: state.znode_count() + 1,
         }
@@ -195,6 +196,9 @@ impl Commands {
             ("packets_sent", stats.packets_sent as f64),
             ("num_alive_connections", stats.num_alive_client_connections as f64),
             ("outstanding_requests", stats.outstanding_requests as f64),
+            ("requests_in_session_queue", stats.outstanding_requests as f64),
+            ("undecided_writes", self.status().undecided_writes as f64),
+            ("outbox_bytes", hub.connections().iter().map(|conn| conn.queue().out.len()).sum::<usize>() as f64),
             ("uptime", (clock::monotonic_ms() - hub.started_ms()) as f64),
             ("znode_count", stats.node_count as f64),
             ("watch_count", watches as f64),
@@ -229,7 +233,10 @@ impl Commands {
             ("synced_observers", status.lag.len() - followers),
             ("pending_syncs", 0),
         ];
-        figures.iter().map(|(name, value)| Sample::gauge(name, *value as f64)).collect()
+        let (last, min, max) = self.shared.hub.metrics.proposal_size.get();
+        let sizes = [("last_proposal_size", last), ("min_proposal_size", min), ("max_proposal_size", max)];
+        let sizes = sizes.iter().map(|(name, bytes)| Sample::gauge(name, *bytes as f64));
+        figures.iter().map(|(name, value)| Sample::gauge(name, *value as f64)).chain(sizes).collect()
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) fn environment(version: &str) -> Vec<(&'static str, String)> {
     vec![
         ("zookeeper.version", version.to_owned()),
         ("host.name", line_of("/proc/sys/kernel/hostname").unwrap_or_else(unknown)),
+        // Programs that parse the answer look for it.
+        ("java.version", "n/a (no Java)".to_owned()),
         ("os.name", std::env::consts::OS.to_owned()),
         ("os.arch", std::env::consts::ARCH.to_owned()),
         ("os.version", line_of("/proc/sys/kernel/osrelease").unwrap_or_else(unknown)),

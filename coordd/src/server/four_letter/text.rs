@@ -27,7 +27,8 @@ pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) 
     let _ = writeln!(out, "Mode: {}", stats.server_state);
     let _ = writeln!(out, "Node count: {}", stats.node_count);
     if stats.server_state == "leader" {
-        out.push_str("Proposal sizes last/min/max: -1/-1/-1\n");
+        let (last, min, max) = stats.proposal_sizes;
+        let _ = writeln!(out, "Proposal sizes last/min/max: {last}/{min}/{max}");
     }
     out
 }
@@ -168,6 +169,7 @@ mod tests {
             outstanding_requests: 0,
             last_processed_zxid: 0x1f,
             server_state: "follower",
+            proposal_sizes: (-1, -1, -1),
             node_count: 5,
         }
     }

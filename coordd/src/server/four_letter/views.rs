@@ -16,6 +16,9 @@ pub struct ServerStats {
     pub outstanding_requests: u64,
     pub last_processed_zxid: i64,
     pub server_state: &'static str,
+    /// (last, min, max), which only the text of a leader shows.
+    #[serde(skip)]
+    pub proposal_sizes: (i64, i64, i64),
     pub node_count: usize,
 }
 

@@ -1,6 +1,6 @@
 //! A counter, a summary and a histogram made of atomics, and how each looks when it is read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::millis;
@@ -88,6 +88,41 @@ impl Summary {
         self.sum.store(0, Ordering::Relaxed);
         self.min.store(u64::MAX, Ordering::Relaxed);
         self.max.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The last, the smallest and the largest of some sizes; -1 while there was none, as in ZooKeeper.
+#[derive(Debug)]
+pub struct Size {
+    last: AtomicI64,
+    min: AtomicI64,
+    max: AtomicI64,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Size { last: AtomicI64::new(-1), min: AtomicI64::new(-1), max: AtomicI64::new(-1) }
+    }
+}
+
+impl Size {
+    /// Called by one task at a time.
+    pub fn add(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let min = self.min.load(Ordering::Relaxed);
+        self.last.store(bytes, Ordering::Relaxed);
+        if min < 0 || bytes < min {
+            self.min.store(bytes, Ordering::Relaxed);
+        }
+        if bytes > self.max.load(Ordering::Relaxed) {
+            self.max.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// (last, min, max)
+    pub fn get(&self) -> (i64, i64, i64) {
+        let load = |value: &AtomicI64| value.load(Ordering::Relaxed);
+        (load(&self.last), load(&self.min), load(&self.max))
     }
 }
 

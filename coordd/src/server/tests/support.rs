@@ -60,6 +60,8 @@ impl Double {
             last_log_index: 1,
             committed_index: 1,
             applied_index: 1,
+            feature_level: 1,
+            undecided_writes: 0,
             lag: Vec::new(),
             not_serving: None,
         };

@@ -84,13 +84,16 @@ async fn the_longer_words_answer_line_by_line_as_zookeepers() {
     c.ask(1, OpCode::Create, |w| create(w, "/e", b"", 1)).await;
     let cons = " /127.0.0.1:#[1](queued=0,recved=2,sent=2,sid=0x#,lop=CREA,est=#,to=#,lcxid=0x1,lzxid=0x#,\
                 lresp=#,llat=#,minlat=#,avglat=#,maxlat=#)";
+    assert!(ask(&member, "cons").await.lines().any(|line| is_form(line, cons)));
+    c.ask(-2, OpCode::Ping, |_| {}).await;
+    let pinged = cons.replace("recved=2,sent=2", "recved=3,sent=3").replace("CREA", "PING");
     let session = format!("{}:", c.session);
     for (word, forms) in [
         ("conf", vec!["clientPort=#", "secureClientPort=-1", "tickTime=#", "maxClientCnxns=#", "serverId=#"]),
         ("conf", vec!["minSessionTimeout=#", "maxSessionTimeout=#", "clientPortListenBacklog=-1"]),
-        ("envi", vec!["Environment:", "zookeeper.version=3.9.5-coordd-#, built on n/a"]),
-        ("stat", vec!["Clients:", " /127.0.0.1:#[1](queued=0,recved=2,sent=2)", "Mode: leader", "Zxid: 0x#"]),
-        ("cons", vec![cons]),
+        ("envi", vec!["Environment:", "zookeeper.version=3.9.5-coordd-#, built on n/a", "java.version=n/a (no Java)"]),
+        ("stat", vec!["Clients:", " /127.0.0.1:#[1](queued=0,recved=3,sent=3)", "Mode: leader", "Zxid: 0x#"]),
+        ("cons", vec![pinged.as_str()]),
         (
             "dump",
             vec!["SessionTracker dump:", "ephemeral nodes dump:", "Sessions with Ephemerals (1):", &session, "\t/e"],

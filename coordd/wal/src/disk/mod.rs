@@ -1,8 +1,8 @@
 //! The disk as the log sees it: the seam where tests put a disk that tears, fills, fails and forgets.
 //!
 //! Rule: what was written is durable only after `sync_data`, and a name (created, renamed, removed) only after
-//! `sync_dir`; a write either reports an error or has put all its bytes into the file. Reason: nothing more than this is
-//! promised by a file system, so nothing more may be relied on.
+//! `sync_dir`; a write either reports an error or has put all its bytes into the file. Reason: nothing more than this
+//! is promised by a file system, so nothing more may be relied on.
 
 mod os;
 

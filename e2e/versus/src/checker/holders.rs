@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::sessions::Belief;
 use super::{Findings, Promise};
-use crate::history::{Answer, ClientHistory, History, Op, What};
+use crate::history::{Answer, Call, ClientHistory, History, Op, What};
 
 /// A stretch of time in which a client believes that it holds a path.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +66,7 @@ fn gather<'a>(number: usize, client: &'a ClientHistory, holds: &mut HashMap<&'a 
         }
         let What::Answered(index) = entry.what else { continue };
         let call = &client.calls[index];
-        if let (Op::Create { flags: 1 | 3, .. }, Some(Answer::Created { path })) =
-            (&call.op, call.reply.as_ref().map(|r| &r.answer))
-        {
+        for path in taken(call) {
             let ends = given_up(client, path, call.session, index).unwrap_or(u64::MAX);
             held.insert(path, (entry.session, ends));
             let until = belief.until.min(ends);
@@ -80,11 +78,27 @@ fn gather<'a>(number: usize, client: &'a ClientHistory, holds: &mut HashMap<&'a 
     }
 }
 
+/// The ephemerals that an answered call made.
+fn taken(call: &Call) -> impl Iterator<Item = &str> {
+    let answers = match call.reply.as_ref().map(|r| &r.answer) {
+        Some(Answer::Multi(answers)) => answers.as_slice(),
+        Some(answer) => std::slice::from_ref(answer),
+        None => &[],
+    };
+    call.op.parts().iter().zip(answers).filter_map(|pair| match pair {
+        (Op::Create { flags: 1 | 3, .. }, Answer::Created { path }) => Some(path.as_str()),
+        _ => None,
+    })
+}
+
 /// When the client itself asked to end it, after the call that made it.
 fn given_up(client: &ClientHistory, path: &str, session: i64, made_by: usize) -> Option<u64> {
     client.calls[made_by..]
         .iter()
         .filter(|c| c.session == session)
-        .find(|c| c.op == Op::CloseSession || matches!(&c.op, Op::Delete { path: p, .. } if p == path))
+        .find(|c| {
+            let deletes = |part: &Op| matches!(part, Op::Delete { path: p, .. } if p == path);
+            c.op == Op::CloseSession || c.op.parts().iter().any(deletes)
+        })
         .map(|c| c.sent)
 }

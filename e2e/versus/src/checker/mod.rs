@@ -3,8 +3,9 @@
 //! ```text
 //!   history ─► timeline (what each znode was at each zxid) ─► reads, acknowledged writes   timeline.rs
 //!           ├► sessions (order, real time, early expiry, stale connections)               sessions.rs
-//!           ├► watches  (missed, doubled, late)      needs the timeline                   watches.rs
-//!           └► holders  (two believers in one ephemeral)                                  holders.rs
+//!           ├► watches  (missed, doubled, late)      needs the timeline         watches.rs, lasting.rs
+//!           ├► holders  (two believers in one ephemeral)                                  holders.rs
+//!           └► multis   (wholly or not at all)                                            multis.rs
 //! ```
 //!
 //! Rule: it accepts whatever a correct ensemble may do (an unknown outcome happened once or not at all) and nothing
@@ -16,6 +17,9 @@ pub mod sessions;
 pub mod timeline;
 pub mod watches;
 
+mod evidence;
+mod lasting;
+mod multis;
 mod pool;
 #[cfg(test)]
 mod tests;
@@ -49,6 +53,8 @@ pub enum Promise {
     OneHolder,
     /// A change that a watch waits for is told.
     EventTold,
+    /// A multi happens wholly or not at all.
+    AllOrNothing,
     /// An event is told once, and only to who asked.
     EventOnce,
     /// An event comes before any reply that shows the new state.
@@ -85,5 +91,6 @@ pub fn check(history: &History) -> Vec<Violation> {
     let timeline = timeline::build(history, &mut findings);
     watches::check(history, &timeline, &mut findings);
     holders::check(history, &mut findings);
+    multis::check(history, &mut findings);
     findings.0
 }

@@ -28,24 +28,30 @@ impl Pool {
         let seen: HashSet<Value> = history.calls().filter_map(value_read).collect();
         for call in history.calls() {
             match (&call.reply, &call.op) {
-                (Some(reply), Op::CloseSession) if !matches!(reply.answer, Answer::Error(_)) => {}
+                (Some(reply), Op::CloseSession) if !reply.answer.refused() => {}
                 (Some(Reply { answer: Answer::Error(SESSION_EXPIRED), .. }), _) => {}
                 (Some(reply), _) => {
                     let fate = pool.fates.entry(call.session).or_default();
                     fate.alive = fate.alive.max(reply.zxid);
                 }
-                (None, Op::Create { path, value, flags }) => {
-                    let owner = if matches!(flags, 1 | 3) { call.session } else { 0 };
-                    pool.creates.entry(path.clone()).or_default().push((*value, owner));
-                }
-                (None, Op::Set { path, value, .. }) => pool.sets.entry(path.clone()).or_default().push(*value),
-                (None, Op::Delete { path, .. }) => *pool.deletes.entry(path.clone()).or_default() += 1,
-                (None, _) => {}
+                (None, op) => op.parts().iter().for_each(|part| pool.add(part, call.session)),
             }
         }
         // What somebody read is kept for that read; what nobody read is taken first.
         pool.sets.values_mut().for_each(|list| list.sort_by_key(|value| !seen.contains(value)));
         pool
+    }
+
+    fn add(&mut self, op: &Op, session: i64) {
+        match op {
+            Op::Create { path, value, flags } => {
+                let owner = if matches!(flags, 1 | 3) { session } else { 0 };
+                self.creates.entry(path.clone()).or_default().push((*value, owner));
+            }
+            Op::Set { path, value, .. } => self.sets.entry(path.clone()).or_default().push(*value),
+            Op::Delete { path, .. } => *self.deletes.entry(path.clone()).or_default() += 1,
+            _ => {}
+        }
     }
 
     /// Takes an unknown create of `path` (of this value, if it is known): its value and owner.

@@ -1,5 +1,8 @@
 //! The checker against histories made by hand: honest ones it must accept, each corrupted one it must refuse.
 
+mod lasting;
+mod multis;
+
 use coordd_proto::{SessionId, Stat, Zxid};
 
 use super::{Promise, check};

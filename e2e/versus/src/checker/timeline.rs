@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use coordd_proto::Stat;
 
+use super::evidence::Evidence;
 use super::pool::Pool;
 use super::{Findings, Promise};
-use crate::history::{Answer, Call, History, Op, Value, What, parent};
+use crate::history::{Answer, History, Op, Value, What, parent};
 use crate::wire::Event;
 
 const NO_NODE: i32 = -101;
@@ -55,12 +56,28 @@ struct Node {
 /// Something that is known about a path at a zxid.
 #[derive(Debug, Clone)]
 enum Fact {
-    Created { value: Value, owner: i64 },
-    Set { value: Value, expected: i32, stat: Stat },
-    Deleted { expected: i32 },
-    Closed { session: i64 },
-    Seen { value: Option<Value>, stat: Stat },
+    Created {
+        value: Value,
+        owner: i64,
+    },
+    Set {
+        value: Value,
+        expected: i32,
+        stat: Stat,
+    },
+    Deleted {
+        expected: i32,
+    },
+    Closed {
+        session: i64,
+    },
+    Seen {
+        value: Option<Value>,
+        stat: Stat,
+    },
     Present,
+    /// Found by a check, before the other parts of its multi.
+    OfVersion(i32),
     OtherVersion(i32),
     Absent,
 }
@@ -72,6 +89,7 @@ pub fn build(history: &History, findings: &mut Findings) -> Timeline {
     let mut facts = gather(history);
     close_sessions(history, &mut facts);
     let mut timeline = Timeline::new();
+    let mut evidence = Evidence::of(history);
     for (path, mut facts) in facts {
         // A write stands before what was read at its own zxid.
         facts.sort_by_key(|(zxid, fact)| (*zxid, !fact.writes()));
@@ -89,8 +107,10 @@ pub fn build(history: &History, findings: &mut Findings) -> Timeline {
         facts.iter().for_each(|(zxid, fact)| replay.take(*zxid, fact));
         let mut changes = replay.changes;
         changes.sort_by_key(|c| c.zxid);
+        evidence.refine(&path, &mut changes, findings);
         timeline.insert(path, changes);
     }
+    evidence.rest(&mut timeline, findings);
     timeline
 }
 
@@ -106,7 +126,8 @@ fn gather(history: &History) -> Facts {
             if path != "/" {
                 facts.entry(path.clone()).or_default().push((reply.zxid, Fact::Present));
             }
-        } else if let Some((path, fact)) = fact_of(call, &reply.answer) {
+        }
+        for (path, fact) in call.outcomes().iter().filter_map(|(op, answer)| fact_of(op, call.session, answer)) {
             facts.entry(path).or_default().push((reply.zxid, fact));
         }
     }
@@ -124,10 +145,10 @@ fn gather(history: &History) -> Facts {
     facts
 }
 
-fn fact_of(call: &Call, answer: &Answer) -> Option<(String, Fact)> {
-    let fact = match (&call.op, answer) {
+fn fact_of(op: &Op, session: i64, answer: &Answer) -> Option<(String, Fact)> {
+    let fact = match (op, answer) {
         (Op::Create { value, flags, .. }, Answer::Created { path }) => {
-            let owner = if matches!(flags, 1 | 3) { call.session } else { 0 };
+            let owner = if matches!(flags, 1 | 3) { session } else { 0 };
             return Some((path.clone(), Fact::Created { value: *value, owner }));
         }
         (Op::Set { value, version, .. }, Answer::Stat(stat)) => {
@@ -136,15 +157,17 @@ fn fact_of(call: &Call, answer: &Answer) -> Option<(String, Fact)> {
         (Op::Delete { version, .. }, Answer::Done) => Fact::Deleted { expected: *version },
         (Op::Get { .. }, Answer::Data { value, stat }) => Fact::Seen { value: *value, stat: *stat },
         (Op::Exists { .. }, Answer::Stat(stat)) => Fact::Seen { value: None, stat: *stat },
+        (Op::Check { version, .. }, Answer::Done) => Fact::OfVersion(*version),
         (Op::Create { .. }, Answer::Error(NODE_EXISTS)) => Fact::Present,
         (Op::Create { .. }, _) => return None,
         (_, Answer::Error(NO_NODE)) => Fact::Absent,
-        (Op::Set { version, .. } | Op::Delete { version, .. }, Answer::Error(BAD_VERSION)) => {
-            Fact::OtherVersion(*version)
-        }
+        (
+            Op::Set { version, .. } | Op::Delete { version, .. } | Op::Check { version, .. },
+            Answer::Error(BAD_VERSION),
+        ) => Fact::OtherVersion(*version),
         _ => return None,
     };
-    Some((call.op.path().to_owned(), fact))
+    Some((op.path().to_owned(), fact))
 }
 
 /// A closed session ends its ephemerals at the zxid of the close.
@@ -178,7 +201,8 @@ fn deletions_told(history: &History) -> HashMap<&str, Vec<i64>> {
 
 impl Fact {
     fn writes(&self) -> bool {
-        matches!(self, Fact::Created { .. } | Fact::Set { .. } | Fact::Deleted { .. } | Fact::Closed { .. })
+        use Fact::*;
+        matches!(self, Created { .. } | Set { .. } | Deleted { .. } | Closed { .. } | OfVersion(_))
     }
 }
 
@@ -210,6 +234,16 @@ impl Replay<'_> {
             }
             Fact::Seen { value, stat } => self.seen(zxid, *value, stat),
             Fact::Present => self.must_be(zxid),
+            Fact::OfVersion(version) => {
+                self.must_be(zxid);
+                if let Some(mut node) = self.node.filter(|_| *version >= 0) {
+                    if *version > node.version {
+                        (node.mzxid, node.value) = (None, None);
+                    }
+                    self.catch_up(zxid, &mut node, *version, None);
+                    self.node = Some(node);
+                }
+            }
             Fact::OtherVersion(version) => {
                 self.must_be(zxid);
                 if self.node.is_some_and(|n| n.version == *version) && !self.pool.take_sets(self.path, 1, None) {

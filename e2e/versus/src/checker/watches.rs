@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::lasting::{Lasting, Scopes};
 use super::timeline::{Change, Kind, Timeline};
 use super::{Findings, Promise};
 use crate::history::{Answer, Call, ClientHistory, History, Op, Reply, What, parent};
@@ -31,32 +32,51 @@ pub fn check(history: &History, timeline: &Timeline, findings: &mut Findings) {
     }
     children.values_mut().for_each(|list| list.sort_by_key(|c| c.zxid));
     let changes = Changes { own: timeline, children };
+    let mut scopes = Scopes::new(timeline);
     for (number, client) in history.clients.iter().enumerate() {
-        follow(number, client, &changes, findings);
+        follow(number, client, &changes, &mut scopes, findings);
     }
 }
 
 /// A watch of one connection, and the change that it waits for.
 type Armed<'a> = HashMap<(u32, Table, &'a str), i64>;
 
-fn follow(number: usize, client: &ClientHistory, changes: &Changes<'_>, findings: &mut Findings) {
+fn follow<'a>(
+    number: usize,
+    client: &'a ClientHistory,
+    changes: &Changes<'_>,
+    scopes: &mut Scopes<'a>,
+    findings: &mut Findings,
+) {
     let mut armed: Armed<'_> = HashMap::new();
+    let mut lasting = Lasting::new(number);
     for entry in &client.entries {
         match &entry.what {
             What::Event { kind, path, zxid } => {
-                if let Err((promise, text)) = told(&mut armed, changes, entry.conn, *kind, path, *zxid) {
-                    findings.add(promise, format!("client {number}: {text}"));
+                let stays = lasting.told(entry.conn, (*zxid, *kind, path), scopes, findings);
+                match told(&mut armed, changes, entry.conn, *kind, path, *zxid) {
+                    // What no one-shot watch waited for, one that stays may have.
+                    Err((Promise::EventOnce, _)) if stays => {}
+                    Err((promise, text)) => findings.add(promise, format!("client {number}: {text}")),
+                    Ok(()) => {}
                 }
             }
             What::Answered(index) => {
                 let call = &client.calls[*index];
                 let Some(reply) = call.reply.as_ref() else { continue };
                 overdue(number, &mut armed, changes, entry.conn, reply.zxid, findings);
+                lasting.answered(entry.conn, reply.zxid, scopes, findings);
+                if let (Op::AddWatch { path, recursive }, Answer::Done) = (&call.op, &reply.answer) {
+                    lasting.add(entry.conn, path, *recursive, reply.zxid);
+                }
                 if let Some(table) = arms(call, reply) {
                     armed.entry((entry.conn, table, call.op.path())).or_insert(reply.zxid);
                 }
             }
-            What::Lost | What::Refused { .. } => armed.retain(|(conn, ..), _| *conn != entry.conn),
+            What::Lost | What::Refused { .. } => {
+                armed.retain(|(conn, ..), _| *conn != entry.conn);
+                lasting.lost(entry.conn);
+            }
             _ => {}
         }
     }
@@ -95,6 +115,11 @@ fn told(
         return Err((Promise::EventOnce, format!("event {kind} of {path} at {zxid:#x} without a watch")));
     }
     for (key, set_at) in waiting {
+        // Told late, because a snapshot took the place of the changes: which one it was is not known.
+        if zxid < 0 {
+            armed.remove(&key);
+            continue;
+        }
         let Some(next) = changes.next(key.1, path, set_at) else {
             armed.remove(&key);
             return Err((Promise::EventOnce, format!("event {kind} of {path} at {zxid:#x}: nothing changed")));

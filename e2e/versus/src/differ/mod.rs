@@ -5,8 +5,8 @@
 //!                             └─► side b (thread) ─► outcomes ─┴─► compare ─► allowed? ─► shrink ─► report
 //! ```
 //!
-//! Rule: a difference is a defect unless `allowed.rs` names it. Reason: programs written for ZooKeeper rely on more than
-//! its documentation says; ZooKeeper itself is the only complete description.
+//! Rule: a difference is a defect unless `allowed.rs` names it. Reason: programs written for ZooKeeper rely on more
+//! than its documentation says; ZooKeeper itself is the only complete description.
 
 pub mod allowed;
 pub mod compare;

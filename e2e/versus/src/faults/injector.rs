@@ -1,5 +1,6 @@
 //! What is done to the members while the clients work.
 
+use std::fs;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,10 +11,11 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use rustix::process::Signal;
 
+use super::full_disk;
 use super::proxy::Links;
 use super::worker::Shared;
 use crate::history::Fault;
-use crate::servers::Ensemble;
+use crate::servers::{Ensemble, Plan};
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,13 +35,30 @@ pub enum Kind {
     CutFollower,
     /// A follower's disk is lost and the member filled anew, as its server asks for.
     LostDisk,
-    /// Each member ends cleanly and comes back, one after the other, twice.
+    /// The connections between a follower and its peers break, again and again; nobody is cut off.
+    BreakLinks,
+    /// Each member ends cleanly and comes back, one after the other, round after round.
     RestartLoop,
+    /// A member's wall clock jumps an hour ahead or back, and later to where it was.
+    ClockJump,
+    /// Each flush of the leader's disk takes 200 ms longer.
+    SlowLeader,
+    SlowFollower,
+    /// The leader's file system fills up to its last byte, and later has room again.
+    FullLeader,
+    FullFollower,
 }
 
 impl Kind {
-    fn needs_proxy(self) -> bool {
-        matches!(self, Kind::CutLeader | Kind::MuteLeader | Kind::DeafenLeader | Kind::CutFollower)
+    fn fits(self, plan: &Plan) -> bool {
+        match self {
+            Kind::CutLeader | Kind::MuteLeader | Kind::DeafenLeader | Kind::CutFollower | Kind::BreakLinks => {
+                plan.proxied
+            }
+            Kind::ClockJump | Kind::SlowLeader | Kind::SlowFollower => plan.switches,
+            Kind::FullLeader | Kind::FullFollower => plan.small_disks.is_some(),
+            _ => true,
+        }
     }
 }
 
@@ -50,14 +69,14 @@ pub struct Injector<'a> {
     pub shared: &'a Shared,
     pub rng: SmallRng,
     pub faults: Vec<Fault>,
+    /// How often a restart loop goes round.
+    pub rounds: usize,
 }
 
 impl Injector<'_> {
     /// The kinds that fit this ensemble, in turn.
     pub fn kinds(&self, only: &[Kind]) -> Vec<Kind> {
-        let fits = |kind: &Kind| {
-            (only.is_empty() || only.contains(kind)) && (self.ensemble.plan.proxied || !kind.needs_proxy())
-        };
+        let fits = |kind: &Kind| (only.is_empty() || only.contains(kind)) && kind.fits(&self.ensemble.plan);
         Kind::value_variants().iter().copied().filter(fits).collect()
     }
 
@@ -86,7 +105,17 @@ impl Injector<'_> {
                 self.ensemble.refill(follower)?;
                 self.links.set_pid(follower, self.ensemble.pid(follower));
             }
+            Kind::BreakLinks => self.break_links(follower),
             Kind::RestartLoop => self.restart_loop()?,
+            Kind::ClockJump => {
+                let hour = if self.rng.random_bool(0.5) { 3_600_000 } else { -3_600_000 };
+                let member = self.rng.random_range(0..members);
+                self.switch(member, "clock_offset_ms", hour, long)?;
+            }
+            Kind::SlowLeader => self.switch(leader, "fsync_delay_ms", 200, long)?,
+            Kind::SlowFollower => self.switch(follower, "fsync_delay_ms", 200, long)?,
+            Kind::FullLeader => full_disk::fill(self.ensemble, leader)?,
+            Kind::FullFollower => full_disk::fill(self.ensemble, follower)?,
         }
         self.ensemble.wait_ready(Duration::from_secs(60))?;
         self.work_goes_on()
@@ -127,8 +156,23 @@ impl Injector<'_> {
         self.links.open_all();
     }
 
+    fn break_links(&mut self, member: usize) {
+        for _ in 0..20 {
+            self.links.break_all_of(member);
+            thread::sleep(Duration::from_millis(self.rng.random_range(20..150)));
+        }
+    }
+
+    /// Turns a switch of a member's build for a while.
+    fn switch(&self, member: usize, name: &str, value: i64, time: Duration) -> Result<()> {
+        let file = self.ensemble.members[member].dir.join(name);
+        fs::write(&file, value.to_string())?;
+        thread::sleep(time);
+        Ok(fs::write(&file, "0")?)
+    }
+
     fn restart_loop(&mut self) -> Result<()> {
-        for round in 0..2 {
+        for round in 0..self.rounds {
             for member in 0..self.ensemble.members.len() {
                 if (round, member) != (0, 0) {
                     self.note(Kind::RestartLoop);

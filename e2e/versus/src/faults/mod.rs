@@ -9,13 +9,16 @@
 //! at each. Reason: a quiet history is no evidence.
 
 mod answers;
+pub mod build;
+mod full_disk;
 pub mod injector;
 pub mod mix;
 pub mod proxy;
+mod requests;
 pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -27,14 +30,17 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use injector::{Injector, Weight};
-use mix::{Mix, REGISTERS, ROOTS, register};
+use mix::{Mix, REGISTERS, ROOTS, halves, register};
 use proxy::Links;
 use worker::{Shared, Worker};
 
-use crate::checker;
+use crate::checker::{self, Violation};
 use crate::client::Client;
 use crate::history::{Answer, Call, ClientHistory, Entry, History, Op, Reply, What, parent};
-use crate::servers::{Ensemble, Kind, Plan};
+use crate::servers::{Ensemble, Kind, Plan, may_mount};
+
+/// Small enough to fill in a moment, large enough for a log and its snapshots.
+const SMALL_DISK_MIB: u32 = 96;
 
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -57,6 +63,15 @@ pub struct Options {
     /// A tenth of the calls and a few faults: shows that it works
     #[arg(long)]
     pub short: bool,
+    /// Use a build of coordd with switches, which clock jumps and slow disks need; it is built when it is missing
+    #[arg(long)]
+    pub switches: bool,
+    /// Give each member a small file system of its own, which full disks need; only root may
+    #[arg(long)]
+    pub small_disks: bool,
+    /// Rounds of a restart loop
+    #[arg(long, default_value_t = 2)]
+    pub rounds: usize,
     /// Where the servers keep their data
     #[arg(long, default_value = "target/versus/faults")]
     pub dir: PathBuf,
@@ -64,18 +79,74 @@ pub struct Options {
     pub base_port: u16,
 }
 
+/// One run: who works, what is done to which ensemble, and what it takes to count.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub plan: Plan,
+    pub only: Vec<injector::Kind>,
+    pub weight: Weight,
+    pub rounds: usize,
+    pub clients: usize,
+    pub seed: u64,
+}
+
+impl Run {
+    /// An ensemble of three behind proxies, whose sessions end soon.
+    pub fn new(server: Kind, dir: &Path, base_port: u16, seed: u64) -> Result<Run> {
+        std::fs::create_dir_all(dir)?;
+        let mut plan = Plan::new(server, 3, &dir.canonicalize()?, base_port);
+        plan.proxied = server == Kind::Coordd;
+        plan.tick_ms = 500;
+        let weight = Weight { acknowledged: 100_000, faults: 24 };
+        Ok(Run { plan, only: Vec::new(), weight, rounds: 2, clients: 12, seed })
+    }
+}
+
 /// Runs, checks, and fails with what was broken.
 pub fn run(options: &Options) -> Result<()> {
-    let weight = if options.short {
+    let mut run = Run::new(options.server, &options.dir, options.base_port, options.seed)?;
+    run.weight = if options.short {
         Weight { acknowledged: options.calls / 10, faults: options.faults.min(6) }
     } else {
         Weight { acknowledged: options.calls, faults: options.faults }
     };
-    let history = record(options, weight)?;
+    run.only = options.only.clone();
+    (run.rounds, run.clients) = (options.rounds, options.clients);
+    if options.switches {
+        run.plan.program = Some(build::with_switches()?);
+        run.plan.switches = true;
+    }
+    if options.small_disks {
+        ensure!(may_mount(), "only root may mount small file systems");
+        run.plan.small_disks = Some(SMALL_DISK_MIB);
+        run.plan.settings.push(("COORDD_LOG_SEGMENT_BYTES", "4MiB".to_owned()));
+        run.plan.settings.push(("COORDD_MIN_FREE_BYTES", "16MiB".to_owned()));
+    }
+    let (history, hurt) = record(&run)?;
+    let violations = report(&history);
+    hurt?;
+    run.weight.check(history.acknowledged(), &history.faults)?;
+    if !violations.is_empty() {
+        let promises: BTreeSet<_> = violations.iter().map(|v| v.promise).collect();
+        bail!("broken promises: {promises:?} (seed {})", options.seed);
+    }
+    println!("every promise was kept");
+    Ok(())
+}
+
+/// Says what is in a history and what is wrong with it.
+pub fn report(history: &History) -> Vec<Violation> {
     let (acknowledged, faults) = (history.acknowledged(), &history.faults);
     let unknown = history.calls().filter(|c| c.reply.is_none()).count();
-    println!("{acknowledged} acknowledged calls, {unknown} of unknown outcome, {} faults", faults.len());
-    let violations = checker::check(&history);
+    let events =
+        history.clients.iter().flat_map(|c| &c.entries).filter(|e| matches!(e.what, What::Event { .. })).count();
+    let least = faults.iter().map(|fault| fault.in_flight).min().unwrap_or(0);
+    println!(
+        "{acknowledged} acknowledged calls, {unknown} of unknown outcome, {events} events, {} faults with {least} or \
+         more calls in flight",
+        faults.len()
+    );
+    let violations = checker::check(history);
     let mut count: BTreeMap<_, usize> = BTreeMap::new();
     for violation in &violations {
         let seen = count.entry(violation.promise).or_default();
@@ -84,66 +155,62 @@ pub fn run(options: &Options) -> Result<()> {
             println!("  {violation}");
         }
     }
-    weight.check(acknowledged, faults)?;
-    if !violations.is_empty() {
-        bail!("broken promises: {count:?} (seed {})", options.seed);
+    if !count.is_empty() {
+        println!("  broken, by promise: {count:?}");
     }
-    println!("every promise was kept");
-    Ok(())
+    violations
 }
 
-fn record(options: &Options, weight: Weight) -> Result<History> {
-    std::fs::create_dir_all(&options.dir)?;
-    let mut plan = Plan::new(options.server, 3, &options.dir.canonicalize()?, options.base_port);
-    plan.proxied = options.server == Kind::Coordd;
-    plan.tick_ms = 500;
-    let links = Links::start(&plan)?;
-    let mut ensemble = Ensemble::start(plan)?;
+/// What the clients saw, and whether all faults could be injected and the ensemble went on after each.
+pub fn record(run: &Run) -> Result<(History, Result<()>)> {
+    let links = Links::start(&run.plan)?;
+    let mut ensemble = Ensemble::start(run.plan.clone())?;
     (0..3).for_each(|member| links.set_pid(member, ensemble.pid(member)));
     let shared = Shared::new(ensemble.clients());
     let prepared = prepare(&shared)?;
-    let workers: Vec<_> = (0..options.clients)
+    let workers: Vec<_> = (0..run.clients)
         .map(|number| {
-            let worker = Worker::new(shared.clone(), number, options.seed);
+            let worker = Worker::new(shared.clone(), number, run.seed);
             thread::spawn(move || worker.run())
         })
         .collect();
-    let injected = hurt(options, weight, &mut ensemble, &links, &shared);
+    let rng = SmallRng::seed_from_u64(run.seed);
+    let mut injector = Injector {
+        ensemble: &mut ensemble,
+        links: &links,
+        shared: &shared,
+        rng,
+        faults: Vec::new(),
+        rounds: run.rounds,
+    };
+    let hurt = hurt(run, &mut injector);
+    let faults = injector.faults;
     shared.stop.store(true, Ordering::Relaxed);
-    let mut history = History { clients: vec![prepared], faults: Vec::new() };
+    let mut history = History { clients: vec![prepared], faults };
     for worker in workers {
         history.clients.push(worker.join().map_err(|_| anyhow!("a worker panicked"))?);
     }
-    history.faults = injected?;
-    history.clients.push(last_look(&shared, &history, options));
+    history.clients.push(last_look(&shared, &history, run));
     links.end();
-    Ok(history)
+    Ok((history, hurt))
 }
 
-fn hurt(
-    options: &Options,
-    weight: Weight,
-    ensemble: &mut Ensemble,
-    links: &Links,
-    shared: &Shared,
-) -> Result<Vec<crate::history::Fault>> {
-    let rng = SmallRng::seed_from_u64(options.seed);
-    let mut injector = Injector { ensemble, links, shared, rng, faults: Vec::new() };
-    let kinds = injector.kinds(&options.only);
+fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
+    let kinds = injector.kinds(&run.only);
     ensure!(!kinds.is_empty(), "none of the faults fits");
     injector.work_goes_on()?;
     for kind in kinds.iter().cycle() {
-        if injector.faults.len() >= weight.faults {
+        if injector.faults.len() >= run.weight.faults {
             break;
         }
         injector.inject(*kind)?;
     }
-    while shared.acknowledged.load(Ordering::Relaxed) < weight.acknowledged {
+    while injector.shared.acknowledged.load(Ordering::Relaxed) < run.weight.acknowledged {
         injector.work_goes_on()?;
     }
     // What was abandoned last has its session's time to end.
     thread::sleep(Duration::from_millis(500));
-    Ok(injector.faults)
+    Ok(())
 }
 
 /// The znodes that the workload expects, recorded like everything else.
@@ -159,7 +226,7 @@ fn prepare(shared: &Arc<Shared>) -> Result<ClientHistory> {
         what: What::Attached { asked, timeout_ms: client.attach.timeout_ms },
     });
     let mut mix = Mix::new(1000);
-    let paths = ROOTS.iter().map(|root| (*root).to_owned()).chain((0..REGISTERS).map(register));
+    let paths = ROOTS.iter().map(|root| (*root).to_owned()).chain((0..REGISTERS).map(register)).chain(halves());
     for path in paths {
         let value = mix.value();
         let sent = shared.now();
@@ -183,9 +250,9 @@ fn prepare(shared: &Arc<Shared>) -> Result<ClientHistory> {
 }
 
 /// Every znode that ever was, read on every member after a sync.
-fn last_look(shared: &Arc<Shared>, history: &History, options: &Options) -> ClientHistory {
-    let created = history.calls().filter_map(|call| match call.reply.as_ref().map(|r| &r.answer) {
-        Some(Answer::Created { path }) => Some(path.clone()),
+fn last_look(shared: &Arc<Shared>, history: &History, run: &Run) -> ClientHistory {
+    let created = history.calls().flat_map(Call::outcomes).filter_map(|(_, answer)| match answer {
+        Answer::Created { path } => Some(path),
         _ => None,
     });
     let paths: BTreeSet<String> = created.collect();
@@ -193,5 +260,5 @@ fn last_look(shared: &Arc<Shared>, history: &History, options: &Options) -> Clie
     let mut ops = vec![Op::Sync { path: "/".to_owned() }];
     ops.extend(parents.iter().map(|path| Op::Children { path: (*path).to_owned(), watch: false }));
     ops.extend(paths.iter().map(|path| Op::Get { path: path.clone(), watch: false }));
-    Worker::new(shared.clone(), options.clients + 1, options.seed).read_all(&ops)
+    Worker::new(shared.clone(), run.clients + 1, run.seed).read_all(&ops)
 }

@@ -26,6 +26,8 @@ use crate::servers::Plan;
 pub struct Links {
     blocked: Vec<Vec<AtomicBool>>,
     pids: Vec<AtomicU32>,
+    /// How often each member's connections were broken.
+    breaks: Vec<AtomicU32>,
     over: AtomicBool,
 }
 
@@ -36,6 +38,7 @@ impl Links {
         let links = Arc::new(Links {
             blocked: (0..plan.members).map(|_| row()).collect(),
             pids: (0..plan.members).map(|_| AtomicU32::new(0)).collect(),
+            breaks: (0..plan.members).map(|_| AtomicU32::new(0)).collect(),
             over: AtomicBool::new(false),
         });
         if plan.proxied {
@@ -61,6 +64,15 @@ impl Links {
 
     pub fn open_all(&self) {
         self.blocked.iter().flatten().for_each(|link| link.store(false, Ordering::Relaxed));
+    }
+
+    /// Ends every connection that a member has now.
+    pub fn break_all_of(&self, member: usize) {
+        self.breaks[member].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn breaks(&self, from: usize, to: usize) -> u32 {
+        self.breaks[from].load(Ordering::Relaxed).wrapping_add(self.breaks[to].load(Ordering::Relaxed))
     }
 
     pub fn end(&self) {
@@ -106,7 +118,8 @@ impl Links {
         let _ = (from.set_nonblocking(false), from.set_read_timeout(Some(Duration::from_millis(50))));
         let _ = to.set_nodelay(true);
         let mut buffer = vec![0; 64 << 10];
-        while !self.over() {
+        let breaks = self.breaks(source, target);
+        while !self.over() && self.breaks(source, target) == breaks {
             if self.blocked(source, target) {
                 thread::sleep(Duration::from_millis(2));
                 continue;

@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coordd_proto::{Acl, Perms};
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::answers;
 use super::mix::Mix;
+use super::requests::encode;
 use crate::client::{Client, Incoming};
-use crate::history::{Answer, Call, ClientHistory, Entry, Op, Reply, What};
-use crate::wire::{Attach, op};
+use crate::history::{Call, ClientHistory, Entry, Op, Reply, What};
+use crate::wire::Attach;
 
 /// What all workers and the injector share.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Worker {
                 self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
                 match answers::decode(&self.history.calls[index].op, &raw) {
                     Ok(answer) => {
-                        if !matches!(answer, Answer::Error(_)) {
+                        if !answer.refused() {
                             self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
                         }
                         self.mix.learn(&self.history.calls[index].op, &answer);
@@ -274,38 +274,5 @@ impl Worker {
         while Instant::now() < end && !self.shared.stop.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-fn encode(client: &mut Client, call: &Op) -> i32 {
-    let value_bytes = |value: u64| value.to_be_bytes();
-    let read = |client: &mut Client, op: i32, path: &str, watch: bool| {
-        client.send(op, |w| {
-            w.string(path);
-            w.bool(watch);
-        })
-    };
-    match call {
-        Op::Create { path, value, flags } => client.send(op::CREATE, |w| {
-            w.string(path);
-            w.buffer(Some(&value_bytes(*value)));
-            Acl::encode_list(&[Acl::world(Perms::ALL)], w);
-            w.i32(*flags);
-        }),
-        Op::Set { path, value, version } => client.send(op::SET_DATA, |w| {
-            w.string(path);
-            w.buffer(Some(&value_bytes(*value)));
-            w.i32(*version);
-        }),
-        Op::Delete { path, version } => client.send(op::DELETE, |w| {
-            w.string(path);
-            w.i32(*version);
-        }),
-        Op::Get { path, watch } => read(client, op::GET_DATA, path, *watch),
-        Op::Exists { path, watch } => read(client, op::EXISTS, path, *watch),
-        Op::Children { path, watch } => read(client, op::GET_CHILDREN, path, *watch),
-        Op::Sync { path } => client.send(op::SYNC, |w| w.string(path)),
-        Op::Ping => client.send(op::PING, |_| {}),
-        Op::CloseSession => client.send(op::CLOSE_SESSION, |_| {}),
     }
 }

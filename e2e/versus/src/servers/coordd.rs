@@ -19,7 +19,7 @@ fn binary() -> PathBuf {
 }
 
 pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
-    let program = binary();
+    let program = plan.program.clone().unwrap_or_else(binary);
     ensure!(program.exists(), "{} is missing: run `cargo build --release -p coordd`", program.display());
     let local = |port: u16| format!("127.0.0.1:{port}");
     let name = |member: usize| format!("m{}", member + 1);
@@ -42,7 +42,9 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
     ];
     let mut args = vec!["serve".to_owned()];
     args.extend(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
-    let env = vec![("COORDD_CONTAINER_CHECK_INTERVAL_MS", plan.reap_interval_ms.to_string())];
+    let mut env = vec![("COORDD_CONTAINER_CHECK_INTERVAL_MS", plan.reap_interval_ms.to_string())];
+    env.extend(plan.settings.iter().cloned());
+    env.push(("COORDD_PLANTED_DIR", dir.display().to_string()));
     Ok(Launch { program, args, env })
 }
 
@@ -54,17 +56,19 @@ pub(super) fn metrics(plan: &Plan, i: usize) -> Result<String> {
     http::get(plan.port(30, i), "/metrics")
 }
 
-/// A member with an empty disk says which command cures that; the command is run as it is printed.
-pub(super) fn cure(member: &Member) -> Result<()> {
+/// A member with an empty disk says which command cures that; the command is run as it is printed, after the first
+/// `said_before` bytes of its output.
+pub(super) fn cure(member: &Member, said_before: usize) -> Result<()> {
     const COMMAND: &str = "coordd admin ";
     let begin = Instant::now();
     let output = member.dir.join("output");
     loop {
         let said = fs::read_to_string(&output)?;
+        let said = said.get(said_before..).unwrap_or_default();
         if let Some(at) = said.rfind(COMMAND) {
             let line = said[at + COMMAND.len()..].lines().next().unwrap_or_default();
             let line = line.split(['`', '"', '\'']).next().unwrap_or_default();
-            let status = Command::new(binary()).arg("admin").args(line.split_whitespace()).status()?;
+            let status = Command::new(&member.launch.program).arg("admin").args(line.split_whitespace()).status()?;
             return status.success().then_some(()).with_context(|| format!("`{COMMAND}{line}` failed"));
         }
         if begin.elapsed() > Duration::from_secs(15) {

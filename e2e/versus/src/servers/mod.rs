@@ -9,6 +9,7 @@
 //! measured, compared and hurt by the very same hand.
 
 mod coordd;
+mod disks;
 mod four;
 mod http;
 pub mod procfs;
@@ -25,6 +26,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use disks::may_mount;
 pub use four::{Mode, ask};
 
 /// Which server.
@@ -57,6 +59,14 @@ pub struct Plan {
     pub proxied: bool,
     /// How often emptied containers and outlived znodes are looked for.
     pub reap_interval_ms: u64,
+    /// Another build of coordd than that under test.
+    pub program: Option<PathBuf>,
+    /// Settings of coordd beyond those that all runs have, as environment variables.
+    pub settings: Vec<(&'static str, String)>,
+    /// The build has switches for bugs and hardships (coordd's feature `planted`).
+    pub switches: bool,
+    /// Each member's directory is a file system of so many MiB, in memory.
+    pub small_disks: Option<u32>,
 }
 
 impl Plan {
@@ -69,6 +79,10 @@ impl Plan {
             tick_ms: 2000,
             proxied: false,
             reap_interval_ms: 60_000,
+            program: None,
+            settings: Vec::new(),
+            switches: false,
+            small_disks: None,
         }
     }
 
@@ -117,11 +131,15 @@ pub struct Ensemble {
 impl Ensemble {
     /// Lays out empty directories and starts every member; returns when all of them serve.
     pub fn start(plan: Plan) -> Result<Self> {
+        (0..plan.members).for_each(|i| disks::unmount(&plan.dir.join(format!("m{}", i + 1))));
         let _ = fs::remove_dir_all(&plan.dir);
         let mut members = Vec::new();
         for i in 0..plan.members {
             let dir = plan.dir.join(format!("m{}", i + 1));
             fs::create_dir_all(&dir)?;
+            if let Some(mib) = plan.small_disks {
+                disks::mount(&dir, mib)?;
+            }
             let launch = match plan.kind {
                 Kind::Zookeeper => zookeeper::launch(&plan, i, &dir)?,
                 Kind::Coordd => coordd::launch(&plan, i, &dir)?,
@@ -258,10 +276,16 @@ impl Ensemble {
             }
             Kind::Coordd => {
                 fs::remove_dir_all(dir.join("data"))?;
+                let said_before = self.output(i).len();
                 self.run(i)?;
-                coordd::cure(&self.members[i])
+                coordd::cure(&self.members[i], said_before)
             }
         }
+    }
+
+    /// What a member that runs or ran has said.
+    pub fn output(&self, i: usize) -> String {
+        fs::read_to_string(self.members[i].dir.join("output")).unwrap_or_default()
     }
 
     /// The metrics of each running coordd, in Prometheus' text form.
@@ -286,6 +310,9 @@ impl Drop for Ensemble {
     fn drop(&mut self) {
         for i in 0..self.members.len() {
             let _ = self.kill(i);
+            if self.plan.small_disks.is_some() {
+                disks::unmount(&self.members[i].dir);
+            }
         }
     }
 }
