@@ -13,6 +13,7 @@
 //! Rule: the rest of the member sees `crate::consensus` and nothing of this. Reason: openraft's alphas break; one
 //! folder has to change then.
 
+mod append_stream;
 pub(crate) mod applied;
 pub(crate) mod barrier;
 pub(crate) mod codec;

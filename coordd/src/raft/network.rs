@@ -1,9 +1,9 @@
 //! openraft's way out: one client a purpose and peer, each on the link that fits.
 //!
 //! ```text
-//!   replication ─ LogClient ─ own log link: append, answer, append …        (self-clocking batches)
-//!   heartbeats, votes, transfer ─ ControlClient ─ the peer's shared control link
-//!   snapshot ─ SnapshotClient ─ a link of its own, for the time it takes
+//!   replication ─ append_stream ─ own log link: append, answer, append …    (self-clocking batches)
+//!   heartbeats, votes, transfer ─ the peer's shared control link
+//!   snapshot ─ a link of its own, for the time it takes
 //! ```
 //!
 //! Rule: making a client never waits; no deadline on an append, only a stall limit on the link. Reason: openraft makes
@@ -14,13 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
 use openraft::error::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
+use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2, stream_append_sequential};
 use openraft::raft::{SnapshotResponse, TransferLeaderResponse};
 use tokio::time::timeout;
 
+use super::append_stream::{Outcome, Session};
 use super::peer::call::{self, Answer, Call};
-use super::peer::frame::{self, Kind};
 use super::peer::hello::LinkKind;
 use super::peer::link::Link;
 use super::peer::peers::Peers;
@@ -30,10 +32,9 @@ use super::types::{
     AppendRequest, AppendResponse, Node, NodeId, TransferRequest, TypeConfig, Vote, VoteRequest, VoteResponse,
 };
 
-type RpcError = RPCError<TypeConfig>;
+pub(super) type RpcError = RPCError<TypeConfig>;
+type Outcomes<'s> = BoxStream<'s, Outcome>;
 
-/// A log link on which nothing came back for so long is cut; far above any disk that is worth waiting for.
-const STALL_MAX: Duration = Duration::from_secs(10);
 /// Votes and heartbeats that are not answered in time are asked again anyway.
 const CONTROL_MAX: Duration = Duration::from_millis(500);
 
@@ -46,7 +47,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: NodeId, node: &Node) -> Client {
-        Client { peers: self.peers.clone(), target, node: node.clone(), log: None, out: BytesMut::new(), beat: false }
+        Client { peers: self.peers.clone(), target, node: node.clone(), log: None, beat: false }
     }
 
     async fn new_heartbeat_client(&mut self, target: NodeId, node: &Node) -> Client {
@@ -56,42 +57,20 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 
 /// One client; openraft owns it and uses it for one purpose at a time.
 pub(crate) struct Client {
-    peers: Arc<Peers>,
-    target: NodeId,
-    node: Node,
-    log: Option<Link>,
-    out: BytesMut,
-    /// Appends of this client are heartbeats and go over the control link.
+    pub(super) peers: Arc<Peers>,
+    pub(super) target: NodeId,
+    pub(super) node: Node,
+    /// Kept between two runs of the append stream.
+    pub(super) log: Option<Link>,
+    /// Its requests are heartbeats and go over the control link.
     beat: bool,
 }
 
-fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcError {
+pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcError {
     RPCError::Unreachable(Unreachable::new(error))
 }
 
 impl Client {
-    async fn append_on_log_link(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
-        if self.log.is_none() {
-            let to = Some((self.target, self.node.disk_id.clone()));
-            let dialed = Link::dial(&self.node.peer_addr, &self.peers.local, to, LinkKind::Log).await;
-            self.log = Some(dialed.map_err(|error| unreachable(&error))?);
-        }
-        let Some(link) = &mut self.log else { return Err(unreachable(&std::io::Error::other("no link"))) };
-        let start = frame::begin(&mut self.out, Kind::Append, 0);
-        call::put_append(&mut self.out, &request);
-        frame::end(&mut self.out, start);
-        let exchange = async {
-            link.send(&mut self.out).await?;
-            call::get_append_answer(link.read().await?.expect(Kind::AppendAnswer)?)
-        };
-        let answered = timeout(STALL_MAX, exchange).await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-        answered.map_err(|error| {
-            self.log = None;
-            self.out.clear();
-            RPCError::Network(NetworkError::new(&error))
-        })
-    }
-
     async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
         let Some(control) = self.peers.get(self.target) else {
             return Err(unreachable(&std::io::Error::other("not a member")));
@@ -118,8 +97,25 @@ impl Client {
 impl RaftNetworkV2<TypeConfig> for Client {
     type SnapshotData = SnapshotFile;
 
+    /// A heartbeat: entries travel by the append stream.
     async fn append_entries(&mut self, request: AppendRequest, _: RPCOption) -> Result<AppendResponse, RpcError> {
-        if self.beat { self.heartbeat(request).await } else { self.append_on_log_link(request).await }
+        self.heartbeat(request).await
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        requests: S,
+        option: RPCOption,
+    ) -> futures_util::future::BoxFuture<'s, Result<Outcomes<'s>, RpcError>>
+    where
+        S: Stream<Item = AppendRequest> + Send + Unpin + 'static,
+    {
+        if self.beat {
+            return stream_append_sequential(self, requests, option);
+        }
+        let session = Session::new(self, requests);
+        let outcomes = stream::unfold(Some(session), async |session| session?.next_outcome().await);
+        Box::pin(async move { Ok(outcomes.boxed()) })
     }
 
     async fn vote(&mut self, request: VoteRequest, _: RPCOption) -> Result<VoteResponse, RpcError> {

@@ -15,6 +15,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The only format of this release.
 pub(crate) const FORMAT: u8 = 1;
+/// `id` of an append whose answer is waited for.
+pub(crate) const ANSWER_NOW: u64 = 0;
+/// `id` of an append whose answer may travel with the next one.
+pub(crate) const ANSWER_MAY_WAIT: u64 = 1;
 const HEADER_LEN: usize = 10;
 /// Above any frame that a member sends: a log batch is bounded far below, one entry by the largest client frame.
 const LEN_MAX: usize = 256 << 20;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Local;
 use super::call::{self, Answer, Call};
-use super::frame::{self, Frame, Kind, protocol};
+use super::frame::{self, ANSWER_MAY_WAIT, Frame, Kind, protocol};
 use super::hello::{self, Identity, LinkError, LinkKind, Refusal};
 use super::roster::Standing;
 use crate::consensus::BoxFuture;
@@ -25,6 +25,8 @@ use crate::raft::types::{AppendRequest, AppendResponse};
 
 /// How long a stranger may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(5);
+/// How long an answer that need not hurry waits for the next one; far below a heartbeat.
+const ANSWER_WAITS: Duration = Duration::from_millis(5);
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const REASONS_MAX: usize = 100;
 
@@ -134,9 +136,18 @@ async fn log(mut link: Incoming, first: Frame, handler: Arc<dyn Handler>) -> io:
         let start = frame::begin(&mut out, Kind::AppendAnswer, id);
         call::put_append_answer(&mut out, &answer);
         frame::end(&mut out, start);
-        link.send(&mut out).await?;
-        frame = link.read().await?;
+        let may_wait = id == ANSWER_MAY_WAIT && answer == AppendResponse::Success;
+        frame = next(&mut link, &mut out, may_wait).await?;
     }
+}
+
+/// The next frame; the answers in `out` leave before it comes, at once unless they may wait for company.
+async fn next(link: &mut Incoming, out: &mut BytesMut, may_wait: bool) -> io::Result<Frame> {
+    if may_wait && let Ok(frame) = timeout(ANSWER_WAITS, link.read()).await {
+        return frame;
+    }
+    link.send(out).await?;
+    link.read().await
 }
 
 /// Whether the peer was removed since it was greeted: its link is closed then, so that it hears so when it dials again.

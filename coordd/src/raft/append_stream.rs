@@ -1,0 +1,157 @@
+//! Entries on their way to one follower: openraft's stream of append requests over a log link of their own.
+//!
+//! ```text
+//!   requests ─► [entries] ─► link ─► … flushed there … ─► answer ─► the next batch: everything that came meanwhile
+//!               [commit only] ─► link ─► the next batch need not wait for the answer, and the answer need not hurry
+//! ```
+//!
+//! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers are
+//! given in the order of the requests, each as it was heard. Reason: the news of a commit follows every batch; were it
+//! answered like one, a write alone would cost two round trips more, and the next batch would wait for them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::{Stream, StreamExt};
+use openraft::error::{NetworkError, RPCError};
+use openraft::raft::StreamAppendResult;
+use tokio::time::timeout;
+
+use super::network::{Client, RpcError, unreachable};
+use super::peer::call;
+use super::peer::frame::{self, ANSWER_MAY_WAIT, ANSWER_NOW, Kind};
+use super::peer::hello::LinkKind;
+use super::peer::link::Link;
+use super::types::{AppendRequest, AppendResponse, LogId, TypeConfig};
+
+/// A log link on which nothing came back for so long is cut; far above any disk that is worth waiting for.
+const STALL_MAX: Duration = Duration::from_secs(10);
+/// Requests without entries that may be unanswered at once.
+const ASKED_MAX: usize = 32;
+
+pub(super) type Outcome = Result<StreamAppendResult<TypeConfig>, RpcError>;
+
+/// A request on its way, as far as its answer needs it.
+struct Asked {
+    prev: Option<LogId>,
+    last: Option<LogId>,
+    carries: bool,
+}
+
+/// One run of openraft's request stream; the link outlives it if it ends in order.
+pub(super) struct Session<'s, S> {
+    client: &'s mut Client,
+    requests: S,
+    /// openraft has no request left.
+    ended: bool,
+    link: Option<Link>,
+    out: BytesMut,
+    asked: VecDeque<Asked>,
+    /// The first answer tells where the follower's log ends: it is wanted at once.
+    first: bool,
+}
+
+enum Step {
+    Sent,
+    Answered(AppendResponse),
+    Ended,
+}
+
+fn broken(error: &io::Error) -> RpcError {
+    RPCError::Network(NetworkError::new(error))
+}
+
+impl<'s, S> Session<'s, S>
+where
+    S: Stream<Item = AppendRequest> + Unpin,
+{
+    pub(super) fn new(client: &'s mut Client, requests: S) -> Session<'s, S> {
+        let link = client.log.take();
+        Session { client, requests, ended: false, link, out: BytesMut::new(), asked: VecDeque::new(), first: true }
+    }
+
+    /// The next answer, and the session if more may follow; the shape of `futures_util::stream::unfold`.
+    pub(super) async fn next_outcome(mut self) -> Option<(Outcome, Option<Self>)> {
+        loop {
+            match self.step().await {
+                Ok(Step::Sent) => {}
+                Ok(Step::Answered(answer)) => {
+                    let (outcome, goes_on) = self.settle(answer);
+                    return Some((Ok(outcome), goes_on.then_some(self)));
+                }
+                Ok(Step::Ended) => {
+                    self.client.log = self.link;
+                    return None;
+                }
+                Err(error) => return Some((Err(error), None)),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, RpcError> {
+        let may_send =
+            !self.ended && self.asked.len() < ASKED_MAX && self.asked.back().is_none_or(|last| !last.carries);
+        match (&mut self.link, self.asked.is_empty()) {
+            (Some(link), false) => tokio::select! {
+                biased;
+                request = self.requests.next(), if may_send => self.take(request).await,
+                answer = timeout(STALL_MAX, read(link)) => {
+                    let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                    answer.map(Step::Answered).map_err(|error| broken(&error))
+                }
+            },
+            _ if may_send => {
+                let request = self.requests.next().await;
+                self.take(request).await
+            }
+            _ => Ok(Step::Ended),
+        }
+    }
+
+    async fn take(&mut self, request: Option<AppendRequest>) -> Result<Step, RpcError> {
+        match request {
+            Some(request) => self.send(&request).await,
+            None => {
+                self.ended = true;
+                Ok(Step::Sent)
+            }
+        }
+    }
+
+    async fn send(&mut self, request: &AppendRequest) -> Result<Step, RpcError> {
+        let Client { peers, target, node, .. } = &*self.client;
+        let link = match &mut self.link {
+            Some(link) => link,
+            none => {
+                let to = Some((*target, node.disk_id.clone()));
+                let dialed = Link::dial(&node.peer_addr, &peers.local, to, LinkKind::Log).await;
+                none.insert(dialed.map_err(|error| unreachable(&error))?)
+            }
+        };
+        let carries = !request.entries.is_empty();
+        let hurry = carries || std::mem::take(&mut self.first);
+        let start = frame::begin(&mut self.out, Kind::Append, if hurry { ANSWER_NOW } else { ANSWER_MAY_WAIT });
+        call::put_append(&mut self.out, request);
+        frame::end(&mut self.out, start);
+        let sent = timeout(STALL_MAX, link.send(&mut self.out)).await;
+        sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| broken(&error))?;
+        let last = request.entries.last().map_or(request.prev_log_id, |entry| Some(entry.log_id));
+        self.asked.push_back(Asked { prev: request.prev_log_id, last, carries });
+        Ok(Step::Sent)
+    }
+
+    /// What `answer` says of the oldest unanswered request, and whether the stream goes on after it.
+    fn settle(&mut self, answer: AppendResponse) -> (StreamAppendResult<TypeConfig>, bool) {
+        let Some(Asked { prev, last, .. }) = self.asked.pop_front() else { return (Ok(None), false) };
+        let whole = !matches!(&answer, AppendResponse::PartialSuccess(upto) if *upto != last);
+        let outcome = answer.into_stream_result(prev, last);
+        let goes_on = whole && outcome.is_ok();
+        (outcome, goes_on)
+    }
+}
+
+async fn read(link: &mut Link) -> io::Result<AppendResponse> {
+    call::get_append_answer(link.read().await?.expect(Kind::AppendAnswer)?)
+}
