@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use openraft::Config;
 use openraft::async_runtime::watch::WatchReceiver;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
@@ -72,6 +72,8 @@ pub(crate) struct Core {
     pub barriers: Arc<Barriers>,
     pub leadership: Leadership,
     pub heard: Arc<Heard>,
+    /// Wakes the failover, see there.
+    pub ahead: Arc<Notify>,
     pub removal: Removal,
     pub snapshots: Arc<SnapshotStore>,
     pub flushes: Arc<FlushMeter>,
@@ -158,7 +160,8 @@ impl Core {
         tokio::spawn(failover::sort_news(news, down_tx.clone(), removal.clone()));
         let stall_limit = timing.election_max * 13 / 20;
         tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
-        let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone() };
+        let ahead = Arc::<Notify>::default();
+        let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone(), ahead: ahead.clone() };
         tokio::spawn(failover.run(down));
         let diverged = Diverged {
             found: OnceLock::new(),
@@ -182,6 +185,7 @@ impl Core {
             barriers,
             leadership,
             heard,
+            ahead,
             removal,
             snapshots,
             flushes,

@@ -6,6 +6,9 @@
 //!   nothing from the leader for the stall limit though its link stands ─► the same: it hangs
 //! ```
 //!
+//! A survivor that refuses another's pre-vote because its own log is longer does not wait for its turn: only it, or one
+//! that is level with it, can win.
+//!
 //! Rule: only a member's *own* link to the leader lets it forget the lease, and the election is an ordinary pre-vote.
 //! So a single cut cable changes nothing: the others still see the leader and refuse. Steps and measurements:
 //! raft-notes.md §1.
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::raft::TransferLeaderRequest;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Raft;
@@ -34,11 +37,13 @@ pub(crate) struct Failover {
     pub me: NodeId,
     pub raft: Raft,
     pub leadership: Leadership,
+    /// A peer asked for this member's vote in vain because its log is shorter: this member should stand, now.
+    pub ahead: Arc<Notify>,
 }
 
 impl Failover {
     /// Drives elections for the leaders whose links broke; `down` carries their ids.
-    pub(crate) async fn run(mut self, mut down: mpsc::UnboundedReceiver<NodeId>) {
+    pub(crate) async fn run(self, mut down: mpsc::UnboundedReceiver<NodeId>) {
         while let Some(peer) = down.recv().await {
             let leader = self.leadership.leader();
             if let Some(leader) = leader.filter(|leader| leader.id == peer) {
@@ -52,10 +57,10 @@ impl Failover {
         }
     }
 
-    async fn replace(&mut self, lost: Leader) {
+    async fn replace(&self, lost: Leader) {
         self.forget_lease(lost).await;
         let rank = self.rank(lost.id);
-        sleep(STAGGER * rank).await;
+        self.ahead_within(STAGGER * rank).await;
         let mut term = self.leadership.view().term;
         for attempt in 0.. {
             let view = self.leadership.view();
@@ -76,9 +81,18 @@ impl Failover {
     }
 
     /// Waits, but not longer than until something changes.
-    async fn changed_within(&mut self, wait: Duration) {
-        self.leadership.0.mark_unchanged();
-        let _ = timeout(wait, self.leadership.0.changed()).await;
+    async fn changed_within(&self, wait: Duration) {
+        let mut leadership = self.leadership.clone();
+        leadership.0.mark_unchanged();
+        tokio::select! {
+            _ = leadership.0.changed() => {}
+            () = self.ahead_within(wait) => {}
+        }
+    }
+
+    /// Waits, but not longer than until this member is known to be ahead of one that stands.
+    async fn ahead_within(&self, wait: Duration) {
+        let _ = timeout(wait, self.ahead.notified()).await;
     }
 
     async fn forget_lease(&self, leader: Leader) {

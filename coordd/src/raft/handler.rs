@@ -11,7 +11,7 @@ use super::peer::Identity;
 use super::peer::call::{Answer, Call, ContactAnswer, leader_of};
 use super::peer::frame::{Frame, protocol};
 use super::peer::server::{Handler, Incoming};
-use super::types::{AppendRequest, AppendResponse};
+use super::types::{AppendRequest, AppendResponse, VoteRequest};
 use super::{roll_call, snapshot_io};
 use crate::consensus::BoxFuture;
 
@@ -31,10 +31,19 @@ fn failed(error: impl std::fmt::Display) -> Answer {
     Answer::Failed(error.to_string())
 }
 
+async fn pre_vote(core: &Core, request: VoteRequest) -> Answer {
+    let theirs = request.last_log_id;
+    let answered = core.raft.pre_vote(request).await;
+    if answered.as_ref().is_ok_and(|answer| !answer.vote_granted && answer.last_log_id > theirs) {
+        core.ahead.notify_waiters();
+    }
+    answered.map_or_else(failed, Answer::Vote)
+}
+
 async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
     match call {
         Call::Vote(request) => core.raft.vote(request).await.map_or_else(failed, Answer::Vote),
-        Call::PreVote(request) => core.raft.pre_vote(request).await.map_or_else(failed, Answer::Vote),
+        Call::PreVote(request) => pre_vote(core, request).await,
         Call::Transfer(request) => match core.raft.handle_transfer_leader(request).await {
             Ok(accepted) => Answer::Transferring(accepted.is_ok()),
             Err(error) => failed(error),
