@@ -220,7 +220,7 @@ pub enum Request<'a> {
     Auth {
         kind: i32,
         scheme: Cow<'a, str>,
-        auth: &'a [u8],
+        auth: Option<&'a [u8]>,
     },
     SetWatches(SetWatches<'a>),
     /// A null prefix means all, as an empty one does.
@@ -244,13 +244,19 @@ pub enum Request<'a> {
     },
 }
 
+/// A path that must be there: ZooKeeper answers MARSHALLINGERROR to a null one.
 pub(crate) fn path<'a>(from: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
+    from.string()?.ok_or(DecodeError::BadLength(-1))
+}
+
+/// A text that is empty when it is null.
+pub(crate) fn text<'a>(from: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     Ok(from.string()?.unwrap_or_default())
 }
 
 pub(crate) fn paths<'a>(from: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
     let count = from.count(4)?.unwrap_or(0);
-    (0..count).map(|_| path(from)).collect()
+    (0..count).map(|_| text(from)).collect()
 }
 
 fn set_watches<'a>(from: &mut Reader<'a>, persistent: bool) -> Result<SetWatches<'a>, DecodeError> {
@@ -312,7 +318,7 @@ impl<'a> Request<'a> {
             }
             OpCode::GetChildren => Request::GetChildren { path: path(from)?, watch: from.bool()? },
             OpCode::GetChildren2 => Request::GetChildren2 { path: path(from)?, watch: from.bool()? },
-            OpCode::Sync => Request::Sync { path: path(from)? },
+            OpCode::Sync => Request::Sync { path: text(from)? },
             OpCode::Ping => Request::Ping,
             OpCode::Check => Request::Check { path: path(from)?, version: from.i32()? },
             OpCode::Multi => Request::Multi(decode_multi(from)?),
@@ -323,16 +329,14 @@ impl<'a> Request<'a> {
                 members: from.string()?,
                 config_id: from.i64()?,
             },
-            OpCode::CheckWatches => Request::CheckWatches { path: path(from)?, kind: WatcherType::decode(from)? },
-            OpCode::RemoveWatches => Request::RemoveWatches { path: path(from)?, kind: WatcherType::decode(from)? },
-            OpCode::Auth => {
-                Request::Auth { kind: from.i32()?, scheme: path(from)?, auth: from.buffer()?.unwrap_or_default() }
-            }
+            OpCode::CheckWatches => Request::CheckWatches { path: text(from)?, kind: WatcherType::decode(from)? },
+            OpCode::RemoveWatches => Request::RemoveWatches { path: text(from)?, kind: WatcherType::decode(from)? },
+            OpCode::Auth => Request::Auth { kind: from.i32()?, scheme: text(from)?, auth: from.buffer()? },
             OpCode::SetWatches => Request::SetWatches(set_watches(from, false)?),
             OpCode::SetWatches2 => Request::SetWatches(set_watches(from, true)?),
-            OpCode::GetEphemerals => Request::GetEphemerals { prefix: path(from)? },
+            OpCode::GetEphemerals => Request::GetEphemerals { prefix: text(from)? },
             OpCode::GetAllChildrenNumber => Request::GetAllChildrenNumber { path: path(from)? },
-            OpCode::AddWatch => Request::AddWatch { path: path(from)?, mode: add_watch_mode(from)? },
+            OpCode::AddWatch => Request::AddWatch { path: text(from)?, mode: add_watch_mode(from)? },
             OpCode::WhoAmI => Request::WhoAmI,
             OpCode::CloseSession => Request::CloseSession,
             OpCode::DeleteContainer => Request::DeleteContainer { path: from.buffer()?.unwrap_or_default() },
@@ -360,6 +364,16 @@ mod tests {
             (only.perms, only.scheme.as_deref(), only.id.as_deref()),
             (Perms::ALL, Some("world"), Some("anyone"))
         );
+    }
+
+    #[test]
+    fn a_null_path_is_an_error_where_a_znode_is_meant_and_an_empty_one_where_it_is_echoed() {
+        let null = [0xff; 16];
+        for op in [OpCode::Create, OpCode::Delete, OpCode::Exists, OpCode::GetData, OpCode::SetData, OpCode::GetAcl] {
+            assert_eq!(Request::decode(op, &null), Err(DecodeError::BadLength(-1)), "{op:?}");
+        }
+        assert_eq!(Request::decode(OpCode::Sync, &null), Ok(Request::Sync { path: "".into() }));
+        assert_eq!(Request::decode(OpCode::GetEphemerals, &null), Ok(Request::GetEphemerals { prefix: "".into() }));
     }
 
     #[test]

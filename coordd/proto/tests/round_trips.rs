@@ -54,7 +54,7 @@ fn requests(parts: &Parts) -> Vec<Request<'_>> {
         Request::Reconfig { joining: Some(path()), leaving: None, members: all().pop(), config_id: long },
         Request::RemoveWatches { path: path(), kind: WatcherType::Persistent },
         Request::AddWatch { path: path(), mode: AddWatchMode::Persistent },
-        Request::Auth { kind: version, scheme: path(), auth: data.unwrap_or_default() },
+        Request::Auth { kind: version, scheme: path(), auth: data },
         Request::SetWatches(SetWatches {
             relative_zxid: Zxid(long),
             data: all(),

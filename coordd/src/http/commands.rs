@@ -7,6 +7,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
+use coordd_proto::SessionId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -34,7 +35,7 @@ const COMMANDS: &[(&str, &[&str], bool)] = &[
     ("monitor", &["mntr"], false),
     ("observer_connection_stat_reset", &["orst"], false),
     ("observers", &["obsr"], false),
-    ("ruok", &[], true),
+    ("ruok", &[], false),
     ("server_stats", &["srvr"], false),
     ("set_trace_mask", &["stmk"], true),
     ("stat_reset", &["srst"], false),
@@ -44,7 +45,7 @@ const COMMANDS: &[(&str, &[&str], bool)] = &[
     ("watch_summary", &["wchs"], false),
     ("watches", &["wchc"], false),
     ("watches_by_path", &["wchp"], false),
-    ("zabstate", &[], false),
+    ("zabstate", &[], true),
 ];
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,8 +116,17 @@ fn answer(command: &str, http: &Http, arguments: &Arguments) -> Map<String, Valu
         "stats" => server_stats(http).into_iter().chain(connections(http)).collect(),
         "voting_view" => map([("current_config", voting_view(&status))]),
         "watch_summary" => object(commands.watch_summary()),
-        "watches" => map([("session_id_to_watched_paths", groups(commands.watches_by_session()))]),
-        "watches_by_path" => map([("path_to_session_ids", groups(commands.watches_by_path()))]),
+        "watches" => {
+            let by_session = commands.watches_by_session().into_iter();
+            let shown = by_session.map(|(session, paths)| (session.0.to_string(), json!(paths))).collect();
+            map([("session_id_to_watched_paths", Value::Object(shown))])
+        }
+        "watches_by_path" => {
+            let by_path = commands.watches_by_path().into_iter();
+            let ids = |sessions: Vec<SessionId>| sessions.iter().map(|session| session.0).collect::<Vec<_>>();
+            let shown = by_path.map(|(path, sessions)| (path, json!(ids(sessions)))).collect();
+            map([("path_to_session_ids", Value::Object(shown))])
+        }
         "zabstate" => zab_state(http, &status),
         _ => Map::new(),
     }
@@ -133,10 +143,6 @@ fn object(view: impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn groups(groups: Vec<(String, Vec<String>)>) -> Value {
-    Value::Object(groups.into_iter().map(|(key, members)| (key, json!(members))).collect())
-}
-
 fn connections(http: &Http) -> Map<String, Value> {
     map([("connections", json!(http.commands.connections())), ("secure_connections", json!([]))])
 }
@@ -145,9 +151,8 @@ fn connections(http: &Http) -> Map<String, Value> {
 /// keys.
 fn dump(http: &Http) -> Map<String, Value> {
     let dump = http.commands.dump();
-    let hex = |id: i64| format!("{id:#x}");
-    let paths = dump.ephemerals.into_iter().map(|(id, paths)| (hex(id), json!(paths))).collect();
-    let timeouts = dump.sessions.into_iter().map(|(id, timeout)| (hex(id), json!(timeout))).collect();
+    let paths = dump.ephemerals.into_iter().map(|(id, paths)| (id.to_string(), json!(paths))).collect();
+    let timeouts = dump.sessions.into_iter().map(|(id, timeout)| (id.to_string(), json!(timeout))).collect();
     map([
         ("expiry_time_to_session_ids", json!({})),
         ("session_id_to_ephemeral_paths", Value::Object(paths)),

@@ -167,7 +167,9 @@ async fn metrics_have_zookeepers_names_without_a_suffix() {
     let port = Port::open().await;
     let (code, text) = port.get("/metrics").await;
     assert_eq!(code, 200);
-    for line in ["znode_count ", "packets_received ", "quorum_size 2\n", "fsynctime_count ", "coordd_term 3\n"] {
+    for line in
+        ["znode_count ", "avg_latency ", "packets_received ", "quorum_size 2\n", "fsynctime_count ", "coordd_term 3\n"]
+    {
         assert!(text.contains(&format!("\n{line}")), "{line} is missing in {text}");
     }
     assert!(!text.contains("_total"), "{text}");
@@ -194,7 +196,9 @@ async fn a_command_that_needs_service_says_so_with_status_200() {
     let monitor = port.json("/commands/mntr").await;
     assert_eq!(monitor["command"], "monitor");
     assert_eq!(monitor["error"], "This ZooKeeper instance is not currently serving requests");
+    assert_eq!(port.json("/commands/ruok").await["error"], monitor["error"]);
     assert!(port.json("/commands/envi").await["error"].is_null());
+    assert!(port.json("/commands/zabstate").await["error"].is_null());
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ pub use config::ServerConfig;
 pub use four_letter::{AllowList, commands};
 pub use hub::Hub;
 
+use self::handshake::Service;
 use crate::consensus::{Consensus, Status};
 use crate::net::TcpListener;
 
@@ -77,7 +78,7 @@ impl Server {
         let shared = Arc::new(Shared { config, hub, consensus, status });
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(listener::run(listener, shared.clone(), stopped.clone()));
-        tokio::spawn(end_read_only(shared.clone(), stopped));
+        tokio::spawn(fit_connections(shared.clone(), stopped));
         Ok(Server { shared, address, stop })
     }
 
@@ -113,13 +114,19 @@ impl Drop for Server {
     }
 }
 
-/// Closes read-only connections once this member serves again: their clients look for a session that can write.
-async fn end_read_only(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+/// Closes the connections that do not fit the service any more, in read-only mode: read-only ones once this member serves
+/// again, since their clients look for a session that can write; the others once it only reads, as ZooKeeper does, so that
+/// their clients come back for what there is.
+async fn fit_connections(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut status = shared.status.clone();
     loop {
-        if status.borrow_and_update().not_serving.is_none() {
-            let all = shared.hub.connections();
-            all.iter().filter(|conn| conn.is_read_only()).for_each(|conn| conn.close_after_flush());
+        let service = handshake::service(&status.borrow_and_update(), shared.config.read_only_mode);
+        let all = shared.hub.connections();
+        let known = all.iter().filter(|conn| conn.is_established());
+        match service {
+            Service::Full => known.filter(|conn| conn.is_read_only()).for_each(|conn| conn.close_after_flush()),
+            Service::ReadOnly => known.filter(|conn| !conn.is_read_only()).for_each(|conn| conn.cut()),
+            Service::None => {}
         }
         tokio::select! {
             changed = status.changed() => if changed.is_err() { return },

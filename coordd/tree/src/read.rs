@@ -63,7 +63,7 @@ impl State {
 
     /// Paths of the session's ephemerals that start with `prefix`, character by character; "" and "/" are all.
     pub fn ephemerals_of(&self, session: SessionId, prefix: &str) -> Vec<String> {
-        let all = prefix.trim().is_empty() || prefix == "/";
+        let all = matches!(prefix.trim(), "" | "/");
         let nodes = self.sessions.get(session).into_iter().flat_map(|session| &session.ephemerals);
         nodes.map(|&id| self.znodes.path(id)).filter(|path| all || path.starts_with(prefix)).collect()
     }

@@ -97,7 +97,7 @@ impl Request<'_> {
             Request::Auth { kind, scheme, auth } => {
                 out.i32(*kind);
                 out.string(scheme);
-                out.buffer(Some(auth));
+                out.buffer(*auth);
             }
             Request::AddWatch { path, mode } => {
                 out.string(path);

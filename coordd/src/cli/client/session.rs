@@ -98,7 +98,7 @@ impl Session {
     /// Identities and watches of the last connection.
     async fn restore(&self, link: &mut Link) -> io::Result<()> {
         for (scheme, proof) in &self.auths {
-            let auth = Request::Auth { kind: 0, scheme: scheme.into(), auth: proof };
+            let auth = Request::Auth { kind: 0, scheme: scheme.into(), auth: Some(proof) };
             link.send(Xid::AUTH, OpCode::Auth, &record(&auth)).await?;
         }
         if let Some(again) = self.watches.again(self.seen) {

@@ -295,7 +295,7 @@ async fn delete_all(client: &Client, path: &str, batch: usize) -> Result<Shown> 
 
 async fn add_auth(client: &Client, scheme: String, proof: String) -> Result<Shown> {
     let keep = Keep::Auth { scheme: scheme.clone(), proof: proof.clone().into_bytes() };
-    let request = Request::Auth { kind: 0, scheme: scheme.as_str().into(), auth: proof.as_bytes() };
+    let request = Request::Auth { kind: 0, scheme: scheme.as_str().into(), auth: Some(proof.as_bytes()) };
     ask(client, &scheme, &request, keep).await?;
     Ok(nothing("authenticated", &scheme))
 }

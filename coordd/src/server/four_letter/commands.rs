@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use coordd_proto::SessionId;
+
 use super::host;
 pub use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
 use crate::clock;
@@ -145,13 +147,10 @@ impl Commands {
     }
 
     /// (session, path) of each watch in the data table.
-    fn data_watches(&self) -> Vec<(String, String)> {
+    fn data_watches(&self) -> Vec<(SessionId, String)> {
         let watches = self.shared.hub.watches();
         let data = watches.table.iter().filter(|(_, side, _, _)| *side == Side::Data);
-        let named = data.filter_map(|(watcher, _, path, _)| {
-            let session = watches.conn(watcher)?.session();
-            Some((session.to_string(), path.to_owned()))
-        });
+        let named = data.filter_map(|(watcher, _, path, _)| Some((watches.conn(watcher)?.session(), path.to_owned())));
         named.collect()
     }
 
@@ -163,17 +162,17 @@ impl Commands {
         }
     }
 
-    pub fn watches_by_session(&self) -> Vec<(String, Vec<String>)> {
+    pub fn watches_by_session(&self) -> Vec<(SessionId, Vec<String>)> {
         group(self.data_watches())
     }
 
-    pub fn watches_by_path(&self) -> Vec<(String, Vec<String>)> {
+    pub fn watches_by_path(&self) -> Vec<(String, Vec<SessionId>)> {
         group(self.data_watches().into_iter().map(|(session, path)| (path, session)).collect())
     }
 
     pub fn digest(&self) -> Digest {
         let state = self.shared.consensus.state().read();
-        Digest { zxid: state.last_zxid().0, digest: state.digest() }
+        Digest { zxid: state.last_zxid().0, digest: state.digest().cast_signed() }
     }
 
     /// `mntr`: what ZooKeeper shows first, then everything that was gathered.
@@ -190,6 +189,7 @@ impl Commands {
         let watches = hub.watches().table.count();
         let state = self.shared.consensus.state().read();
         let figures = [
+            ("avg_latency", stats.avg_latency),
             ("max_latency", stats.max_latency as f64),
             ("min_latency", stats.min_latency as f64),
             ("packets_received", stats.packets_received as f64),
@@ -240,8 +240,8 @@ impl Commands {
     }
 }
 
-fn group(pairs: Vec<(String, String)>) -> Vec<(String, Vec<String>)> {
-    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn group<K: Ord, M: Ord>(pairs: Vec<(K, M)>) -> Vec<(K, Vec<M>)> {
+    let mut groups: BTreeMap<K, Vec<M>> = BTreeMap::new();
     for (key, member) in pairs {
         groups.entry(key).or_default().push(member);
     }

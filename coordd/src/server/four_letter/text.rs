@@ -1,21 +1,21 @@
 //! The texts of the four-letter words (StatCommand.java, ConsCommand.java, …), to the letter.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
 
 /// `srvr`, and with `clients` `stat`.
 pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) -> String {
     let mut out = format!("Zookeeper version: {}\n", stats.version);
+    if stats.read_only {
+        out.push_str("READ-ONLY mode; serving only read-only clients\n");
+    }
     if let Some(clients) = clients {
         out.push_str("Clients:\n");
         for c in clients {
             let _ = writeln!(out, "{}", brief(c));
         }
         out.push('\n');
-    }
-    if stats.read_only {
-        out.push_str("READ-ONLY mode; serving only read-only clients\n");
     }
     let (min, avg, max) = (stats.min_latency, four_decimals(stats.avg_latency), stats.max_latency);
     let _ = writeln!(out, "Latency min/avg/max: {min}/{avg}/{max}");
@@ -136,7 +136,7 @@ pub(super) fn watch_summary(w: &WatchSummary) -> String {
 }
 
 /// `wchc` and `wchp`: a key, then what belongs to it, each behind a tab.
-pub(super) fn grouped(groups: &[(String, Vec<String>)]) -> String {
+pub(super) fn grouped<K: Display, M: Display>(groups: &[(K, Vec<M>)]) -> String {
     let mut out = String::new();
     for (key, members) in groups {
         let _ = writeln!(out, "{key}");
@@ -144,6 +144,7 @@ pub(super) fn grouped(groups: &[(String, Vec<String>)]) -> String {
             let _ = writeln!(out, "\t{member}");
         }
     }
+    out.push('\n');
     out
 }
 
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn groups_stand_behind_tabs() {
-        let groups = [("0x1".to_owned(), vec!["/a".to_owned(), "/b".to_owned()])];
-        assert_eq!(grouped(&groups), "0x1\n\t/a\n\t/b\n");
+        let groups = [("0x1", vec!["/a", "/b"])];
+        assert_eq!(grouped(&groups), "0x1\n\t/a\n\t/b\n\n");
     }
 }

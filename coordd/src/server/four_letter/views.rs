@@ -87,5 +87,6 @@ pub struct WatchSummary {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Digest {
     pub zxid: i64,
-    pub digest: u64,
+    /// The bits of the state's digest; signed, since ZooKeeper's is a Java long.
+    pub digest: i64,
 }

@@ -177,6 +177,14 @@ async fn a_connection_that_closes_is_reported_with_its_last_request() {
 }
 
 #[tokio::test]
+async fn without_a_quorum_a_read_only_member_cuts_the_connections_that_could_write() {
+    let member = Member::with(|config| config.read_only_mode = true).await;
+    let mut c = member.client().await;
+    member.double.not_serving(Some("no quorum"));
+    assert!(c.raw.is_closed().await);
+}
+
+#[tokio::test]
 async fn without_a_quorum_a_session_of_the_ensemble_is_sent_away_and_lives_on() {
     let member = Member::with(|config| config.read_only_mode = true).await;
     let c = member.client().await;

@@ -8,7 +8,9 @@ use std::net::Ipv6Addr;
 /// The address as a number in the upper bits, and how many bits an address of its family has.
 fn parse_address(text: &str) -> Option<(u128, u32)> {
     if text.contains(':') {
-        return text.parse::<Ipv6Addr>().ok().map(|v6| (v6.to_bits(), 128));
+        let v6 = text.parse::<Ipv6Addr>().ok()?;
+        // To Java a v4-mapped address is IPv4, and no text of one.
+        return v6.to_ipv4_mapped().is_none().then(|| (v6.to_bits(), 128));
     }
     let mut parts = text.split('.');
     let mut address = 0u128;

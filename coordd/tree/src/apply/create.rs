@@ -59,7 +59,7 @@ fn owner_of(mode: CreateMode, args: &Create<'_>, ask: &Ask<'_>) -> Result<Owner,
     if args.ttl_ms >= 0 {
         return Err(ErrorCode::BadArguments);
     }
-    if args.op == OpCode::CreateContainer || mode == CreateMode::Container {
+    if args.op == OpCode::CreateContainer {
         return Ok(Owner::CONTAINER);
     }
     Ok(if mode.is_ephemeral() { Owner::session(ask.session) } else { Owner::NOBODY })
@@ -103,13 +103,25 @@ mod tests {
     use crate::{AuthList, Command, MemberRow, Op, Origin, Outcome};
 
     fn create(state: &mut State, seq: u64, path: &str, flags: i32) -> Outcome {
+        create_by(OpCode::Create, state, seq, path, flags)
+    }
+
+    fn create_by(op: OpCode, state: &mut State, seq: u64, path: &str, flags: i32) -> Outcome {
         let mut out = BytesMut::new();
         let record = &mut Writer::new(&mut out);
         record.string(path);
         record.buffer(None);
         Acl::encode_list(&[Acl::world(Perms::ALL)], record);
         record.i32(flags);
-        apply(state, seq, Op::Client { op: OpCode::Create, record: out.freeze() })
+        apply(state, seq, Op::Client { op, record: out.freeze() })
+    }
+
+    fn with_one_session() -> State {
+        let mut state = State::new();
+        let row = MemberRow { id: 1, voter: true, peer_addr: String::new(), client_addr: String::new() };
+        state.apply_membership(Zxid(0), &[row], &mut Vec::new());
+        apply(&mut state, 1, Op::OpenSession { timeout_ms: 1, password: [0; 16] });
+        state
     }
 
     fn apply(state: &mut State, seq: u64, op: Op) -> Outcome {
@@ -121,10 +133,7 @@ mod tests {
 
     #[test]
     fn sequential_creates_end_where_numbers_would_come_back() {
-        let mut state = State::new();
-        let row = MemberRow { id: 1, voter: true, peer_addr: String::new(), client_addr: String::new() };
-        state.apply_membership(Zxid(0), &[row], &mut Vec::new());
-        apply(&mut state, 1, Op::OpenSession { timeout_ms: 1, password: [0; 16] });
+        let mut state = with_one_session();
         state.znodes.update(NodeId::ROOT, |root| root.creates = i32::MAX - 1);
         let created = |name: &str| Outcome::Done(Ok(Reply::Path(name.to_owned().into())));
         assert_eq!(create(&mut state, 2, "/s-", 2), created("/s-2147483646"));
@@ -132,6 +141,34 @@ mod tests {
         assert_eq!(create(&mut state, 4, "/plain", 0), created("/plain"));
         assert_eq!(state.znodes.get(NodeId::ROOT).creates, i32::MAX);
         assert_eq!(state.znodes.get(NodeId::ROOT).pzxid, Zxid(4));
+    }
+
+    #[test]
+    fn the_opcode_makes_a_container_and_the_flags_alone_do_not() {
+        let mut state = with_one_session();
+        create(&mut state, 2, "/plain", 4);
+        create_by(OpCode::CreateContainer, &mut state, 3, "/container", 4);
+        let is_container = |path: &str| state.znodes.owner(state.znodes.find(path).unwrap()).is_container();
+        assert_eq!((is_container("/plain"), is_container("/container")), (false, true));
+    }
+
+    #[test]
+    fn a_null_id_is_no_acl_where_the_scheme_reads_it() {
+        let mut state = with_one_session();
+        for scheme in ["world", "digest", "ip"] {
+            let mut out = BytesMut::new();
+            let record = &mut Writer::new(&mut out);
+            record.string("/a");
+            record.buffer(None);
+            record.i32(1);
+            record.i32(31);
+            record.string(scheme);
+            record.i32(-1);
+            record.i32(0);
+            let op = Op::Client { op: OpCode::Create, record: out.freeze() };
+            let seq = u64::try_from(state.last_zxid().0).unwrap() + 1;
+            assert_eq!(apply(&mut state, seq, op), Outcome::Done(Err(ErrorCode::MarshallingError)), "{scheme}");
+        }
     }
 
     #[test]

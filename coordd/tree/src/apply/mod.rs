@@ -52,7 +52,12 @@ fn acl_to_store(acl: &AclListRef<'_>, auth: &AuthList) -> Result<AclView, ErrorC
     if acl.is_open_unsafe() {
         return Ok(AclView::OPEN);
     }
-    // A null id is an empty one: kazoo sends `auth` with it.
+    // A null id is an empty one: kazoo sends `auth` with it. ZooKeeper cannot check it where the scheme reads it.
+    let unreadable =
+        |acl: AclRef<'_>| acl.id.is_none() && matches!(acl.scheme.as_deref(), Some("world" | "digest" | "ip"));
+    if acl.iter().any(unreadable) {
+        return Err(ErrorCode::MarshallingError);
+    }
     let entry = |acl: AclRef<'_>| {
         let id = AuthId { scheme: acl.scheme?.into_owned(), id: acl.id.unwrap_or_default().into_owned() };
         Some(Acl { perms: acl.perms, id })
