@@ -28,7 +28,7 @@ use std::time::Duration;
 use coordd::raft::inspect::{self, Asked, Logged};
 use coordd_proto::request::Request;
 use coordd_proto::{CreateMode, OpCode};
-use coordd_testkit::{Client, Ensemble, eventually};
+use coordd_testkit::{Client, Ensemble, Member, eventually};
 use coordd_tree::{Op, Outcome, State};
 
 use support::{admin, ensemble};
@@ -39,6 +39,8 @@ const ROUNDS: usize = 2;
 const CUTS: usize = 4;
 const WRITERS: usize = 6;
 const BETWEEN_FAULTS: Duration = Duration::from_millis(400);
+/// Shorter than what makes a leader look dead.
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// What one member's log comes to.
 struct Replayed {
@@ -101,14 +103,19 @@ fn transfer(ensemble: &Ensemble) {
     );
 }
 
-/// Breaks all links to the leader's peer port, under the same leader and in the same term: what was on the way is sent
-/// again and arrives twice. How many links there were; none where the kernel does not let sockets be killed.
-fn cut_links_to_the_leader(ensemble: &Ensemble) -> usize {
-    let (_, port) = ensemble.members[ensemble.leader()].peer.rsplit_once(':').unwrap();
-    let killed =
-        Command::new("ss").args(["-H", "-K", "-t", "state", "established", &format!("dport = {port}")]).output();
+/// Breaks all links between members, under the same leader and in the same term, while one follower is paused: the leader
+/// holds what the other follower forwarded and cannot commit it before it has dialed that follower again, and meanwhile
+/// the follower sends all of it again. How many links there were; none where the kernel does not let sockets be killed.
+fn cut_all_links(ensemble: &Ensemble) -> usize {
+    let paused = &ensemble.members[ensemble.followers()[0]];
+    paused.pause();
+    let port = |member: &Member| format!("dport = {}", member.peer.rsplit_once(':').unwrap().1);
+    let ports: Vec<String> = ensemble.members.iter().map(port).collect();
+    let killed = Command::new("ss").args(["-H", "-K", "-t", "state", "established", &ports.join(" or ")]).output();
     let cut = killed.map_or(0, |output| String::from_utf8_lossy(&output.stdout).lines().count());
-    println!("cut {cut} links to the leader");
+    println!("cut {cut} links");
+    thread::sleep(PAUSE);
+    paused.resume();
     cut
 }
 
@@ -117,7 +124,7 @@ fn inject_faults(ensemble: &mut Ensemble) -> usize {
     let mut cut = 0;
     for _ in 0..ROUNDS {
         for _ in 0..CUTS {
-            cut += cut_links_to_the_leader(ensemble);
+            cut += cut_all_links(ensemble);
             thread::sleep(BETWEEN_FAULTS / 2);
         }
         let leader = ensemble.leader();

@@ -5,9 +5,9 @@
 //!               [commit only] ─► link ─► the next batch need not wait for the answer, and the answer need not hurry
 //! ```
 //!
-//! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers are
-//! given in the order of the requests, each as it was heard. Reason: the news of a commit follows every batch; were it
-//! answered like one, a write alone would cost two round trips more, and the next batch would wait for them.
+//! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers
+//! are given in the order of the requests, each as it was heard. Reason: the news of a commit follows every batch; were
+//! it answered like one, a write alone would cost two round trips more, and the next batch would wait for them.
 
 use std::collections::VecDeque;
 use std::io;

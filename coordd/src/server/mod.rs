@@ -114,9 +114,9 @@ impl Drop for Server {
     }
 }
 
-/// Closes the connections that do not fit the service any more, in read-only mode: read-only ones once this member serves
-/// again, since their clients look for a session that can write; the others once it only reads, as ZooKeeper does, so that
-/// their clients come back for what there is.
+/// Closes the connections that do not fit the service any more, in read-only mode: read-only ones once this member
+/// serves again, since their clients look for a session that can write; the others once it only reads, as ZooKeeper
+/// does, so that their clients come back for what there is.
 async fn fit_connections(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut status = shared.status.clone();
     loop {

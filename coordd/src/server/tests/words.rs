@@ -21,8 +21,8 @@ async fn each_word_answers_in_zookeepers_form() {
     assert_eq!(ask(&member, "ruok").await, "imok");
     assert_eq!(ask(&member, "isro").await, "rw");
     assert_eq!(ask(&member, "wchs").await, "1 connections watching 1 paths\nTotal watches:1\n");
-    assert_eq!(ask(&member, "wchp").await, format!("/\n\t{}\n", c.session));
-    assert_eq!(ask(&member, "wchc").await, format!("{}\n\t/\n", c.session));
+    assert_eq!(ask(&member, "wchp").await, format!("/\n\t{}\n\n", c.session));
+    assert_eq!(ask(&member, "wchc").await, format!("{}\n\t/\n\n", c.session));
     let srvr = ask(&member, "srvr").await;
     assert!(srvr.starts_with("Zookeeper version: 3.9.5-") && srvr.contains("\nNode count: 5\n"), "{srvr}");
     let cons = ask(&member, "cons").await;
@@ -63,11 +63,12 @@ async fn a_word_is_one_only_at_the_start_of_a_connection() {
     assert!(c.raw.is_closed().await);
 }
 
-/// Whether `line` is `form`, in which `#` stands for one or more digits, hex digits or dots.
+/// Whether `line` is `form`, in which `#` stands for one or more digits, hex digits, dots or signs.
 fn is_form(line: &str, form: &str) -> bool {
     let mut rest = line;
     for (i, part) in form.split('#').enumerate() {
-        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '.').len();
+        let number =
+            rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '.' || c == '-').len();
         match (i, rest[if i == 0 { 0 } else { number }..].strip_prefix(part)) {
             (0, Some(behind)) => rest = behind,
             (_, Some(behind)) if number > 0 => rest = behind,
