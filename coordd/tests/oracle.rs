@@ -103,9 +103,10 @@ fn transfer(ensemble: &Ensemble) {
     );
 }
 
-/// Breaks all links between members, under the same leader and in the same term, while one follower is paused: the leader
-/// holds what the other follower forwarded and cannot commit it before it has dialed that follower again, and meanwhile
-/// the follower sends all of it again. How many links there were; none where the kernel does not let sockets be killed.
+/// Breaks all links between members, under the same leader and in the same term, while one follower is paused: the
+/// leader holds what the other follower forwarded and cannot commit it before it has dialed that follower again, and
+/// meanwhile the follower sends all of it again. How many links there were; none where the kernel does not let sockets
+/// be killed.
 fn cut_all_links(ensemble: &Ensemble) -> usize {
     let paused = &ensemble.members[ensemble.followers()[0]];
     paused.pause();
