@@ -14,11 +14,14 @@ use std::sync::LazyLock;
 #[cfg(not(feature = "sim"))]
 use tokio::time::Instant;
 
+#[cfg(not(feature = "sim"))]
+use crate::planted;
+
 /// Milliseconds since the Unix epoch.
 #[cfg(not(feature = "sim"))]
 pub fn wall_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(planted::clock_offset_ms())
 }
 
 #[cfg(feature = "sim")]

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coordd_wal::{Disk, OsDisk};
+use coordd_wal::Disk;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -28,7 +28,7 @@ use crate::raft::member::{Limits, Member, MemberConfig};
 use crate::raft::peer::Secret;
 use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
-use crate::{admin, descriptors, leader_tasks, net};
+use crate::{admin, descriptors, leader_tasks, net, planted};
 
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
@@ -76,6 +76,7 @@ fn member_config(config: &Config) -> MemberConfig {
         advertise_peer: config.advertise.peer.clone(),
         advertise_client: config.advertise.client.clone(),
         advertise_http: config.advertise.http.clone(),
+        admin_addr: config.admin.listen.to_string(),
         secret: config.peer.secret.as_ref().map(|secret| Secret(secret.0.clone().into())),
         timing: timing(config),
         restart: Box::new(restart),
@@ -168,7 +169,7 @@ pub async fn run(config: Config) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let open_files_max = descriptors::raise_limit();
-    let daemon = Daemon::start(config, Arc::new(OsDisk)).await?;
+    let daemon = Daemon::start(config, planted::disk()).await?;
     tracing::info!(
         open_files_max,
         name = daemon.config.name,

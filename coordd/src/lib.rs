@@ -21,6 +21,7 @@ pub mod http;
 pub mod leader_tasks;
 pub mod net;
 pub mod ops;
+pub mod planted;
 pub mod raft;
 pub mod server;
 pub mod session;

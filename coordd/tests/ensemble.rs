@@ -144,7 +144,7 @@ fn a_member_that_lost_its_disk_forms_nothing_names_the_cure_and_is_cured_by_it()
     std::fs::remove_dir_all(&ensemble.members[lost].data_dir).unwrap();
     ensemble.members[lost].start().unwrap();
     let (name, peer) = (ensemble.members[lost].name.clone(), ensemble.members[lost].peer.clone());
-    let command = format!("coordd admin replace {name}");
+    let command = format!("replace {name} --peer-addr {peer}");
     eventually("the log to name the cure", || ensemble.members[lost].log().contains(&command).then_some(()));
     assert_eq!(ensemble.members[lost].mode(), None, "it serves nothing meanwhile");
     let done = admin(&ensemble.members[leader], &["replace", &name, "--peer-addr", &peer]);

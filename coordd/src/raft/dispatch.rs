@@ -26,6 +26,7 @@ use super::peer::link::Link;
 use super::peer::peers::Peers;
 use super::peer::server::Incoming;
 use super::proposer::{Proposer, Run};
+use crate::planted::{self, Bug};
 
 /// Bytes of writes that go into one frame or batch.
 const RUN_BYTES_MAX: usize = 1 << 20;
@@ -142,6 +143,9 @@ impl Dispatch {
                 }
             }
             put_run(&mut out, &run);
+            if planted::active(Bug::AppliedTwice) && run.first.is_multiple_of(8) {
+                put_run(&mut out, &run);
+            }
             link.send(&mut out).await?;
         }
     }

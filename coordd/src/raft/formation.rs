@@ -11,7 +11,7 @@
 //! ends the attempt. Reason: two ensembles under one name lose data. A crash at any point is resumed by the same steps:
 //! the marker names the ensemble before anyone else hears of it, and adoption is idempotent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -68,7 +68,8 @@ pub(crate) enum Outlook {
     /// Everyone is empty and agrees; by name.
     Agreed(BTreeMap<String, Probed>),
     /// Somebody is part of a formed ensemble already: this disk has no part in forming one.
-    Formed { by: String, ensemble_id: String },
+    /// `admins` are the admin ports of all that are.
+    Formed { by: String, ensemble_id: String, admins: Vec<String> },
     /// Why not yet.
     Waiting(String),
 }
@@ -81,13 +82,20 @@ pub(crate) fn judge(
 ) -> Outlook {
     let mut agreed = BTreeMap::new();
     let mut waiting = None;
+    let formed = |probed: &&Probed| probed.has_log && !probed.admin_addr.is_empty();
+    let admins: BTreeSet<String> =
+        answers.values().flatten().filter(formed).map(|probed| probed.admin_addr.clone()).collect();
     for (name, answer) in answers {
         match answer {
             Err(why) => waiting = Some(format!("member {name} does not answer: {why}")),
             Ok(probed) => {
                 let ensemble = probed.identity.as_ref().map(|identity| identity.ensemble_id.clone());
                 if probed.has_log || (ensemble.is_some() && ensemble.as_deref() != mine) {
-                    return Outlook::Formed { by: name, ensemble_id: ensemble.unwrap_or_default() };
+                    return Outlook::Formed {
+                        by: name,
+                        ensemble_id: ensemble.unwrap_or_default(),
+                        admins: admins.into_iter().collect(),
+                    };
                 }
                 if probed.ensemble_list != expected_list {
                     let theirs = &probed.ensemble_list;
@@ -217,6 +225,7 @@ mod tests {
             client_addr: String::new(),
             http_addr: String::new(),
             peer_addr: String::new(),
+            admin_addr: format!("{name}:9080"),
         }
     }
 
@@ -229,7 +238,7 @@ mod tests {
     #[test]
     fn one_member_with_a_log_ends_the_attempt() {
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(probed("b", Some("e"), true)))];
-        let formed = Outlook::Formed { by: "b".into(), ensemble_id: "e".into() };
+        let formed = Outlook::Formed { by: "b".into(), ensemble_id: "e".into(), admins: vec!["b:9080".into()] };
         assert_eq!(judge(&list().canonical(), answers.into(), None), formed);
     }
 

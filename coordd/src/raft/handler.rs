@@ -14,6 +14,7 @@ use super::peer::server::{Handler, Incoming};
 use super::types::{AppendRequest, AppendResponse, VoteRequest};
 use super::{roll_call, snapshot_io};
 use crate::consensus::BoxFuture;
+use crate::planted;
 
 pub(crate) struct PeerHandler(pub Arc<Member>);
 
@@ -90,7 +91,7 @@ impl Handler for PeerHandler {
             if leader_of(&request.vote) == core.leadership.leader().map(|leader| leader.id) {
                 core.heard.now();
             }
-            core.raft.append_entries(request).await.map_err(io::Error::other)
+            planted::append(&core.raft, request).await
         })
     }
 

@@ -41,6 +41,8 @@ pub struct MemberConfig {
     pub advertise_peer: String,
     pub advertise_client: String,
     pub advertise_http: String,
+    /// Named to whoever has to repair this ensemble.
+    pub admin_addr: String,
     pub secret: Option<Secret>,
     pub timing: Timing,
     pub limits: Limits,
@@ -144,6 +146,7 @@ impl Member {
             client_addr: self.config.advertise_client.clone(),
             http_addr: self.config.advertise_http.clone(),
             peer_addr: self.config.advertise_peer.clone(),
+            admin_addr: self.config.admin_addr.clone(),
         }
     }
 
@@ -181,7 +184,7 @@ impl Member {
         let agreed = match answered {
             Outlook::Agreed(agreed) => agreed,
             Outlook::Waiting(why) => return Err(why),
-            Outlook::Formed { by, ensemble_id } => {
+            Outlook::Formed { by, ensemble_id, .. } => {
                 return Err(format!("member {by} belongs to ensemble {ensemble_id} already"));
             }
         };
@@ -235,8 +238,8 @@ impl Member {
         loop {
             let outlook = formation::agree(&list, &name, &self.local, || self.probed(), |why| self.say(why)).await;
             match outlook {
-                Outlook::Formed { by, ensemble_id } if self.local.identity().is_none() => {
-                    self.say(&lost_disk(&name, &by, &ensemble_id, &self.config.advertise_peer));
+                Outlook::Formed { by, ensemble_id, admins } if self.local.identity().is_none() => {
+                    self.say(&lost_disk(&name, &by, &ensemble_id, &admins, &self.config.advertise_peer));
                 }
                 Outlook::Agreed(agreed) if self.is_lowest() => {
                     if let Err(error) = self.found(&formation::first_members(&agreed)).await {
@@ -333,10 +336,12 @@ fn unformed_status(name: &str, why: &str) -> Status {
 }
 
 /// What an operator has to do about a member that came back with an empty disk.
-fn lost_disk(name: &str, by: &str, ensemble_id: &str, peer_addr: &str) -> String {
+fn lost_disk(name: &str, by: &str, ensemble_id: &str, admins: &[String], peer_addr: &str) -> String {
+    let server = if admins.is_empty() { String::new() } else { format!("-s {} ", admins.join(",")) };
     format!(
         "this disk is empty, but member {by} belongs to ensemble {ensemble_id}, which is formed: a lost disk is a new \
-         member. On any member that has a quorum run: coordd admin replace {name} --peer-addr {peer_addr}"
+         member. Where the others' admin ports are reached run: coordd admin {server}replace {name} --peer-addr \
+         {peer_addr}"
     )
 }
 

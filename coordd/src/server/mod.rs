@@ -40,6 +40,7 @@ use tokio::time::{Instant, sleep};
 
 pub use auth::{Scheme, digest_id};
 pub use config::ServerConfig;
+pub(crate) use conn::Conn;
 pub use four_letter::{AllowList, commands};
 pub use hub::Hub;
 

@@ -108,6 +108,12 @@ impl State {
         self.last_zxid = zxid;
     }
 
+    /// Takes sessions out as a bad snapshot would.
+    #[cfg(feature = "planted")]
+    pub fn forget_every_other_session(&mut self) {
+        self.sessions.forget_every_other();
+    }
+
     pub fn last_zxid(&self) -> Zxid {
         self.last_zxid
     }

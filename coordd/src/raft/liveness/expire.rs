@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::deadlines::{Attachment, Deadlines};
 use crate::clock;
 use crate::consensus::{Write, WriteSink};
+use crate::planted::{self, Bug};
 use crate::raft::applied::Applied;
 use crate::raft::leadership::Leadership;
 use crate::raft::peer::call::{ContactAnswer, ContactReport};
@@ -114,6 +115,9 @@ impl Expirer {
         }
         let applied = self.applied.clone();
         let state = applied.state.read();
+        if planted::active(Bug::ExpireOnLeaderChange) {
+            self.desk.due.lock().extend(state.sessions().map(|session| (session.id, session.attach)));
+        }
         *self.desk.book.lock() = Some(begin_book(&state, &mut self.news));
     }
 

@@ -92,6 +92,9 @@ pub(crate) struct Probed {
     pub client_addr: String,
     pub http_addr: String,
     pub peer_addr: String,
+    /// Where its admin port listens; empty from a release that does not say.
+    #[serde(default)]
+    pub admin_addr: String,
 }
 
 /// What makes an unformed member part of an ensemble.
