@@ -51,7 +51,7 @@ const CASES: &[Case] = &[
     Case { bug: "stale-attach", faults: &[Fault::KillFollower], breaks: &[Promise::StaleConnection] },
     Case { bug: "expire-on-leader-change", faults: &[Fault::KillLeader], breaks: &[Promise::SessionKept] },
     Case { bug: "applied-twice", faults: &[Fault::BreakLinks], breaks: &[Promise::AppliedOnce] },
-    Case { bug: "snapshot-forgets", faults: &[Fault::KillFollower], breaks: &[Promise::SessionKept] },
+    Case { bug: "snapshot-forgets", faults: &[Fault::KillAll], breaks: &[Promise::SessionKept] },
     Case { bug: "zxid-twice", faults: &[Fault::KillFollower], breaks: &[Promise::ZxidUnique] },
 ];
 

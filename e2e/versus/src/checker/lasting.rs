@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use super::timeline::{Kind, Timeline};
 use super::{Findings, Promise};
-use crate::history::parent;
+use crate::history::{History, Op, parent};
 use crate::wire::Event;
 
 /// What an event says.
@@ -23,11 +23,29 @@ type News<'a> = (i64, i32, &'a str);
 pub(super) struct Scopes<'a> {
     timeline: &'a Timeline,
     due: HashMap<(String, bool), Rc<Vec<News<'a>>>>,
+    /// After which zxids children came or went at a moment that nobody was told: by the path of their parent.
+    unseen: HashMap<String, Vec<i64>>,
 }
 
 impl<'a> Scopes<'a> {
-    pub(super) fn new(timeline: &'a Timeline) -> Self {
-        Scopes { timeline, due: HashMap::new() }
+    pub(super) fn new(history: &History, timeline: &'a Timeline) -> Self {
+        let mut unseen: HashMap<String, Vec<i64>> = HashMap::new();
+        for (path, changes) in timeline {
+            let comings = changes.iter().filter(|c| !c.exact && c.kind != Kind::Set);
+            unseen.entry(parent(path).to_owned()).or_default().extend(comings.map(|c| c.zxid));
+        }
+        // One that was made without an answer may have gone again without a trace.
+        for op in history.calls().filter(|c| c.reply.is_none()).flat_map(|c| c.op.parts()) {
+            if let Op::Create { path, .. } = op {
+                unseen.entry(parent(path).to_owned()).or_default().extend([0, 0]);
+            }
+        }
+        Scopes { timeline, due: HashMap::new(), unseen }
+    }
+
+    /// How many changes of its children may have been at `zxid` without anybody else having been told.
+    fn unseen_children(&self, path: &str, zxid: i64) -> usize {
+        self.unseen.get(path).map_or(0, |list| list.iter().filter(|after| **after <= zxid).count())
     }
 
     fn due(&mut self, path: &str, recursive: bool) -> Rc<Vec<News<'a>>> {
@@ -114,7 +132,8 @@ impl<'a> Lasting<'a> {
             let text = format!("client {}: event {kind} of {path} at {zxid:#x} came after a reply at it", self.client);
             findings.add(Promise::EventInTime, text);
         }
-        *seen <= times
+        let unseen = if kind == Event::CHILDREN_CHANGED { scopes.unseen_children(path, zxid) } else { 0 };
+        *seen <= times + unseen
     }
 
     /// A reply came: everything up to its zxid must have been told.

@@ -32,7 +32,7 @@ pub fn check(history: &History, timeline: &Timeline, findings: &mut Findings) {
     }
     children.values_mut().for_each(|list| list.sort_by_key(|c| c.zxid));
     let changes = Changes { own: timeline, children };
-    let mut scopes = Scopes::new(timeline);
+    let mut scopes = Scopes::new(history, timeline);
     for (number, client) in history.clients.iter().enumerate() {
         follow(number, client, &changes, &mut scopes, findings);
     }

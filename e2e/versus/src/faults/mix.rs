@@ -52,6 +52,10 @@ impl Mix {
         Op::Set { path, value: self.value(), version }
     }
 
+    pub fn read(&self, rng: &mut SmallRng) -> Op {
+        Op::Get { path: register(rng.random_range(0..REGISTERS)), watch: false }
+    }
+
     pub fn next(&mut self, rng: &mut SmallRng) -> Op {
         let watch = rng.random_bool(0.15);
         match rng.random_range(0..100) {

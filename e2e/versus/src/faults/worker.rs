@@ -257,6 +257,9 @@ impl Worker {
         if !self.connect_somewhere() {
             return self.lose(old);
         }
+        // An answer on the new connection: from its zxid on the old one must be silent.
+        let seen = self.mix.read(&mut self.rng);
+        self.batch(&[seen]);
         let stale = self.mix.set(&mut self.rng);
         self.send(&mut old, &stale);
         let _ = old.client.flush();
