@@ -1,7 +1,7 @@
 //! A disk that loses what was not flushed when its process is killed, and that can be slow.
 //!
 //! ```text
-//!   write ─► kept in memory ── sync_data ──► the real file          kill -9: what is kept is gone, as by a power failure
+//!   write ─► kept in memory ── sync_data ──► the real file        kill -9: what is kept is gone, as if power failed
 //! ```
 //!
 //! Rule: a file is one by its inode, however often it is opened. Reason: whoever reads it must see what was written.
