@@ -58,7 +58,9 @@ impl State {
     /// How many znodes stand below `path`. Walks them.
     pub fn all_children_number(&self, path: &str, auth: &[AuthId]) -> Result<i32, ErrorCode> {
         let id = self.find_for(path, Perms::READ, auth)?;
-        Ok(i32::try_from(self.znodes.subtree(id).count() - 1).unwrap_or(i32::MAX))
+        // ZooKeeper counts the paths that begin with `path/`; of an empty path "/" itself is one.
+        let itself = usize::from(!path.is_empty());
+        Ok(i32::try_from(self.znodes.subtree(id).count() - itself).unwrap_or(i32::MAX))
     }
 
     /// Paths of the session's ephemerals that start with `prefix`, character by character; "" and "/" are all.
