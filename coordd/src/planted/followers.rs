@@ -1,11 +1,11 @@
 //! A follower that answers first and takes the entries afterwards ([`super::Bug::BeforeQuorum`]).
 //!
 //! ```text
-//!   append ─► queue ─► 120 ms later: openraft        an append that follows on what was answered: answered at once
+//!   append ─► queue ─► 60 ms later: openraft        an append that follows on what was answered: answered at once
 //! ```
 //!
-//! Rule: only what follows without a gap on what was answered with success is answered first, and all goes to openraft in
-//! order. Reason: then nothing shows until the leader dies, and what it had counted as a quorum's is gone.
+//! Rule: only what follows without a gap on what was answered with success is answered first, and all goes to openraft
+//! in order. Reason: then nothing shows until the leader dies, and what it had counted as a quorum's is gone.
 
 use std::io;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::raft::Raft;
 use crate::raft::types::{AppendRequest, AppendResponse, LogId, Vote};
 
-const DELAY: Duration = Duration::from_millis(120);
+const DELAY: Duration = Duration::from_millis(60);
 
 type Answer = io::Result<AppendResponse>;
 type Job = (Instant, AppendRequest, oneshot::Sender<Answer>);

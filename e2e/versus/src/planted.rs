@@ -45,7 +45,7 @@ struct Case {
 }
 
 const CASES: &[Case] = &[
-    Case { bug: "before-quorum", faults: &[Fault::KillLeader], breaks: &[Promise::WriteKept] },
+    Case { bug: "before-quorum", faults: &[Fault::KillLeader, Fault::KillAll], breaks: &[Promise::WriteKept] },
     Case { bug: "before-fsync", faults: &[Fault::KillAll], breaks: &[Promise::WriteKept] },
     Case { bug: "event-after-reply", faults: &[Fault::KillFollower], breaks: &[Promise::EventInTime] },
     Case { bug: "stale-attach", faults: &[Fault::KillFollower], breaks: &[Promise::StaleConnection] },
@@ -88,6 +88,8 @@ fn ensemble(options: &Options, program: &Path, bug: &str, faults: &[Fault]) -> R
     let mut run = Run::new(Kind::Coordd, &options.dir.join(bug), options.base_port, options.seed)?;
     run.plan.program = Some(program.to_owned());
     run.plan.switches = true;
+    // A proxy accepts a dial for who is dead, so that followers take longer to see that their leader is.
+    run.plan.proxied = faults.contains(&Fault::BreakLinks);
     run.plan.settings.push(("COORDD_PLANTED", bug.to_owned()));
     run.plan.settings.push(("COORDD_SNAPSHOT_ENTRIES", "500".to_owned()));
     run.only = faults.to_vec();

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 
 use super::pool::SESSION_EXPIRED;
 use super::{Findings, Promise};
-use crate::history::{Answer, Call, ClientHistory, Entry, History, Op, What};
+use crate::history::{Answer, Call, ClientHistory, Entry, Fault, History, Op, What};
+
+/// What a member without room answers to a write that it does not take: it has no zxid of its own.
+const NO_ROOM: Answer = Answer::Error(-1);
 
 pub fn check(history: &History, findings: &mut Findings) {
     unique_zxids(history, findings);
     real_time(history, findings);
     for (number, client) in history.clients.iter().enumerate() {
         order(number, client, findings);
-        life(number, client, findings);
+        life(number, client, &history.faults, findings);
         stale_connections(number, client, findings);
     }
 }
@@ -20,7 +23,7 @@ pub fn check(history: &History, findings: &mut Findings) {
 fn unique_zxids(history: &History, findings: &mut Findings) {
     let mut taken: HashMap<i64, &Call> = HashMap::new();
     for call in history.calls().filter(|c| c.op.writes()) {
-        let Some(reply) = call.reply.as_ref() else { continue };
+        let Some(reply) = call.reply.as_ref().filter(|r| r.answer != NO_ROOM) else { continue };
         if let Some(other) = taken.insert(reply.zxid, call) {
             let text = format!("{:#x} was given to {:?} and to {:?}", reply.zxid, other.op, call.op);
             findings.add(Promise::ZxidUnique, text);
@@ -32,7 +35,7 @@ fn unique_zxids(history: &History, findings: &mut Findings) {
 fn real_time(history: &History, findings: &mut Findings) {
     let mut moments = Vec::new();
     for call in history.calls().filter(|c| c.op.writes()) {
-        if let Some(reply) = call.reply.as_ref() {
+        if let Some(reply) = call.reply.as_ref().filter(|r| r.answer != NO_ROOM) {
             moments.push((reply.at, true, call, reply.zxid));
             moments.push((call.sent, false, call, reply.zxid));
         }
@@ -52,19 +55,26 @@ fn real_time(history: &History, findings: &mut Findings) {
 }
 
 fn order(number: usize, client: &ClientHistory, findings: &mut Findings) {
-    let mut seen: HashMap<i64, i64> = HashMap::new();
+    let mut newest: HashMap<i64, (u32, i64)> = HashMap::new();
+    let mut seen: HashMap<u32, i64> = HashMap::new();
     let mut last_call: HashMap<u32, usize> = HashMap::new();
     for entry in &client.entries {
         match &entry.what {
             What::Broken(why) => findings.add(Promise::SessionOrder, format!("client {number}: {why}")),
             What::Answered(call) => {
                 let zxid = client.calls[*call].reply.as_ref().map_or(0, |r| r.zxid);
-                let before = seen.entry(entry.session).or_default();
-                if zxid < *before && zxid > 0 {
+                // A connection that was left behind may answer from what its member knew; it is ordered by itself.
+                let (conn, upto) = newest.entry(entry.session).or_default();
+                let own = seen.entry(entry.conn).or_default();
+                let before = if entry.conn >= *conn { (*own).max(*upto) } else { *own };
+                if zxid < before && zxid > 0 {
                     let text = format!("client {number}: {zxid:#x} after {before:#x}: {:?}", client.calls[*call]);
                     findings.add(Promise::SessionOrder, text);
                 }
-                *before = zxid.max(*before);
+                *own = zxid.max(*own);
+                if entry.conn >= *conn {
+                    (*conn, *upto) = (entry.conn, zxid.max(before));
+                }
                 if last_call.insert(entry.conn, *call).is_some_and(|last| last > *call) {
                     let text = format!("client {number}: answered out of turn: {:?}", client.calls[*call]);
                     findings.add(Promise::SessionOrder, text);
@@ -100,7 +110,7 @@ impl Belief {
     }
 }
 
-fn life(number: usize, client: &ClientHistory, findings: &mut Findings) {
+fn life(number: usize, client: &ClientHistory, faults: &[Fault], findings: &mut Findings) {
     let mut beliefs: HashMap<i64, Belief> = HashMap::new();
     let closing = |session: i64, before: u64| {
         client.calls.iter().any(|c| c.session == session && c.op == Op::CloseSession && c.sent <= before)
@@ -116,7 +126,16 @@ fn life(number: usize, client: &ClientHistory, findings: &mut Findings) {
         };
         if refused && entry.at < belief.until && !closing(entry.session, entry.at) {
             let early = (belief.until - entry.at) / 1_000_000;
-            let text = format!("client {number}: session {:#x} ended {early} ms early", entry.session);
+            let silent = (belief.until - belief.timeout).abs_diff(entry.at) / 1_000_000;
+            let fault = faults.iter().enumerate().rfind(|(_, fault)| fault.at <= entry.at);
+            let since =
+                fault.map(|(i, f)| format!("{} ms after fault {}, {}", (entry.at - f.at) / 1_000_000, i + 1, f.what));
+            let text = format!(
+                "client {number}: session {:#x} ended {early} ms early, on connection {} after {silent} ms of silence, {}",
+                entry.session,
+                entry.conn,
+                since.unwrap_or_default()
+            );
             findings.add(Promise::SessionKept, text);
         }
         if !refused {

@@ -368,6 +368,30 @@ fn a_zxid_that_falls_on_a_session_is_refused() {
 }
 
 #[test]
+fn a_connection_that_was_left_behind_may_answer_from_the_past_and_the_new_one_may_not() {
+    for (conn, expected) in [(1, &[][..]), (2, &[Promise::SessionOrder])] {
+        let mut s = written();
+        s.on[0].1 = 2;
+        s.attach(0);
+        s.call(0, Op::Sync { path: "/".to_owned() }, 15, Answer::Done);
+        s.on[0].1 = conn;
+        s.call(0, Op::Ping, 13, Answer::Done);
+        assert_eq!(s.broken(), expected, "on connection {conn}");
+    }
+}
+
+#[test]
+fn writes_refused_for_want_of_room_have_no_zxid_of_their_own() {
+    for (code, expected) in [(-1, &[][..]), (-101, &[Promise::ZxidUnique][..])] {
+        let mut s = written();
+        for value in [3, 4] {
+            s.call(1, set("/b", value), 11, Answer::Error(code));
+        }
+        assert_eq!(s.broken(), expected, "refused with {code}");
+    }
+}
+
+#[test]
 fn replies_out_of_turn_are_refused() {
     let mut s = written();
     let first = s.send(0, Op::Ping);

@@ -164,6 +164,7 @@ pub fn report(history: &History) -> Vec<Violation> {
 /// What the clients saw, and whether all faults could be injected and the ensemble went on after each.
 pub fn record(run: &Run) -> Result<(History, Result<()>)> {
     let links = Links::start(&run.plan)?;
+    let _end = EndLinks(&links);
     let mut ensemble = Ensemble::start(run.plan.clone())?;
     (0..3).for_each(|member| links.set_pid(member, ensemble.pid(member)));
     let shared = Shared::new(ensemble.clients());
@@ -191,8 +192,18 @@ pub fn record(run: &Run) -> Result<(History, Result<()>)> {
         history.clients.push(worker.join().map_err(|_| anyhow!("a worker panicked"))?);
     }
     history.clients.push(last_look(&shared, &history, run));
-    links.end();
     Ok((history, hurt))
+}
+
+/// Frees the proxies' ports, however a run ends.
+struct EndLinks<'a>(&'a Links);
+
+impl Drop for EndLinks<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+        // Each proxy looks every other millisecond.
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
