@@ -44,7 +44,7 @@ impl<'a> Scopes<'a> {
     }
 
     /// How many changes of its children may have been at `zxid` without anybody else having been told.
-    fn unseen_children(&self, path: &str, zxid: i64) -> usize {
+    pub(super) fn unseen_children(&self, path: &str, zxid: i64) -> usize {
         self.unseen.get(path).map_or(0, |list| list.iter().filter(|after| **after <= zxid).count())
     }
 

@@ -54,7 +54,8 @@ fn follow<'a>(
         match &entry.what {
             What::Event { kind, path, zxid } => {
                 let stays = lasting.told(entry.conn, (*zxid, *kind, path), scopes, findings);
-                match told(&mut armed, changes, entry.conn, *kind, path, *zxid) {
+                let unseen = *kind == Event::CHILDREN_CHANGED && scopes.unseen_children(path, *zxid) > 0;
+                match told(&mut armed, changes, entry.conn, (*zxid, *kind, path), unseen) {
                     // What no one-shot watch waited for, one that stays may have.
                     Err((Promise::EventOnce, _)) if stays => {}
                     Err((promise, text)) => findings.add(promise, format!("client {number}: {text}")),
@@ -92,14 +93,13 @@ fn arms(call: &Call, reply: &Reply) -> Option<Table> {
     }
 }
 
-/// Takes an event; why it should not have come.
+/// Takes an event; why it should not have come. `unseen`: a child may have come or gone that nobody was told of.
 fn told(
     armed: &mut Armed<'_>,
     changes: &Changes<'_>,
     conn: u32,
-    kind: i32,
-    path: &str,
-    zxid: i64,
+    (zxid, kind, path): (i64, i32, &str),
+    unseen: bool,
 ) -> Result<(), (Promise, String)> {
     let tables: &[Table] = match kind {
         Event::CHILDREN_CHANGED => &[Table::Child],
@@ -132,7 +132,7 @@ fn told(
             let text = format!("{path} changed at {:#x}, the event names {zxid:#x}", next.zxid);
             return Err((Promise::EventTold, text));
         }
-        if next.exact && next.zxid > zxid {
+        if next.exact && next.zxid > zxid && !unseen {
             return Err((Promise::EventOnce, format!("event {kind} of {path} at {zxid:#x}: nothing changed then")));
         }
         if next.exact && expected(key.1, path, changes, next) != kind {
