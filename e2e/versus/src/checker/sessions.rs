@@ -131,7 +131,7 @@ fn life(number: usize, client: &ClientHistory, faults: &[Fault], findings: &mut 
             let since =
                 fault.map(|(i, f)| format!("{} ms after fault {}, {}", (entry.at - f.at) / 1_000_000, i + 1, f.what));
             let text = format!(
-                "client {number}: session {:#x} ended {early} ms early, on connection {} after {silent} ms of silence, {}",
+                "client {number}: session {:#x} ended {early} ms early, on connection {} after {silent} ms, {}",
                 entry.session,
                 entry.conn,
                 since.unwrap_or_default()
