@@ -21,7 +21,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "sim", about: "one seed lived twice: simulated network, clock and disk", run: launch::short_sim },
     Step { name: "faults", about: "members killed, stopped and cut off while clients work", run: launch::short_faults },
     Step { name: "clients", about: "programs on real ZooKeeper clients, against one and three members", run: foreign },
-    Step { name: "differ", about: "the same random requests to ZooKeeper 3.9 and to coordd", run: launch::short_differ },
+    Step {
+        name: "differ",
+        about: "the same random requests to ZooKeeper 3.9 and to coordd",
+        run: launch::short_differ,
+    },
 ];
 
 fn format() -> Result<()> {
