@@ -10,23 +10,26 @@
 
 #[cfg(not(feature = "sim"))]
 use std::sync::LazyLock;
+use std::time::Duration;
 
 #[cfg(not(feature = "sim"))]
 use tokio::time::Instant;
 
-#[cfg(not(feature = "sim"))]
 use crate::planted;
 
 /// Milliseconds since the Unix epoch.
-#[cfg(not(feature = "sim"))]
 pub fn wall_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(planted::clock_offset_ms())
+    i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX).saturating_add(planted::clock_offset_ms())
+}
+
+#[cfg(not(feature = "sim"))]
+fn since_epoch() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(feature = "sim")]
-pub fn wall_ms() -> i64 {
-    i64::try_from(turmoil::since_epoch().unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+fn since_epoch() -> Duration {
+    turmoil::since_epoch().unwrap_or_default()
 }
 
 /// Milliseconds since an arbitrary moment before this member started; never falls.
