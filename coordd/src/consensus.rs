@@ -45,8 +45,11 @@ pub trait WriteSink: Send + Sync {
     fn lost(&self);
 }
 
-/// Waits for nothing: a write of the member itself.
+/// Waits for nothing and counts nothing: for writes of the member itself, for work outside a running member, and for
+/// tests of what is below the server.
 pub(crate) struct Nobody;
+
+impl Meter for Nobody {}
 
 impl WriteSink for Nobody {
     fn applied(&self, _: &State, _: Zxid, _: Outcome) {}
@@ -206,4 +209,25 @@ pub trait LocalSessions: Send + Sync {
     fn close_all(&self, reason: &str);
 
     fn connected(&self) -> usize;
+}
+
+#[cfg(test)]
+mod nobody {
+    use super::*;
+
+    impl ApplyHook for Nobody {
+        fn changed(&self, _: &State, _: Zxid, _: &[Change]) {}
+        fn session_ended(&self, _: SessionId) {}
+        fn session_attached(&self, _: SessionId, _: u32) {}
+        fn state_replaced(&self, _: &State) {}
+        fn batch_done(&self) {}
+    }
+
+    impl LocalSessions for Nobody {
+        fn collect(&self, _: &mut Vec<Contact>) {}
+        fn close_all(&self, _: &str) {}
+        fn connected(&self) -> usize {
+            0
+        }
+    }
 }

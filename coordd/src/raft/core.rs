@@ -266,42 +266,16 @@ impl Core {
 mod tests {
     use std::path::Path;
 
-    use coordd_proto::{SessionId, Zxid};
-    use coordd_tree::{Change, State};
-    use coordd_wal::{Options, OsDisk};
+    use coordd_tree::State;
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::consensus::Contact;
-    use crate::raft::disks::{DiskConfig, Disks};
+    use crate::consensus::Nobody;
+    use crate::raft::disks;
     use crate::raft::diverged::Divergence;
-    use crate::raft::snapshot_store::SnapshotPolicy;
-
-    struct Nobody;
-
-    impl Meter for Nobody {}
-
-    impl ApplyHook for Nobody {
-        fn changed(&self, _: &State, _: Zxid, _: &[Change]) {}
-        fn session_ended(&self, _: SessionId) {}
-        fn session_attached(&self, _: SessionId, _: u32) {}
-        fn state_replaced(&self, _: &State) {}
-        fn batch_done(&self) {}
-    }
-
-    impl LocalSessions for Nobody {
-        fn collect(&self, _: &mut Vec<Contact>) {}
-        fn close_all(&self, _: &str) {}
-        fn connected(&self) -> usize {
-            0
-        }
-    }
 
     fn parts(dir: &Path, fail: Arc<dyn Fn() + Send + Sync>) -> Parts {
-        let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
-        let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        let config = DiskConfig { wal, snapshots, meter: Arc::new(Nobody) };
-        let disks = Disks::open(Arc::new(OsDisk), dir, config).unwrap();
+        let disks = disks::open_small(dir).unwrap();
         let identity = Identity { ensemble_id: "e".into(), node_id: 1, disk_id: disks.identity.disk_id().to_owned() };
         Parts {
             boot: disks.identity.boot(),

@@ -124,27 +124,26 @@ impl Disks {
     }
 }
 
+/// The disks of tests: small, of the operating system, and no snapshot unless it is asked for.
+#[cfg(test)]
+pub(super) fn open_small(dir: &Path) -> io::Result<Disks> {
+    let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
+    let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
+    let config = DiskConfig { wal, snapshots, meter: Arc::new(crate::consensus::Nobody) };
+    Disks::open(Arc::new(coordd_wal::OsDisk), dir, config)
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::{BufMut, BytesMut};
     use coordd_tree::State;
-    use coordd_wal::{EntryId, NewEntry, OsDisk};
+    use coordd_wal::{EntryId, NewEntry};
     use openraft::storage::RaftSnapshotBuilder;
 
     use super::super::applied::Applied;
     use super::super::snapshot_store::SnapshotMeta;
-    use super::*;
+    use super::{open_small as open, *};
     use crate::raft::peer::Identity;
-
-    struct Uncounted;
-
-    impl Meter for Uncounted {}
-
-    fn open(dir: &Path) -> io::Result<Disks> {
-        let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
-        let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        Disks::open(Arc::new(OsDisk), dir, DiskConfig { wal, snapshots, meter: Arc::new(Uncounted) })
-    }
 
     fn become_member(disks: &mut Disks) {
         let disk_id = disks.identity.disk_id().to_owned();

@@ -30,7 +30,7 @@ use super::snapshot_io;
 use super::snapshot_store::{SnapshotFile, SnapshotMeta, SnapshotStore};
 use super::types::{LogId, Membership, Node, NodeId, StoredMembership};
 use super::zxid::zxid_of;
-use crate::consensus::Meter;
+use crate::consensus::Nobody;
 
 /// How far the zxid base is raised: beyond anything that a lost member can have given.
 const ZXID_LEAP: i64 = 1 << 32;
@@ -146,10 +146,6 @@ fn write_whole(mut state: State, meta: &SnapshotMeta, tmp: &SnapshotFile) -> io:
     }
 }
 
-struct Uncounted;
-
-impl Meter for Uncounted {}
-
 /// Makes `data_dir` that of a new ensemble of one from a snapshot file; its id.
 ///
 /// # Errors
@@ -164,7 +160,7 @@ pub fn restore(disk: Arc<dyn Disk>, file: &Path, data_dir: &Path, node: Node) ->
     let state = snapshot_io::load(&snapshot)?;
     let last = snapshot_io::read_meta(&snapshot)?.last_log_id;
     let policy = super::snapshot_store::SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-    let snapshots = SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), policy, Arc::new(Uncounted))?;
+    let snapshots = SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), policy, Arc::new(Nobody))?;
     let order = Order { ensemble_id: crate::entropy::random_id()?, node_id: 1, node };
     seed(state, last, &order, &snapshots)?;
     let (ensemble_id, disk_id) = (order.ensemble_id.clone(), order.node.disk_id);

@@ -270,14 +270,11 @@ mod tests {
     use coordd_wal::testing::SimDisk;
 
     use super::*;
-
-    struct Uncounted;
-
-    impl Meter for Uncounted {}
+    use crate::consensus::Nobody;
 
     fn store(disk: &SimDisk) -> Arc<SnapshotStore> {
         let policy = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        let opened = SnapshotStore::open(Arc::new(disk.clone()), Path::new("snapshots"), policy, Arc::new(Uncounted));
+        let opened = SnapshotStore::open(Arc::new(disk.clone()), Path::new("snapshots"), policy, Arc::new(Nobody));
         Arc::new(opened.unwrap())
     }
 

@@ -2,51 +2,33 @@
 
 use std::sync::Arc;
 
-use coordd_proto::{SessionId, Zxid};
-use coordd_tree::{Change, State};
-use coordd_wal::{Options, OsDisk};
+use coordd_tree::State;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::applied::Applied;
-use super::disks::{DiskConfig, Disks};
+use super::disks;
 use super::log_store::LogStore;
 use super::peer::roster::Roster;
 use super::proposer::{Proposer, Window};
-use super::snapshot_store::SnapshotPolicy;
 use super::state_machine::StateMachine;
 use super::types::{StoredMembership, TypeConfig};
-use crate::consensus::{ApplyHook, Meter};
-
-struct Silence;
-
-impl Meter for Silence {}
-
-impl ApplyHook for Silence {
-    fn changed(&self, _: &State, _: Zxid, _: &[Change]) {}
-    fn session_ended(&self, _: SessionId) {}
-    fn session_attached(&self, _: SessionId, _: u32) {}
-    fn state_replaced(&self, _: &State) {}
-    fn batch_done(&self) {}
-}
+use crate::consensus::Nobody;
 
 struct Builder;
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), StorageError<TypeConfig>> {
         let dir = tempfile::tempdir().unwrap();
-        let wal = Options { segment_bytes: 1 << 20, min_free_bytes: 0, ..Options::default() };
-        let snapshots = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        let disks =
-            Disks::open(Arc::new(OsDisk), dir.path(), DiskConfig { wal, snapshots, meter: Arc::new(Silence) }).unwrap();
+        let disks = disks::open_small(dir.path()).unwrap();
         let state_machine = StateMachine {
             applied: Arc::new(Applied::new(State::new())),
             roster: Arc::new(Roster::default()),
             proposer: Arc::new(Proposer::new(1, 1, Window::default())),
-            hook: Arc::new(Silence),
-            meter: Arc::new(Silence),
+            hook: Arc::new(Nobody),
+            meter: Arc::new(Nobody),
             sessions: mpsc::unbounded_channel().0,
             snapshots: disks.snapshots.clone(),
             last_applied: None,
