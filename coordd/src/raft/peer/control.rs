@@ -244,7 +244,7 @@ async fn refuse_all(queue: &mut mpsc::UnboundedReceiver<Question>) {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use super::super::stub::{Stub, local};
+    use super::super::double::{Double, local};
     use super::*;
 
     /// A control link from member 1 to `node`, and its news.
@@ -255,7 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_nobody_waits_for_any_more_leaves_the_link_as_it_is() {
-        let peer = Arc::new(Stub { elect_takes: Duration::from_millis(60), ..Stub::default() });
+        let peer = Arc::new(Double { elect_takes: Duration::from_millis(60), ..Double::default() });
         let (link, mut news) = link_to(peer.serve(2).await, SILENT_MAX);
         assert!(matches!(news.recv().await, Some(News::Up(2))));
         assert!(timeout(Duration::from_millis(10), link.call(&Call::Elect)).await.is_err(), "given up");
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_that_swallows_questions_is_dialed_anew_and_an_idle_one_stays() {
-        let peer = Arc::new(Stub { elect_takes: Duration::from_secs(60), ..Stub::default() });
+        let peer = Arc::new(Double { elect_takes: Duration::from_secs(60), ..Double::default() });
         let silent_max = Duration::from_millis(100);
         let (link, mut news) = link_to(peer.clone().serve(2).await, silent_max);
         assert!(matches!(news.recv().await, Some(News::Up(2))));

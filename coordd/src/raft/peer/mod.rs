@@ -12,14 +12,14 @@
 
 pub(crate) mod call;
 pub(crate) mod control;
+#[cfg(test)]
+pub(crate) mod double;
 pub(crate) mod frame;
 pub(crate) mod hello;
 pub(crate) mod link;
 pub(crate) mod peers;
 pub(crate) mod roster;
 pub(crate) mod server;
-#[cfg(test)]
-pub(crate) mod stub;
 
 use std::sync::Arc;
 

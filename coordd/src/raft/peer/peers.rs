@@ -77,12 +77,13 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::super::stub::{Stub, local};
+    use super::super::double::{Double, local};
     use super::*;
 
     #[tokio::test]
     async fn a_peer_that_never_answers_does_not_keep_the_others_from_being_asked() {
-        let (hangs, answers) = (Stub { elect_takes: Duration::from_secs(60), ..Stub::default() }, Stub::default());
+        let (hangs, answers) =
+            (Double { elect_takes: Duration::from_secs(60), ..Double::default() }, Double::default());
         let (hangs, answers) = (Arc::new(hangs), Arc::new(answers));
         let (tell, mut news) = mpsc::unbounded_channel();
         let peers = Peers::new(local(1), tell);

@@ -23,7 +23,7 @@ pub(crate) fn local(node_id: NodeId) -> Arc<Local> {
 
 /// Answers everything at once but `Elect`, which takes as long as it is told.
 #[derive(Default)]
-pub(crate) struct Stub {
+pub(crate) struct Double {
     pub elect_takes: Duration,
     /// How often it was told to stand for election.
     pub elected: AtomicUsize,
@@ -31,9 +31,9 @@ pub(crate) struct Stub {
     pub greeted: AtomicUsize,
 }
 
-impl Stub {
+impl Double {
     /// Begins to serve as the member with `id`; the node to dial.
-    pub(crate) async fn serve(self: Arc<Stub>, id: NodeId) -> Node {
+    pub(crate) async fn serve(self: Arc<Double>, id: NodeId) -> Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer_addr = listener.local_addr().unwrap().to_string();
         tokio::spawn(server::serve(listener, local(id), self));
@@ -41,7 +41,7 @@ impl Stub {
     }
 }
 
-impl Handler for Stub {
+impl Handler for Double {
     fn call(&self, _: Option<Identity>, call: Call) -> BoxFuture<Answer> {
         let mut takes = Duration::ZERO;
         if matches!(call, Call::Elect) {
