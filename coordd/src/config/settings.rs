@@ -213,7 +213,7 @@ fn limits() -> Vec<Setting> {
             LIMIT,
             "max_outbox_bytes",
             bytes(64 << 10, 4096 * MIB),
-            Value("16MiB"),
+            Value("8MiB"),
             "A client that leaves more than this unread is closed.",
         ),
         setting(
@@ -306,8 +306,8 @@ fn disk() -> Vec<Setting> {
             DISK,
             "log_cache_bytes",
             bytes(MIB, 64 << 30),
-            Value("64MiB"),
-            "Newest log entries that stay in memory.",
+            Value("8MiB"),
+            "Newest log entries that stay in memory; a member further behind is sent what the disk holds.",
         ),
         setting(
             DISK,

@@ -42,7 +42,7 @@ impl Default for Options {
         Self {
             mode: Mode::Threads,
             segment_bytes: 64 << 20,
-            cache_bytes: 64 << 20,
+            cache_bytes: 8 << 20,
             recycle: true,
             min_free_bytes: 256 << 20,
             salt: 0,
