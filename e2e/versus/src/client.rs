@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,6 +14,11 @@ use bytes::BytesMut;
 use coordd_proto::jute::Writer;
 
 use crate::wire::{self, Attach, Event, Reply, xid};
+
+/// Where `host:port` is at present.
+pub fn resolve(server: &str) -> Result<SocketAddr> {
+    server.to_socket_addrs()?.next().with_context(|| format!("{server} has no address"))
+}
 
 /// A reply with what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,12 +10,15 @@
 //! Reason: with unique values a history can be checked in one pass by zxid, without a search.
 
 use coordd_proto::Stat;
+use serde::{Deserialize, Serialize};
+
+use crate::archive::StatForm;
 
 /// Unique over a history.
 pub type Value = u64;
 
 /// What is asked of the ensemble.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// Flags as on the wire; a sequential name is only known from the answer.
     Create {
@@ -66,15 +69,16 @@ pub enum Op {
 }
 
 /// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     Created {
         path: String,
     },
     /// Of exists and setData.
-    Stat(Stat),
+    Stat(#[serde(with = "StatForm")] Stat),
     Data {
         value: Option<Value>,
+        #[serde(with = "StatForm")]
         stat: Stat,
     },
     Children {
@@ -99,7 +103,7 @@ impl Answer {
 }
 
 /// A call; without a reply its outcome is unknown.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Call {
     pub session: i64,
     pub conn: u32,
@@ -108,7 +112,7 @@ pub struct Call {
     pub reply: Option<Reply>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reply {
     pub at: u64,
     pub zxid: i64,
@@ -116,7 +120,7 @@ pub struct Reply {
 }
 
 /// Something that arrived at a client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     pub at: u64,
     pub session: i64,
@@ -125,7 +129,7 @@ pub struct Entry {
     pub what: What,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum What {
     /// The session is granted on a new connection; `asked` is when the request for it was sent.
     Attached {
@@ -150,14 +154,14 @@ pub enum What {
 }
 
 /// One client: at most one session at a time, several after each other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ClientHistory {
     pub calls: Vec<Call>,
     pub entries: Vec<Entry>,
 }
 
 /// Something that was done to the ensemble.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     pub at: u64,
     pub what: String,

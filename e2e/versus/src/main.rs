@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{bench, differ, faults, planted};
+use coordd_versus::{archive, bench, clients, differ, faults, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -19,6 +19,10 @@ enum Command {
     Differ(differ::Options),
     /// Hurt an ensemble while clients work, and check what they saw
     Faults(faults::Options),
+    /// Work at an ensemble that somebody else hurts, and be told over HTTP when
+    Clients(clients::Options),
+    /// Check a history that was kept
+    Check(archive::Options),
     /// Plant bugs in coordd and demand that the checker finds each
     Planted(planted::Options),
 }
@@ -28,6 +32,8 @@ fn main() -> Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::Differ(options) => differ::run(&options),
         Command::Faults(options) => faults::run(&options),
+        Command::Clients(options) => clients::run(&options),
+        Command::Check(options) => archive::check(&options),
         Command::Planted(options) => planted::run(&options),
     }
 }

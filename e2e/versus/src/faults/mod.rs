@@ -10,6 +10,7 @@
 
 mod answers;
 pub mod build;
+pub(crate) mod ends;
 mod full_disk;
 pub mod injector;
 pub mod mix;
@@ -19,24 +20,22 @@ pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+use ends::{last_look, prepare};
 use injector::{Injector, Weight};
-use mix::{Mix, REGISTERS, ROOTS, halves, register};
 use proxy::Links;
-use worker::{Shared, Worker};
+use worker::{Manner, Shared, Worker};
 
 use crate::checker::{self, Violation};
-use crate::client::Client;
-use crate::history::{Answer, Call, ClientHistory, Entry, History, Op, Reply, What, parent};
+use crate::history::{History, What};
 use crate::servers::{Ensemble, Kind, Plan, may_mount};
 
 /// Small enough to fill in a moment, large enough for a log and its snapshots.
@@ -167,11 +166,11 @@ pub fn record(run: &Run) -> Result<(History, Result<()>)> {
     let _end = EndLinks(&links);
     let mut ensemble = Ensemble::start(run.plan.clone())?;
     (0..3).for_each(|member| links.set_pid(member, ensemble.pid(member)));
-    let shared = Shared::new(ensemble.clients());
+    let shared = Shared::new(ensemble.clients().iter().map(ToString::to_string).collect());
     let prepared = prepare(&shared)?;
     let workers: Vec<_> = (0..run.clients)
         .map(|number| {
-            let worker = Worker::new(shared.clone(), number, run.seed);
+            let worker = Worker::new(shared.clone(), number, run.seed, Manner::ROUGH);
             thread::spawn(move || worker.run())
         })
         .collect();
@@ -191,7 +190,7 @@ pub fn record(run: &Run) -> Result<(History, Result<()>)> {
     for worker in workers {
         history.clients.push(worker.join().map_err(|_| anyhow!("a worker panicked"))?);
     }
-    history.clients.push(last_look(&shared, &history, run));
+    history.clients.push(last_look(&shared, &history, &shared.servers, run.clients + 1));
     Ok((history, hurt))
 }
 
@@ -222,54 +221,4 @@ fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
     // What was abandoned last has its session's time to end.
     thread::sleep(Duration::from_millis(500));
     Ok(())
-}
-
-/// The znodes that the workload expects, recorded like everything else.
-fn prepare(shared: &Arc<Shared>) -> Result<ClientHistory> {
-    let mut history = ClientHistory::default();
-    let asked = shared.now();
-    let mut client = Client::open(shared.servers[0], 30_000)?;
-    let (session, conn) = (client.attach.session, 1);
-    history.entries.push(Entry {
-        at: shared.now(),
-        session,
-        conn,
-        what: What::Attached { asked, timeout_ms: client.attach.timeout_ms },
-    });
-    let mut mix = Mix::new(1000);
-    let paths = ROOTS.iter().map(|root| (*root).to_owned()).chain((0..REGISTERS).map(register)).chain(halves());
-    for path in paths {
-        let value = mix.value();
-        let sent = shared.now();
-        let answer = client.call(crate::wire::op::CREATE, |w| {
-            w.string(&path);
-            w.buffer(Some(&value.to_be_bytes()));
-            coordd_proto::Acl::encode_list(&[coordd_proto::Acl::world(coordd_proto::Perms::ALL)], w);
-            w.i32(0);
-        })?;
-        ensure!(answer.err == 0, "create {path} was answered with {}", answer.err);
-        let op = Op::Create { path: path.clone(), value, flags: 0 };
-        let reply = Some(Reply { at: shared.now(), zxid: answer.zxid, answer: Answer::Created { path } });
-        history.calls.push(Call { session, conn, sent, op, reply });
-        let what = What::Answered(history.calls.len() - 1);
-        history.entries.push(Entry { at: shared.now(), session, conn, what });
-    }
-    for server in &shared.servers {
-        Client::open(*server, 30_000)?.call(crate::wire::op::SYNC, |w| w.string("/")).context("sync")?;
-    }
-    Ok(history)
-}
-
-/// Every znode that ever was, read on every member after a sync.
-fn last_look(shared: &Arc<Shared>, history: &History, run: &Run) -> ClientHistory {
-    let created = history.calls().flat_map(Call::outcomes).filter_map(|(_, answer)| match answer {
-        Answer::Created { path } => Some(path),
-        _ => None,
-    });
-    let paths: BTreeSet<String> = created.collect();
-    let parents: BTreeSet<&str> = paths.iter().map(|path| parent(path)).filter(|p| *p != "/").collect();
-    let mut ops = vec![Op::Sync { path: "/".to_owned() }];
-    ops.extend(parents.iter().map(|path| Op::Children { path: (*path).to_owned(), watch: false }));
-    ops.extend(paths.iter().map(|path| Op::Get { path: path.clone(), watch: false }));
-    Worker::new(shared.clone(), run.clients + 1, run.seed).read_all(&ops)
 }

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -18,14 +17,15 @@ use rand::{RngExt, SeedableRng};
 use super::answers;
 use super::mix::Mix;
 use super::requests::encode;
-use crate::client::{Client, Incoming};
+use crate::client::{self, Client, Incoming};
 use crate::history::{Call, ClientHistory, Entry, Op, Reply, What};
 use crate::wire::Attach;
 
 /// What all workers and the injector share.
 #[derive(Debug)]
 pub struct Shared {
-    pub servers: Vec<SocketAddr>,
+    /// Names or addresses with a port; a name is resolved at each dial.
+    pub servers: Vec<String>,
     pub epoch: Instant,
     pub stop: AtomicBool,
     pub in_flight: AtomicUsize,
@@ -33,7 +33,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(servers: Vec<SocketAddr>) -> Arc<Self> {
+    pub fn new(servers: Vec<String>) -> Arc<Self> {
         Arc::new(Shared {
             servers,
             epoch: Instant::now(),
@@ -48,8 +48,21 @@ impl Shared {
     }
 }
 
-/// Short, so that sessions end within a run.
-const SESSION_MS: i32 = 3000;
+/// How a client behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    pub session_ms: i32,
+    /// It keeps its session and never gives a connection up by itself.
+    pub steady: bool,
+    /// Between two batches.
+    pub pause: Duration,
+}
+
+impl Manner {
+    /// Abandons and ends sessions, which are short, so that many end within a run.
+    pub const ROUGH: Manner = Manner { session_ms: 3000, steady: false, pause: Duration::ZERO };
+}
+
 /// A connection that is silent for so long is given up.
 const SILENCE: Duration = Duration::from_millis(2000);
 
@@ -65,6 +78,7 @@ struct Line {
 pub struct Worker {
     shared: Arc<Shared>,
     rng: SmallRng,
+    manner: Manner,
     mix: Mix,
     attach: Attach,
     line: Option<Line>,
@@ -73,12 +87,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(shared: Arc<Shared>, number: usize, seed: u64) -> Self {
+    pub fn new(shared: Arc<Shared>, number: usize, seed: u64, manner: Manner) -> Self {
         Worker {
             shared,
             rng: SmallRng::seed_from_u64(seed ^ (number as u64) << 32),
+            manner,
             mix: Mix::new(number),
-            attach: Attach::new_session(SESSION_MS),
+            attach: Attach::new_session(manner.session_ms),
             line: None,
             conns: 0,
             history: ClientHistory::default(),
@@ -92,7 +107,9 @@ impl Worker {
                 thread::sleep(Duration::from_millis(10));
                 continue;
             }
+            thread::sleep(self.manner.pause);
             match self.rng.random_range(0..1000) {
+                0..5 if self.manner.steady => self.listen(Duration::from_millis(5)),
                 0..2 => self.leave_behind(),
                 2 => self.abandon(),
                 3..5 => self.batch(&[Op::CloseSession]),
@@ -108,8 +125,8 @@ impl Worker {
     }
 
     /// These calls on one connection after the other, for the last look at every member.
-    pub fn read_all(mut self, ops: &[Op]) -> ClientHistory {
-        for server in self.shared.servers.clone() {
+    pub fn read_all(mut self, members: &[String], ops: &[Op]) -> ClientHistory {
+        for server in members {
             self.line = None;
             for _ in 0..100 {
                 if self.line.is_some() || self.connect(server) {
@@ -131,12 +148,13 @@ impl Worker {
 
     fn connect_somewhere(&mut self) -> bool {
         let servers = self.shared.servers.clone();
-        servers.choose(&mut self.rng).is_some_and(|server| self.connect(*server))
+        servers.choose(&mut self.rng).is_some_and(|server| self.connect(server))
     }
 
-    fn connect(&mut self, server: SocketAddr) -> bool {
+    fn connect(&mut self, server: &str) -> bool {
+        let Ok(address) = client::resolve(server) else { return false };
         let asked = self.shared.now();
-        match Client::connect_within(server, self.attach, Duration::from_millis(700)) {
+        match Client::connect_within(address, self.attach, Duration::from_millis(700)) {
             Ok(Some(client)) => {
                 self.attach = client.attach;
                 self.conns += 1;
@@ -146,7 +164,7 @@ impl Worker {
             }
             Ok(None) => {
                 self.entry(self.conns, What::Refused { asked });
-                self.attach = Attach::new_session(SESSION_MS);
+                self.attach = Attach::new_session(self.manner.session_ms);
                 self.mix.new_session();
                 false
             }
@@ -168,7 +186,7 @@ impl Worker {
         } else {
             self.lose(line);
             if ops.contains(&Op::CloseSession) && alive {
-                self.attach = Attach::new_session(SESSION_MS);
+                self.attach = Attach::new_session(self.manner.session_ms);
                 self.mix.new_session();
             }
         }
