@@ -12,9 +12,15 @@ use std::io;
 use std::net::SocketAddr;
 
 #[cfg(not(feature = "sim"))]
-pub use tokio::net::{TcpListener, TcpStream};
+pub use tokio::net::{
+    TcpListener, TcpStream,
+    tcp::{OwnedReadHalf, OwnedWriteHalf},
+};
 #[cfg(feature = "sim")]
-pub use turmoil::net::{TcpListener, TcpStream};
+pub use turmoil::net::{
+    TcpListener, TcpStream,
+    tcp::{OwnedReadHalf, OwnedWriteHalf},
+};
 
 #[cfg(not(feature = "sim"))]
 async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {

@@ -107,14 +107,12 @@ fn config(timing: &Timing) -> Result<Arc<Config>, io::Error> {
 /// Calls `fail` once consensus has stopped, unless that was this member's own decision. A member without consensus
 /// answers its peers as if it were there, and nothing would ever start it anew.
 async fn watch_for_the_end(diverged: Arc<Diverged>, fail: Arc<dyn Fn() + Send + Sync>) {
-    let mut metrics = diverged.raft.metrics();
-    let fatal = loop {
-        if let Err(fatal) = &metrics.borrow_watched().running_state {
-            break fatal.to_string();
-        }
-        if metrics.changed().await.is_err() {
-            break "it is gone".to_owned();
-        }
+    // The other metrics change several times a write, and each change would wake this task.
+    let mut server = diverged.raft.server_metrics();
+    while server.changed().await.is_ok() {}
+    let fatal = match &diverged.raft.metrics().borrow_watched().running_state {
+        Err(fatal) => fatal.to_string(),
+        Ok(()) => "it is gone".to_owned(),
     };
     if diverged.found.get().is_none() {
         tracing::error!(fatal, "consensus has stopped; this member ends, to be started anew");

@@ -130,7 +130,11 @@ pub(crate) fn take(
 ) -> Result<Step, Broken> {
     let max = shared.config.max_frame_bytes;
     let needs = scan(input, max)?;
-    let ready = conn.queue().is_ready();
+    let ready = {
+        let mut queue = conn.queue();
+        queue.parked = false;
+        queue.is_ready()
+    };
     if needs.requests == 0 && !ready {
         return Ok(Step::NeedBytes);
     }

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use coordd_proto::{AuthId, ErrorCode, OpCode, SessionId, Xid};
 use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
@@ -24,11 +24,15 @@ use tokio::time::Instant;
 
 use super::auth::Identities;
 use super::hub::Hub;
+use super::outlet::Outlet;
 use super::tally::Tally;
 use crate::clock;
 use crate::session::heard::Heard;
 use crate::session::registry::Holder;
 use crate::watch::WatcherId;
+
+/// An output buffer that grew beyond this is given back once it is written.
+pub(crate) const KEEP_OUT_BYTES: usize = 64 * 1024;
 
 /// A request that waits for its turn.
 pub(crate) enum Pending {
@@ -87,6 +91,8 @@ pub(crate) struct Queue {
     pub fate: Fate,
     /// Already on the hub's list of connections to wake.
     pub listed: bool,
+    /// The task waits for bytes and for nothing else: whoever fills `out` may write it, too.
+    pub parked: bool,
     pub tally: Tally,
 }
 
@@ -94,6 +100,14 @@ impl Queue {
     pub(crate) fn close_after_flush(&mut self) {
         if self.is_served() {
             self.fate = Fate::Flush;
+        }
+    }
+
+    /// Everything in `out` is with the socket: a buffer that grew large is given back.
+    pub(crate) fn written(&mut self) {
+        self.out.clear();
+        if self.out.capacity() > KEEP_OUT_BYTES {
+            self.out = BytesMut::new();
         }
     }
 
@@ -140,6 +154,7 @@ pub(crate) struct Conn {
     heard: Heard,
     woken: AtomicBool,
     waker: AtomicWaker,
+    outlet: Outlet,
     queue: Mutex<Queue>,
 }
 
@@ -153,6 +168,7 @@ impl Conn {
             auth: Identities::new(vec![ip]),
             fate: Fate::Open,
             listed: false,
+            parked: false,
             tally: Tally::default(),
         };
         Arc::new_cyclic(|me| Conn {
@@ -168,6 +184,7 @@ impl Conn {
             heard: Heard::default(),
             woken: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            outlet: Outlet::default(),
             queue: Mutex::new(queue),
         })
     }
@@ -212,6 +229,10 @@ impl Conn {
         &self.waker
     }
 
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
     /// Whether it was woken since the last call.
     pub(crate) fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::AcqRel)
@@ -225,6 +246,26 @@ impl Conn {
             queue.listed = true;
             self.hub.list(me);
         }
+    }
+
+    /// The batch that filled the outbox is applied: the bytes go out here and now if `may_write` and the task is parked,
+    /// or the task is woken for them.
+    pub(crate) fn push(&self, may_write: impl FnOnce() -> bool) {
+        let mut queue = self.queue();
+        queue.listed = false;
+        let here = queue.parked && queue.fate == Fate::Open && !queue.is_ready() && may_write();
+        if here {
+            let taken = self.outlet.write_now(&queue.out);
+            self.hub.metrics.bytes_sent.add(taken as u64);
+            self.hub.metrics.socket_writes.add(1);
+            if taken == queue.out.len() {
+                queue.written();
+                return;
+            }
+            queue.out.advance(taken);
+        }
+        drop(queue);
+        self.wake();
     }
 
     /// Closes it once what it was sent is written.

@@ -19,16 +19,16 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use coordd_proto::ConnectRequest;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::{self, Broken, Step};
-use super::conn::{Conn, Fate};
+use super::conn::{Conn, Fate, KEEP_OUT_BYTES};
 use super::handshake::{self, Service, TurnedAway};
 use super::{Shared, four_letter};
 use crate::clock;
 use crate::consensus::Write;
-use crate::net::TcpStream;
+use crate::net::{OwnedReadHalf, TcpStream};
 use crate::session::registry::Holder;
 
 /// What is read ahead of requests that must wait; also the largest single read.
@@ -36,8 +36,6 @@ const READ_AHEAD_BYTES: usize = 64 * 1024;
 const FIRST_READ_BYTES: usize = 1024;
 /// So many small reads in a row shrink the buffer.
 const SMALL_READS: u32 = 64;
-/// An output buffer that grew beyond this is given back once it is written.
-const KEEP_OUT_BYTES: usize = 64 * 1024;
 /// How long a closed connection waits for the client to take its last answer.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -66,7 +64,7 @@ pub(crate) enum End {
 
 /// One connection's socket and buffers.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: OwnedReadHalf,
     conn: Arc<Conn>,
     shared: Arc<Shared>,
     input: BytesMut,
@@ -88,6 +86,8 @@ enum Wake {
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream, conn: Arc<Conn>, shared: Arc<Shared>) -> Connection {
+        let (stream, outlet) = stream.into_split();
+        conn.outlet().open(outlet);
         Connection {
             stream,
             conn,
@@ -118,6 +118,7 @@ impl Connection {
         if matches!(end, End::Flushed) {
             let _ = timeout(LINGER, self.linger()).await;
         }
+        self.conn.outlet().close();
     }
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
@@ -125,7 +126,7 @@ impl Connection {
         timeout_at(deadline, self.greet()).await.map_err(|_| End::Sessionless)??;
         loop {
             let step = batch::take(&self.conn, &self.shared, &mut self.input, &mut self.writes, self.since);
-            self.flush().await?;
+            self.flush(matches!(step, Ok(Step::NeedBytes))).await?;
             match step? {
                 Step::Again => {}
                 step => self.wait(step).await?,
@@ -153,7 +154,7 @@ impl Connection {
         let request = ConnectRequest::decode(&frame[4..]).map_err(|_| Broken::NoHeader)?;
         handshake::begin(&self.conn, &self.shared, &request)?;
         loop {
-            self.flush().await?;
+            self.flush(false).await?;
             if self.conn.is_established() {
                 return Ok(());
             }
@@ -163,7 +164,11 @@ impl Connection {
 
     async fn four_letters(&mut self, word: four_letter::Word) -> Result<(), End> {
         let text = four_letter::answer(word, &self.shared);
-        self.stream.write_all(text.as_bytes()).await?;
+        self.spare.extend_from_slice(text.as_bytes());
+        while !self.spare.is_empty() {
+            let n = self.write_some().await?;
+            self.spare.advance(n);
+        }
         Err(End::Flushed)
     }
 
@@ -249,8 +254,9 @@ impl Connection {
         }
     }
 
-    /// Writes everything that is in the outbox, as one write call where the socket takes it.
-    async fn flush(&mut self) -> Result<(), End> {
+    /// Writes everything that is in the outbox, as one write call where the socket takes it. With `parks`, the task has
+    /// nothing more to do then: it leaves the outlet to whoever fills the outbox next.
+    async fn flush(&mut self, parks: bool) -> Result<(), End> {
         loop {
             {
                 let mut queue = self.conn.queue();
@@ -258,7 +264,10 @@ impl Connection {
                     Fate::Cut => return Err(End::Cut),
                     Fate::Flush if queue.out.is_empty() => return Err(End::Flushed),
                     Fate::Drain if queue.out.is_empty() && queue.pending.is_empty() => return Err(End::Flushed),
-                    Fate::Open | Fate::Drain if queue.out.is_empty() => return Ok(()),
+                    Fate::Open | Fate::Drain if queue.out.is_empty() => {
+                        queue.parked = parks;
+                        return Ok(());
+                    }
                     Fate::Open | Fate::Drain | Fate::Flush => std::mem::swap(&mut queue.out, &mut self.spare),
                 }
             }
@@ -279,9 +288,8 @@ impl Connection {
     /// One write call; ends early when the connection is cut.
     async fn write_some(&mut self) -> Result<usize, End> {
         let conn = &self.conn;
-        let mut writing = pin!(self.stream.write(&self.spare));
         let written = poll_fn(|cx| {
-            if let Poll::Ready(result) = writing.as_mut().poll(cx) {
+            if let Poll::Ready(result) = conn.outlet().poll_write(cx, &self.spare) {
                 return Poll::Ready(Some(result));
             }
             conn.waker().register(cx.waker());
@@ -316,7 +324,7 @@ impl Connection {
 
     /// Lets the client take the last bytes: a socket closed with unread input would reset and lose them.
     async fn linger(&mut self) {
-        if self.stream.shutdown().await.is_err() {
+        if poll_fn(|cx| self.conn.outlet().poll_shutdown(cx)).await.is_err() {
             return;
         }
         self.input.clear();

@@ -10,8 +10,8 @@
 //! the connection as they are now; a refused event still uses up its one-shot watch (NIOServerCnxn.process).
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{EventType, Perms, SessionId, Zxid, encode_event};
@@ -22,11 +22,17 @@ use super::conn::{Conn, Fate};
 use super::metrics::Metrics;
 use super::slow::SlowLog;
 use crate::clock;
-use crate::consensus::{ApplyHook, Contact, LocalSessions};
+use crate::consensus::{ApplyHook, Consensus, Contact, LocalSessions};
 use crate::planted::{self, Bug};
 use crate::session::registry::{Holder, Registry};
 use crate::watch::table::Trigger;
 use crate::watch::{Table, Told, WatcherId, catch_up};
+
+/// Connections of one batch that apply writes to itself: with more, other workers share the writes, and the raft tasks
+/// of this one are not kept waiting.
+const PUSHED_BESIDE_OTHERS: usize = 64;
+/// The same where one worker does everything: some milliseconds at most.
+const PUSHED_ALONE: usize = 1024;
 
 /// The connections of this member, their sessions and their watches.
 pub struct Hub {
@@ -37,6 +43,8 @@ pub struct Hub {
     registry: Mutex<Registry<Conn>>,
     watches: Mutex<Watches>,
     listed: Mutex<Vec<Arc<Conn>>>,
+    /// Who says whether clients may be answered, and how many connections of a batch are written to by apply itself.
+    gate: OnceLock<(Weak<dyn Consensus>, usize)>,
     /// The newest zxid whose events are delivered or needed none.
     told_upto: AtomicI64,
     max_outbox_bytes: usize,
@@ -60,6 +68,7 @@ impl Hub {
             registry: Mutex::default(),
             watches: Mutex::default(),
             listed: Mutex::default(),
+            gate: OnceLock::new(),
             told_upto: AtomicI64::new(0),
             max_outbox_bytes,
             metrics: Arc::default(),
@@ -69,6 +78,12 @@ impl Hub {
 
     pub(crate) fn started_ms(&self) -> u64 {
         self.started_ms
+    }
+
+    /// From now on apply may write to parked connections itself; `workers` is how many threads run tasks.
+    pub(crate) fn serve(&self, consensus: &Arc<dyn Consensus>, workers: usize) {
+        let most = if workers > 1 { PUSHED_BESIDE_OTHERS } else { PUSHED_ALONE };
+        let _ = self.gate.set((Arc::downgrade(consensus), most));
     }
 
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -238,14 +253,17 @@ impl ApplyHook for Hub {
     }
 
     fn batch_done(&self) {
+        let (gate, most) = self.gate.get().map_or((None, 0), |(gate, most)| (gate.upgrade(), *most));
+        let mut written = 0;
         loop {
             let mut listed = std::mem::take(&mut *self.listed.lock());
             if listed.is_empty() {
                 return;
             }
             for conn in listed.drain(..) {
-                conn.queue().listed = false;
-                conn.wake();
+                let here = written < most;
+                written += 1;
+                conn.push(|| here && (conn.is_read_only() || gate.as_ref().is_some_and(|gate| gate.may_answer())));
             }
             // Give the grown vector back, so that a batch costs no allocation.
             let mut next = self.listed.lock();

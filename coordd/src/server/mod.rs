@@ -21,6 +21,7 @@ mod hub;
 mod listener;
 mod metering;
 pub mod metrics;
+mod outlet;
 mod reads;
 mod sink;
 mod slow;
@@ -75,6 +76,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         hub.slow.set_limit(config.slow_request);
+        hub.serve(&consensus, tokio::runtime::Handle::current().metrics().num_workers());
         let status = consensus.status();
         let shared = Arc::new(Shared { config, hub, consensus, status });
         let (stop, stopped) = watch::channel(false);

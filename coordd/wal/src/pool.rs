@@ -27,7 +27,8 @@ const RECYCLED: usize = 2;
 /// How often free space is looked at while nothing happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Zeros are flushed in steps, so that the log's own flushes never wait for a whole segment of them.
-const FILL_STEP: usize = 1 << 20;
+const FILL_STEP: u64 = 1 << 20;
+const PAGE: u64 = 4096;
 
 pub(crate) struct Spare {
     pub(crate) number: u64,
@@ -180,14 +181,18 @@ impl Pool {
         made
     }
 
+    /// Page by page: a kernel that knows large folios makes one of each large write, and every later write into such a
+    /// folio walks all of it.
     fn fill(&self, file: &dyn DiskFile) -> io::Result<()> {
-        let zeros = vec![0; FILL_STEP.min(self.segment_bytes as usize)];
+        let page = [0; PAGE as usize];
         let mut offset = 0;
         while offset < self.segment_bytes {
-            let step = (self.segment_bytes - offset).min(zeros.len() as u64);
-            file.write_at(offset, &[IoSlice::new(&zeros[..step as usize])])?;
-            file.sync_data()?;
+            let step = (self.segment_bytes - offset).min(PAGE);
+            file.write_at(offset, &[IoSlice::new(&page[..step as usize])])?;
             offset += step;
+            if offset.is_multiple_of(FILL_STEP) || offset == self.segment_bytes {
+                file.sync_data()?;
+            }
         }
         Ok(())
     }

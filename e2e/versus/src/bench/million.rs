@@ -71,11 +71,13 @@ impl Busy {
         self.engine.run(&mut self.load, time).map(drop)
     }
 
-    fn record(&self, context: &mut Context<'_>, name: &str) {
+    fn record(&self, context: &mut Context<'_>, name: &str) -> Result<()> {
         let during = self.load.latency.value_at_quantile(0.99) as f64 / 1e6;
+        ensure!(!self.load.latency.is_empty(), "nothing was written meanwhile");
         context.record(&format!("{name}.p99-before-ms"), self.before_ms);
         context.record(&format!("{name}.p99-during-ms"), during);
         context.record(&format!("{name}.p99-times"), during / self.before_ms);
+        Ok(())
     }
 }
 
@@ -93,8 +95,7 @@ pub fn snapshot_1m(context: &mut Context<'_>) -> Result<()> {
         }
         snapshots.join().map_err(|_| anyhow::anyhow!("the snapshot thread panicked"))?
     })?;
-    busy.record(context, "snapshot-1m");
-    Ok(())
+    busy.record(context, "snapshot-1m")
 }
 
 pub fn refill_1m(context: &mut Context<'_>) -> Result<()> {
@@ -106,12 +107,22 @@ pub fn refill_1m(context: &mut Context<'_>) -> Result<()> {
     busy.run(Duration::from_secs(1))?;
     let begin = Instant::now();
     busy.load.mark(busy.engine.now());
-    context.ensemble.refill(follower)?;
-    while context.ensemble.mode(follower).is_none() {
-        ensure!(begin.elapsed() < Duration::from_secs(180), "the member is not filled after 180 s");
-        busy.run(Duration::from_millis(50))?;
-    }
-    busy.record(context, "refill-1m");
+    let ensemble = &mut context.ensemble;
+    thread::scope(|scope| -> Result<()> {
+        let refill = scope.spawn(|| -> Result<()> {
+            ensemble.refill(follower)?;
+            while ensemble.mode(follower).is_none() {
+                ensure!(begin.elapsed() < Duration::from_secs(180), "the member is not filled after 180 s");
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        });
+        while !refill.is_finished() {
+            busy.run(Duration::from_millis(50))?;
+        }
+        refill.join().map_err(|_| anyhow::anyhow!("the refilling thread panicked"))?
+    })?;
+    busy.record(context, "refill-1m")?;
     context.record("refill-1m.seconds", begin.elapsed().as_secs_f64());
     Ok(())
 }
