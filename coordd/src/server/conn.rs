@@ -248,8 +248,8 @@ impl Conn {
         }
     }
 
-    /// The batch that filled the outbox is applied: the bytes go out here and now if `may_write` and the task is parked,
-    /// or the task is woken for them.
+    /// The batch that filled the outbox is applied: the bytes go out here and now if `may_write` and the task is
+    /// parked, or the task is woken for them.
     pub(crate) fn push(&self, may_write: impl FnOnce() -> bool) {
         let mut queue = self.queue();
         queue.listed = false;
