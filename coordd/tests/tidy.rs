@@ -39,13 +39,14 @@ const PLANTED: &str = "planted";
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "admin")];
 
 /// Crates of ours that each crate of ours may use, outside its tests.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("coordd/proto", &[]),
     ("coordd/tree", &["coordd-proto"]),
     ("coordd/wal", &[]),
     ("coordd/api", &[]),
     ("coordd", &["coordd-api", "coordd-proto", "coordd-tree", "coordd-wal"]),
     ("coordd/testkit", &["coordd-proto"]),
+    ("operator", &["coordd-api"]),
     ("e2e", &[]),
     ("e2e/versus", &["coordd-proto"]),
 ];

@@ -1,0 +1,45 @@
+//! The commands of the one binary.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::crd;
+
+#[derive(Parser)]
+#[command(name = "operator", version, about = "Keeps coordd ensembles alive on Kubernetes")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the CustomResourceDefinitions, as they stand in crds/.
+    Crds,
+}
+
+/// Runs what the arguments ask for.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(args);
+    let done = match cli.command {
+        Command::Crds => print_crds(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("operator: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_crds() -> Result<(), Box<dyn std::error::Error>> {
+    let mut out = std::io::stdout().lock();
+    for (_, text) in crd::manifests()? {
+        write!(out, "---\n{text}")?;
+    }
+    Ok(())
+}

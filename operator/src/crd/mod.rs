@@ -1,0 +1,44 @@
+//! `CoordinationCluster` (`coordd.dev/v1alpha1`, `cc`): what a user writes and what `kubectl get` answers.
+//!
+//! ```text
+//!   spec ── defaults and CEL rules beside each field ──► crds/…yaml, which `operator crds` prints
+//!   status ◄── written by the operator alone, computed from what was observed
+//! ```
+//!
+//! Rule: types, defaults and rules, no behaviour; a default never changes, since it is filled in when a stored object
+//! is read. Reason: whatever changes here changes for clusters that were made long ago, without anyone asking.
+
+mod config;
+mod pod;
+mod reference;
+mod spec;
+mod status;
+mod storage;
+mod text;
+
+pub use config::Config;
+pub use pod::{PodTemplate, Resources, Scheduling, Spread};
+pub use reference::page as reference;
+pub use spec::{
+    CoordinationCluster, CoordinationClusterSpec, Disruption, EvictionPolicy, Healing, Service, ServiceType, Update,
+};
+pub use status::{
+    Bootstrap, ClusterStatus, Endpoints, MemberStatus, OperationStatus, Recovery, SeenHealth, StatusRole, condition,
+};
+pub use storage::{Retention, RetentionPolicy, Storage};
+pub use text::Span;
+
+use kube::CustomResourceExt;
+
+/// The manifests of all kinds, by file name under `crds/`.
+///
+/// # Errors
+/// When a manifest cannot be written as YAML.
+pub fn manifests() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
+    let crd = CoordinationCluster::crd();
+    let file = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+    Ok(vec![(file, serde_yaml::to_string(&crd)?)])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What is done while no majority of the voters is known to be there: next to nothing.
+//!
+//! Rule: no membership, no volume, no running member is touched. Only a pod that cannot run its older template is made
+//! anew from the newest one. Reason: whatever is there may be all that is left; but a template that was wrong and is
+//! right again must be able to heal what it broke (operators.md §2, 30).
+
+use super::{Decision, Ground, Hold, Operation, Reason, roll};
+use crate::names::annotation;
+use crate::step::{RestartReason, Step};
+use crate::world::{Asked, PodState};
+
+use super::pods::WRONG_TOKEN;
+
+pub(crate) fn decide(ground: &Ground<'_>, reason: Reason, why: &str) -> Decision {
+    if let Some(step) = restart_broken(ground) {
+        let mut decision = Decision::act(Operation::Rolling, step);
+        decision.holds.push(Hold::new(reason, why));
+        return decision;
+    }
+    let pods = &ground.world.pods;
+    if !pods.is_empty() && pods.iter().all(|pod| pod.asked == Asked::WrongToken) {
+        return Decision::stop(Reason::SecretMismatch, format!("no member can be asked: {WRONG_TOKEN}"));
+    }
+    let empty = |asked: &Asked| asked.answer().is_some_and(|answer| answer.node_id.is_none());
+    if reason == Reason::QuorumLost && !pods.is_empty() && pods.iter().all(|pod| empty(&pod.asked)) {
+        let why = "all members answer and all their disks are empty: the ensemble is lost, and none is founded under \
+                   this name; delete the cluster and make a new one, from a snapshot if there is one";
+        return Decision::stop(Reason::EnsembleLost, why);
+    }
+    let message = match reason {
+        Reason::QuorumLost => format!(
+            "{why}. Nothing is touched. Bring these members back; if they are lost for good, see {}",
+            annotation::RECOVER_QUORUM
+        ),
+        _ => why.to_owned(),
+    };
+    Decision::stop(reason, message)
+}
+
+/// Makes a pod anew that cannot run the older template it was made from.
+pub(crate) fn restart_broken(ground: &Ground<'_>) -> Option<Step> {
+    let broken = ground.world.pods.iter().find(|pod| {
+        matches!(pod.state, PodState::Broken { .. } | PodState::Unschedulable { .. })
+            && pod.deleting.is_none()
+            && pod.asked.answer().is_none()
+            && roll::is_outdated(ground, pod)
+    })?;
+    Some(roll::restart(broken, RestartReason::OutdatedAndBroken))
+}

@@ -1,0 +1,152 @@
+//! Restarts members that run an older template, one at a time.
+//!
+//! ```text
+//!   outdated and broken: at once ─► all updated ones well again? pause over? ─► followers, one by one ─► leadership
+//!   to an updated one ─► the last
+//! ```
+//!
+//! Rule: a member is stopped only if the others that are well are a majority; a restarted one that does not come back
+//! in time stops the roll, and a person or a new template sets it going again. Reason: a roll that goes on after a
+//! timeout kills one member after the other (operators.md §2, 23).
+
+use std::time::Duration;
+
+use super::{Confirmed, Decision, Ground, Operation, Reason, Row, Standing, discard, lost};
+use crate::step::{Grace, RestartReason, Step};
+use crate::world::{Pod, PodState};
+
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+fn timeout(ground: &Ground<'_>) -> Duration {
+    ground.spec.update.timeout.or(TIMEOUT)
+}
+
+/// Revision of the newest template, if Kubernetes has seen it.
+pub(crate) fn newest<'a>(ground: &Ground<'a>) -> Option<&'a str> {
+    ground.world.stateful_set.there()?.update_revision.as_deref()
+}
+
+pub(crate) fn is_outdated(ground: &Ground<'_>, pod: &Pod) -> bool {
+    newest(ground).is_some_and(|revision| pod.revision != revision)
+}
+
+pub(crate) fn restart(pod: &Pod, why: RestartReason) -> Step {
+    Step::DeletePod { pod: discard::doomed_pod(pod), why, grace: Grace::Full }
+}
+
+fn outdated<'a>(ground: &Ground<'a>) -> impl Iterator<Item = &'a Pod> {
+    let newest = newest(ground);
+    let older = move |pod: &&Pod| newest.is_some_and(|newest| pod.revision != newest);
+    ground.world.pods.iter().filter(|pod| pod.deleting.is_none()).filter(older)
+}
+
+/// Restarts an outdated member that does not work, or is not one yet: nothing is risked, and much may wait for it.
+pub(crate) fn broken(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    let outside = |pod: &Pod| confirmed.rows.iter().all(|row| row.name != pod.name);
+    let pod = outdated(ground).find(|pod| outside(pod) || is_down(confirmed, pod))?;
+    Some(Decision::act(Operation::Rolling, restart(pod, RestartReason::OutdatedAndBroken)))
+}
+
+/// The next restart, or what it waits for; nothing while all run the newest template.
+pub(crate) fn roll(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    outdated(ground).next()?;
+    if let Some(decision) = settle(ground, confirmed) {
+        return Some(decision);
+    }
+    let rows = confirmed.rows.iter().filter(|row| row.pod.is_some_and(|pod| is_outdated(ground, pod)));
+    let next =
+        rows.min_by_key(|row| (row.id == confirmed.leader_id, row.standing.is_well(), row.voter, row.ordinal))?;
+    Some(stop(ground, confirmed, next))
+}
+
+fn is_down(confirmed: &Confirmed<'_>, pod: &Pod) -> bool {
+    confirmed.rows.iter().any(|row| row.name == pod.name && matches!(row.standing, Standing::Down(_)))
+}
+
+/// Waits until all that were restarted are well again, and for the pause after that.
+fn settle(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    for row in &confirmed.rows {
+        let Some(pod) = row.pod else {
+            let message = format!("{}: {}", row.name, row.standing.in_words());
+            return Some(Decision::wait(Operation::Rolling, Reason::WaitingForMember, message));
+        };
+        let settled = row.standing.is_well() && pod.ready_since.is_some();
+        if settled || (is_outdated(ground, pod) && pod.deleting.is_none()) {
+            continue;
+        }
+        let took = pod.deleting.unwrap_or(pod.created).until(ground.now);
+        let state = if row.standing.is_well() { "not ready".to_owned() } else { row.standing.in_words() };
+        if took <= timeout(ground) {
+            let message = format!("{} was restarted: {state}", row.name);
+            return Some(Decision::wait(Operation::Rolling, Reason::WaitingForMember, message));
+        }
+        let message = format!(
+            "{} was restarted {} s ago and is not well again ({state}); no other member is restarted. Set the spec \
+             right, or repair the member",
+            row.name,
+            took.as_secs()
+        );
+        return Some(Decision::wait(Operation::Rolling, Reason::RollTimedOut, message));
+    }
+    pause(ground)
+}
+
+fn pause(ground: &Ground<'_>) -> Option<Decision> {
+    let pause = ground.spec.update.pause_between.or(Duration::ZERO);
+    let updated = ground.world.pods.iter().filter(|pod| !is_outdated(ground, pod));
+    let last = updated.filter_map(|pod| pod.ready_since).max()?;
+    let left = pause.checked_sub(last.until(ground.now)).filter(|left| !left.is_zero())?;
+    let message = format!("the next member is restarted within {} s (update.pauseBetween)", left.as_secs() + 1);
+    Some(Decision::wait(Operation::Rolling, Reason::PauseBetween, message))
+}
+
+fn stop(ground: &Ground<'_>, confirmed: &Confirmed<'_>, row: &Row<'_>) -> Decision {
+    let bears = |row: &Row<'_>| {
+        confirmed.bears_stop_of(row.id) && (!lost::volume_is_going(ground, row) || confirmed.bears_loss_of(row.id))
+    };
+    if row.voter && !bears(row) {
+        let message = format!("{} is not restarted: too few other voters are well", row.name);
+        return Decision::wait(Operation::Rolling, Reason::RollBlocked, message);
+    }
+    if row.id == confirmed.leader_id && confirmed.voters().count() > 1 {
+        return hand_over(ground, confirmed, Operation::Rolling);
+    }
+    match row.pod {
+        Some(pod) => Decision::act(Operation::Rolling, restart(pod, RestartReason::Outdated)),
+        None => Decision::default(),
+    }
+}
+
+/// Moves leadership away from whoever has it: to a member that stays and is up to date, if one is well.
+pub(crate) fn hand_over(ground: &Ground<'_>, confirmed: &Confirmed<'_>, operation: Operation) -> Decision {
+    let stays = |row: &Row<'_>| {
+        let fresh = row.pod.is_some_and(|pod| !is_outdated(ground, pod));
+        fresh && row.ordinal.is_some_and(|ordinal| ordinal < ground.spec.replicas)
+    };
+    let leader = &confirmed.leader;
+    let Some(next) = confirmed.successor(confirmed.leader_id, stays) else {
+        let message = format!("no other voter is well enough to lead instead of {}", leader.pod);
+        return Decision::wait(operation, Reason::RollBlocked, message);
+    };
+    let step = Step::TransferLeader {
+        leader: leader.clone(),
+        from: leader.pod.clone(),
+        to: next.id,
+        to_pod: next.name.to_owned(),
+    };
+    Decision::act(operation, step)
+}
+
+/// Restarts a member that has not come up for long on a node that is well; perhaps it does elsewhere.
+pub(crate) fn unstick(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    if ground.world.pods.iter().any(|pod| is_outdated(ground, pod)) {
+        return None;
+    }
+    let stuck = confirmed.rows.iter().filter_map(|row| row.pod.filter(|_| matches!(row.standing, Standing::Down(_))));
+    let pod = stuck.into_iter().find(|pod| {
+        matches!(pod.state, PodState::Broken { .. } | PodState::Starting)
+            && pod.deleting.is_none()
+            && pod.created.until(ground.now) > timeout(ground)
+    })?;
+    Some(Decision::act(Operation::Replacing, restart(pod, RestartReason::Stuck)))
+}

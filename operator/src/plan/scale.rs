@@ -1,0 +1,77 @@
+//! More or fewer members, one at a time.
+//!
+//! ```text
+//!   up:    pods ─► empty member: learner ─► caught up ─► voter (`heal`)
+//!   down:  highest ordinal: leadership away ─► vote out ─► pod ─► volume, by policy
+//! ```
+//!
+//! Rule: in either direction a majority of the new voters is well, and the ensemble is whole again before the next.
+//! A pod goes after its vote, a volume after its pod. Reason: each other order has left ensembles without a quorum, or
+//! with a member that nobody knows (operators.md §2, 2 and 3).
+
+use super::{Confirmed, Decision, Ground, Operation, Reason, Row, discard, heal, lost, pods, roll};
+use crate::crd::RetentionPolicy;
+use crate::step::{ClaimReason, RemoveReason};
+
+/// Finishes what a removal has begun: pods and volumes that no member needs.
+pub(crate) fn finish(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    if !ground.valid {
+        return None;
+    }
+    let needed = confirmed.pods_needed().max(ground.spec.replicas);
+    let set = ground.world.stateful_set.there()?;
+    if set.replicas > needed {
+        return Some(Decision::act(Operation::ScalingDown, pods::set_replicas(set, needed)));
+    }
+    if ground.spec.storage.retention.when_scaled == RetentionPolicy::Retain {
+        return None;
+    }
+    let idle = ground.world.claims.iter().find(|claim| {
+        claim.ordinal >= needed
+            && claim.ours
+            && !claim.deleting
+            && ground.world.pod(&ground.world.name.pod(claim.ordinal)).is_none()
+    })?;
+    let pod = ground.world.name.pod(idle.ordinal);
+    Some(Decision::act(Operation::ScalingDown, discard::delete_claim(idle, &pod, ClaimReason::ScaledDown)))
+}
+
+/// The next step towards as many voters as the spec wants.
+pub(crate) fn scale(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    if !ground.valid {
+        return None;
+    }
+    up(ground, id, confirmed).or_else(|| down(ground, confirmed))
+}
+
+fn up(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    let ordinal = (0..ground.spec.replicas).find(|ordinal| {
+        let name = ground.world.name.pod(*ordinal);
+        !confirmed.rows.iter().any(|row| row.name == name)
+    })?;
+    if let Some(learner) = confirmed.learners().next() {
+        let why = format!("{} is not a voter yet: {}", learner.name, learner.standing.in_words());
+        return Some(Decision::wait(Operation::ScalingUp, Reason::WaitingForMember, why));
+    }
+    let name = ground.world.name.pod(ordinal);
+    let pod = ground.world.pod(&name);
+    let next = pod.and_then(|pod| heal::bring_in(ground, id, confirmed, pod, Operation::ScalingUp));
+    Some(next.unwrap_or_else(|| {
+        let why = format!("{name}: {}", pods::why_silent(pod));
+        Decision::wait(Operation::ScalingUp, Reason::WaitingForPods, why)
+    }))
+}
+
+fn down(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    let surplus = |row: &&Row<'_>| row.ordinal.is_some_and(|ordinal| ordinal >= ground.spec.replicas);
+    let last = confirmed.voters().filter(surplus).max_by_key(|row| row.ordinal)?;
+    let going = |row: &Row<'_>| row.id != last.id && lost::volume_is_going(ground, row);
+    if !confirmed.bears_removal_of(last.id) || confirmed.voters().any(going) {
+        let why = format!("too few other voters are well to take {} out", last.name);
+        return Some(Decision::wait(Operation::ScalingDown, Reason::ScaleBlocked, why));
+    }
+    if last.id == confirmed.leader_id {
+        return Some(roll::hand_over(ground, confirmed, Operation::ScalingDown));
+    }
+    Some(Decision::act(Operation::ScalingDown, heal::remove(confirmed, last, RemoveReason::ScaledDown)))
+}

@@ -1,0 +1,8 @@
+//! Whole lives of clusters, and the bugs of other operators by name.
+
+mod bugs;
+mod carry_out;
+mod laws;
+mod lives;
+mod sim;
+mod view;

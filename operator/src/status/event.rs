@@ -1,0 +1,149 @@
+//! Events: what `kubectl describe` tells of the past. Only of what has changed, never of a reconcile.
+//!
+//! Rule: one list of reasons, from the difference of two statuses and from the step that was done. Reason: an event
+//! for each look drowns the one that matters.
+
+use crate::crd::{ClusterStatus, condition};
+use crate::plan::Reason;
+use crate::step::{ClaimReason, RemoveReason, RestartReason, Step};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub warning: bool,
+    pub reason: String,
+    pub note: String,
+}
+
+fn normal(reason: &str, note: impl Into<String>) -> Event {
+    Event { warning: false, reason: reason.to_owned(), note: note.into() }
+}
+
+fn warning(reason: &str, note: impl Into<String>) -> Event {
+    Event { warning: true, reason: reason.to_owned(), note: note.into() }
+}
+
+/// The event of a step that was done; records and numbers of pods speak through the status.
+pub fn of_step(step: &Step) -> Option<Event> {
+    let note = step.to_string();
+    match step {
+        Step::Record(_) | Step::SetReplicas { .. } | Step::Bootstrap { .. } => None,
+        Step::AddLearner { .. } => Some(normal("MemberAdded", note)),
+        Step::Promote { .. } => Some(normal("MemberPromoted", note)),
+        Step::Remove { why: RemoveReason::ScaledDown, .. } => Some(normal("MemberRemoved", note)),
+        Step::Remove { why: RemoveReason::Replaced | RemoveReason::LearnerLost, .. } => {
+            Some(warning("MemberReplaced", note))
+        }
+        Step::TransferLeader { .. } => Some(normal("LeaderTransferred", note)),
+        Step::DeletePod { why: RestartReason::Outdated, .. } => Some(normal("MemberRestarted", note)),
+        Step::DeletePod { why, .. } => {
+            let why = match why {
+                RestartReason::Outdated | RestartReason::OutdatedAndBroken => "it could not run its older template",
+                RestartReason::VolumeGivenUp => "its volume was given up",
+                RestartReason::Stuck => "it did not come up",
+                RestartReason::NodeLost => "its node is lost",
+            };
+            Some(warning("MemberRestarted", format!("{note}: {why}")))
+        }
+        Step::DeleteClaim { why, .. } => {
+            let why = match why {
+                ClaimReason::ScaledDown => {
+                    return Some(normal("VolumeDeleted", format!("{note}: its member was removed")));
+                }
+                ClaimReason::Removed => "its disk does not belong to the ensemble any more",
+                ClaimReason::Lost => "its node or its volume is lost",
+                ClaimReason::Ordered => "it was ordered",
+                ClaimReason::NeverFounded => "the founding that it was part of was cut off",
+            };
+            Some(warning("VolumeDeleted", format!("{note}: {why}")))
+        }
+        Step::Recover { .. } => Some(warning("QuorumGivenUp", note)),
+    }
+}
+
+fn status_of<'a>(status: &'a ClusterStatus, type_: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let found = status.conditions.iter().find(|condition| condition.type_ == type_)?;
+    Some((&found.status, &found.reason, &found.message))
+}
+
+/// The events of what has changed between two statuses.
+pub fn changes(before: &ClusterStatus, after: &ClusterStatus) -> Vec<Event> {
+    let mut events = Vec::new();
+    records(before, after, &mut events);
+    quorum(before, after, &mut events);
+    operations(before, after, &mut events);
+    trouble(before, after, &mut events);
+    events
+}
+
+fn records(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
+    let founded = |status: &ClusterStatus| status.bootstrap.as_ref().and_then(|record| record.ensemble_id.clone());
+    if let (None, Some(id)) = (founded(before), founded(after)) {
+        events.push(normal("Bootstrapped", format!("ensemble {id} was founded")));
+    }
+    if let Some(now) = after.recovery.as_ref().filter(|_| before.recovery != after.recovery) {
+        events.push(match &now.to {
+            None => warning("RecoveryOrdered", format!("{} is to go on alone from {}", now.survivor, now.from)),
+            Some(to) => warning("QuorumRecovered", format!("{} went on alone as ensemble {to}", now.survivor)),
+        });
+    }
+}
+
+/// What the column QUORUM says when nobody more may be lost.
+const NONE_LEFT: &str = "tolerates 0";
+
+fn quorum(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
+    let (was, is) = (status_of(before, condition::AVAILABLE), status_of(after, condition::AVAILABLE));
+    let (was_status, is_status) = (was.map(|(status, ..)| status), is.map(|(status, ..)| status));
+    let lost = |seen: Option<(&str, &str, &str)>| seen.is_some_and(|(_, reason, _)| reason == "QuorumLost");
+    if lost(is) && !lost(was) {
+        events.push(warning("QuorumLost", is.map_or("", |(.., message)| message)));
+    }
+    if is_status == Some("True") && was_status.is_some_and(|status| status != "True") && lost(was) {
+        events.push(normal("QuorumRestored", is.map_or("", |(.., message)| message)));
+    }
+    if let (Some(old), Some(new)) = (&before.leader, &after.leader)
+        && old != new
+    {
+        events.push(normal("LeaderChanged", format!("{new} leads instead of {old}")));
+    }
+    let bare = |status: &ClusterStatus| status.quorum.as_deref() == Some(NONE_LEFT);
+    if bare(after) && !bare(before) && after.voting_members.is_some_and(|voters| voters >= 3) {
+        events.push(warning("QuorumMarginZero", "the loss of one more member stops the ensemble"));
+    }
+}
+
+fn operations(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
+    let name = |status: &ClusterStatus| status.operation.as_ref().map(|operation| operation.type_.clone());
+    let (was, is) = (name(before), name(after));
+    if was == is {
+        return;
+    }
+    if let Some(was) = was {
+        events.push(normal(&format!("{was}Ended"), format!("{was} has ended")));
+    }
+    if let Some(is) = is {
+        events.push(normal(&format!("{is}Started"), format!("{is} has begun")));
+    }
+}
+
+fn trouble(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
+    let (was, is) = (status_of(before, condition::DEGRADED), status_of(after, condition::DEGRADED));
+    if let Some(("True", reason, message)) = is
+        && was.is_none_or(|(status, old, _)| status != "True" || old != reason)
+        && reason != "QuorumLost"
+    {
+        events.push(warning(reason, message));
+    }
+    let even = after.observed_generation != before.observed_generation
+        && status_of(after, condition::READY).is_some_and(|(.., message)| message.contains("an odd number is better"));
+    if even {
+        events.push(warning(&Reason::EvenReplicas.to_string(), "an odd number of members is better"));
+    }
+    let on =
+        |status: &ClusterStatus| status_of(status, condition::HIBERNATED).is_some_and(|(status, ..)| status == "True");
+    match (on(before), on(after)) {
+        (false, true) => events.push(normal("Hibernated", "all members are stopped, their volumes are kept")),
+        (true, false) => events.push(normal("Resumed", "members are started again")),
+        _ => {}
+    }
+}

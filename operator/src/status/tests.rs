@@ -1,0 +1,287 @@
+//! What is shown of clusters that fare well and badly.
+
+use super::*;
+use crate::crd::{CoordinationClusterSpec, SeenHealth, StatusRole, condition};
+use crate::names::ClusterName;
+use crate::plan::{Operator, plan};
+use crate::world::*;
+
+fn operator() -> Operator {
+    Operator {
+        default_version: "0.1.0".into(),
+        image_repository: "coordd/coordd".into(),
+        versions: vec![("0.1.0".into(), 1)],
+    }
+}
+
+const NOW: Moment = Moment(2_000_000_000);
+
+fn answer(ordinal: i32) -> Answer {
+    let id = u64::try_from(ordinal).unwrap() + 1;
+    let peer = |id: u64| Peer { id, name: format!("orders-{}", id - 1), voter: true, lag: Some(0) };
+    Answer {
+        name: format!("orders-{ordinal}"),
+        version: "0.1.0".into(),
+        node_id: Some(id),
+        ensemble_id: Some("e1".into()),
+        has_log: true,
+        part: if id == 1 { Part::Leader } else { Part::Follower },
+        term: 3,
+        leader: Some(1),
+        membership_index: 7,
+        peers: (1..=3).map(peer).collect(),
+        feature_level: 1,
+        not_serving: None,
+    }
+}
+
+fn pod(ordinal: i32) -> Pod {
+    Pod {
+        name: format!("orders-{ordinal}"),
+        ordinal,
+        uid: format!("pod-{ordinal}"),
+        resource_version: "1".into(),
+        revision: "r1".into(),
+        created: Moment(1_000),
+        deleting: None,
+        state: PodState::Running,
+        ready_since: Some(Moment(2_000)),
+        unready_since: None,
+        ip: Some(format!("10.0.0.{ordinal}")),
+        node: Some(format!("node-{ordinal}")),
+        asked: Asked::Answered(Box::new(answer(ordinal))),
+    }
+}
+
+fn claim(ordinal: i32) -> Claim {
+    Claim {
+        name: format!("data-orders-{ordinal}"),
+        ordinal,
+        uid: format!("claim-{ordinal}"),
+        resource_version: "1".into(),
+        ours: true,
+        made_for: Some("uid".into()),
+        ensemble: Some("e1".into()),
+        state: ClaimState::Bound,
+        deleting: false,
+        only_on: Seen::There(Vec::new()),
+    }
+}
+
+fn healthy() -> World {
+    let node = |number: i32| Node {
+        name: format!("node-{number}"),
+        zone: Some(format!("zone-{number}")),
+        state: NodeState::Ready,
+    };
+    World {
+        name: ClusterName::new("shop", "orders"),
+        uid: "uid".into(),
+        deleting: false,
+        orders: Orders::default(),
+        bootstrap: Some(crate::crd::Bootstrap {
+            members: 3,
+            version: "0.1.0".into(),
+            ensemble_id: Some("e1".into()),
+            adopted_from: None,
+        }),
+        recovery: None,
+        stateful_set: Seen::There(StatefulSet {
+            uid: "set".into(),
+            resource_version: "1".into(),
+            replicas: 3,
+            update_revision: Some("r1".into()),
+            deleting: false,
+        }),
+        pods: (0..3).map(pod).collect(),
+        claims: (0..3).map(claim).collect(),
+        nodes: Seen::There((0..3).map(node).collect()),
+        secret: Seen::There(SecretState { complete: true }),
+        foreign: Vec::new(),
+    }
+}
+
+fn shown_after(before: &ClusterStatus, spec: &CoordinationClusterSpec, world: &World) -> ClusterStatus {
+    let plan = plan(spec, world, &operator(), NOW);
+    status(&Scene { spec, generation: 4, before, world, plan: &plan, now: NOW })
+}
+
+fn shown(world: &World) -> ClusterStatus {
+    shown_after(&ClusterStatus::default(), &CoordinationClusterSpec::default(), world)
+}
+
+fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
+    let found = status.conditions.iter().find(|one| one.type_ == type_).unwrap();
+    assert_eq!(found.observed_generation, Some(4));
+    (&found.status, &found.reason)
+}
+
+fn silence(world: &mut World, ordinals: &[usize]) {
+    for ordinal in ordinals {
+        world.pods[*ordinal].asked = Asked::Silent("no connection within 2 s".into());
+    }
+}
+
+#[test]
+fn an_ensemble_that_is_well_is_shown_with_leader_and_margin() {
+    let status = shown(&healthy());
+    assert_eq!(status.state.as_deref(), Some("Running"));
+    assert_eq!(status.members_ready.as_deref(), Some("3/3"));
+    assert_eq!(status.leader.as_deref(), Some("orders-0"));
+    assert_eq!(status.quorum.as_deref(), Some("tolerates 1"));
+    assert_eq!(status.version.as_deref(), Some("0.1.0"));
+    assert_eq!((status.replicas, status.ready_replicas, status.voting_members), (3, 3, Some(3)));
+    assert_eq!(of(&status, condition::READY), ("True", "AllMembersReady"));
+    assert_eq!(of(&status, condition::PROGRESSING), ("False", "Settled"));
+    assert_eq!(of(&status, condition::DEGRADED), ("False", "AsWanted"));
+    assert_eq!(of(&status, condition::DATA_VOLUMES_READY), ("True", "AllBound"));
+    assert_eq!(status.members[0].role, StatusRole::Leader);
+    assert_eq!((status.members[2].id, status.members[2].zone.as_deref()), (Some(3), Some("zone-2")));
+    assert_eq!(status.endpoints.unwrap().client, "orders.shop.svc:2181");
+}
+
+#[test]
+fn bug_14_a_lost_quorum_is_never_shown_as_available() {
+    let mut world = healthy();
+    for ordinal in [0, 1] {
+        world.pods[ordinal].state = PodState::Broken { why: "CrashLoopBackOff".into(), exit: Some(1) };
+        world.pods[ordinal].ready_since = None;
+    }
+    silence(&mut world, &[0, 1]);
+    let status = shown(&world);
+    assert_eq!(of(&status, condition::AVAILABLE), ("False", "QuorumLost"));
+    assert_eq!(of(&status, condition::READY), ("False", "QuorumLost"));
+    assert_eq!(status.quorum.as_deref(), Some("lost"));
+    assert_eq!(status.leader, None);
+}
+
+#[test]
+fn bug_18_what_could_not_be_asked_is_unknown_and_nothing_else() {
+    let mut world = healthy();
+    silence(&mut world, &[0, 1, 2]);
+    let status = shown(&world);
+    for type_ in [condition::READY, condition::AVAILABLE, condition::MEMBERS_READY, condition::DEGRADED] {
+        assert_eq!(of(&status, type_), ("Unknown", "MembersUnreachable"), "{type_}");
+    }
+    assert_eq!((status.quorum.as_deref(), status.members_ready.as_deref()), (Some("unknown"), Some("?/3")));
+    assert!(status.members.iter().all(|member| member.healthy == SeenHealth::Unknown));
+}
+
+#[test]
+fn one_silent_member_leaves_the_ensemble_available_and_its_readiness_unknown() {
+    let mut world = healthy();
+    silence(&mut world, &[2]);
+    let status = shown(&world);
+    assert_eq!(of(&status, condition::AVAILABLE), ("True", "QuorumConfirmed"));
+    assert_eq!(of(&status, condition::MEMBERS_READY), ("Unknown", "MembersUnreachable"));
+    assert_eq!(of(&status, condition::READY), ("Unknown", "MembersUnreachable"));
+    assert_eq!(status.quorum.as_deref(), Some("tolerates 0"));
+    assert_eq!(status.members[2].healthy, SeenHealth::Unknown);
+}
+
+#[test]
+fn bug_26_a_member_that_is_stopping_is_not_counted_as_ready() {
+    let mut world = healthy();
+    world.pods[2].deleting = Some(NOW);
+    let status = shown(&world);
+    assert_eq!((status.replicas, status.ready_replicas), (2, 2));
+    assert_eq!(status.members_ready.as_deref(), Some("2/3"));
+    assert_eq!(of(&status, condition::MEMBERS_READY), ("False", "MembersNotReady"));
+}
+
+#[test]
+fn bug_29_a_volume_that_is_being_deleted_is_shown() {
+    let mut world = healthy();
+    world.claims[1].deleting = true;
+    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"));
+    world.claims.remove(1);
+    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesPending"));
+}
+
+#[test]
+fn a_time_moves_only_when_what_it_dates_has_changed() {
+    let spec = CoordinationClusterSpec::default();
+    let mut before = shown(&healthy());
+    let early = time(Moment(1_000));
+    before.conditions.iter_mut().for_each(|one| one.last_transition_time = early.clone());
+    before.members.iter_mut().for_each(|one| one.last_transition_time = Some(early.clone()));
+    assert_eq!(shown_after(&before, &spec, &healthy()), before, "nothing has changed, so nothing is written");
+    let mut world = healthy();
+    silence(&mut world, &[2]);
+    let after = shown_after(&before, &spec, &world);
+    let moved = |status: &ClusterStatus, type_: &str| {
+        let found = status.conditions.iter().find(|one| one.type_ == type_).unwrap();
+        found.last_transition_time != early
+    };
+    assert!(moved(&after, condition::READY) && !moved(&after, condition::AVAILABLE));
+    assert_eq!(after.members[0].last_transition_time, Some(early));
+    assert_eq!(after.members[2].last_transition_time, Some(time(NOW)));
+}
+
+#[test]
+fn an_even_number_is_warned_about_and_served() {
+    let spec = CoordinationClusterSpec { replicas: 4, ..CoordinationClusterSpec::default() };
+    let mut world = healthy();
+    world.stateful_set = match world.stateful_set {
+        Seen::There(set) => Seen::There(StatefulSet { replicas: 4, ..set }),
+        other => other,
+    };
+    world.pods.push(pod(3));
+    world.claims.push(claim(3));
+    let fourth = Peer { id: 4, name: "orders-3".into(), voter: true, lag: Some(0) };
+    for pod in &mut world.pods {
+        let Asked::Answered(answer) = &mut pod.asked else { panic!() };
+        answer.peers.push(fourth.clone());
+    }
+    let status = shown_after(&ClusterStatus::default(), &spec, &world);
+    assert_eq!(of(&status, condition::READY), ("True", "AllMembersReady"));
+    assert_eq!(status.quorum.as_deref(), Some("tolerates 1"));
+    let events = changes(&ClusterStatus::default(), &status);
+    assert!(events.iter().any(|event| event.warning && event.reason == "EvenReplicas"), "{events:?}");
+}
+
+#[test]
+fn events_tell_of_changes_and_of_nothing_else() {
+    let spec = CoordinationClusterSpec::default();
+    let before = shown(&healthy());
+    assert_eq!(changes(&before, &before), []);
+    let mut world = healthy();
+    for ordinal in [0, 1] {
+        world.pods[ordinal].state = PodState::Ended;
+    }
+    silence(&mut world, &[0, 1]);
+    let lost = shown_after(&before, &spec, &world);
+    let reasons = |events: &[Event]| events.iter().map(|event| event.reason.clone()).collect::<Vec<_>>();
+    assert_eq!(reasons(&changes(&before, &lost)), ["QuorumLost"]);
+    assert_eq!(changes(&lost, &lost), []);
+    assert_eq!(reasons(&changes(&lost, &before)), ["QuorumRestored"]);
+}
+
+#[test]
+fn paused_deleted_and_hibernated_clusters_say_so() {
+    let spec = CoordinationClusterSpec { paused: true, ..CoordinationClusterSpec::default() };
+    let status = shown_after(&ClusterStatus::default(), &spec, &healthy());
+    assert_eq!((status.state.as_deref(), of(&status, condition::PAUSED).0), (Some("Paused"), "True"));
+    assert_eq!(of(&status, condition::READY).0, "True", "pausing the operator stops no member");
+    let spec = CoordinationClusterSpec { hibernate: true, ..CoordinationClusterSpec::default() };
+    let mut world = healthy();
+    world.pods.clear();
+    world.stateful_set = match world.stateful_set {
+        Seen::There(set) => Seen::There(StatefulSet { replicas: 0, ..set }),
+        other => other,
+    };
+    let status = shown_after(&ClusterStatus::default(), &spec, &world);
+    assert_eq!((status.state.as_deref(), of(&status, condition::HIBERNATED).0), (Some("Hibernated"), "True"));
+    assert_eq!(of(&status, condition::READY), ("False", "Hibernated"));
+    let world = World { deleting: true, ..healthy() };
+    assert_eq!(of(&shown(&world), condition::READY), ("False", "Deleting"));
+}
+
+#[test]
+fn an_unknown_version_is_a_condition_and_the_members_go_on() {
+    let spec = CoordinationClusterSpec { version: Some("9.9.9".into()), ..CoordinationClusterSpec::default() };
+    let status = shown_after(&ClusterStatus::default(), &spec, &healthy());
+    assert_eq!(of(&status, condition::MEMBERS_UPDATED), ("False", "UnknownVersion"));
+    assert_eq!(of(&status, condition::READY), ("False", "UnknownVersion"));
+    assert_eq!(of(&status, condition::AVAILABLE), ("True", "QuorumConfirmed"));
+}
