@@ -187,6 +187,11 @@ pub trait Consensus: Send + Sync + 'static {
 
     /// A refusal for creates and sets while memory or disk is short (design D21); `None` when there is room.
     fn growth_refused(&self) -> Option<coordd_proto::ErrorCode>;
+
+    /// Of the leader, who expires them: each session with the milliseconds until it is due if it stays silent.
+    fn expiries(&self) -> Option<Vec<(SessionId, u64)>> {
+        None
+    }
 }
 
 /// What a connection knows about one of its sessions, for the session heartbeat to the leader.
@@ -196,6 +201,8 @@ pub struct Contact {
     pub attach: u32,
     /// Milliseconds since the session's last request was read, on this member's monotonic clock.
     pub silent_ms: u32,
+    /// What its member adds to the timeout before it gives the session up: the way to the next tick.
+    pub grace_ms: u32,
     /// The connection is gone; `silent_ms` still counts from the last request.
     pub closed: bool,
 }
@@ -209,6 +216,11 @@ pub trait LocalSessions: Send + Sync {
     fn close_all(&self, reason: &str);
 
     fn connected(&self) -> usize;
+
+    /// The most that a `Contact` of theirs may grant beyond the timeout.
+    fn grace_max_ms(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(test)]

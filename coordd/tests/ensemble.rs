@@ -215,7 +215,11 @@ fn a_lone_survivor_recovers_with_everything_and_refuses_the_old_ensemble() {
 
 #[test]
 fn a_snapshot_file_restores_into_a_new_ensemble() {
-    let ensemble = ensemble(1);
+    let mut ensemble = ensemble(1);
+    // One that has had several leaders, as every ensemble has after a while.
+    ensemble.members[0].kill();
+    ensemble.members[0].start().unwrap();
+    ensemble.wait_until_all_serve();
     let mut client = Client::connect(&ensemble.members[0].client, 6000).unwrap();
     client.create("/kept", b"v", CreateMode::Persistent).unwrap().unwrap();
     let file = ensemble.dir().join("backup.snap");
@@ -282,4 +286,26 @@ fn a_removed_member_is_told_and_says_so() {
     let (status, _) = eventually("the removed member to say so", says);
     assert_eq!(status, 503);
     assert_eq!(ensemble.members[gone].mode(), None);
+}
+
+#[test]
+fn words_and_http_tell_who_leads_and_when_sessions_are_due() {
+    let ensemble = ensemble(3);
+    let (leader, follower) = (ensemble.leader(), ensemble.followers()[0]);
+    let client = Client::connect(&ensemble.members[follower].client, 6000).unwrap();
+    let due = || {
+        let dump = ensemble.members[leader].four_letter("dump");
+        let session = format!("\n\t{:#x}\n", client.session);
+        (dump.contains("\nSession Sets (1)/(1):\n1 expire at ") && dump.contains(&session)).then_some(())
+    };
+    eventually("the leader to know when the session is due", due);
+    let dump = ensemble.members[follower].four_letter("dump");
+    assert!(dump.contains(&format!("\nGlobal Sessions(1):\n{:#x}\t6000ms\n", client.session)), "{dump}");
+    for (member, state, known) in [(leader, "leading - broadcast", true), (follower, "following - broadcast", false)] {
+        let mntr = ensemble.members[member].four_letter("mntr");
+        assert!(mntr.contains(&format!("\nzk_peer_state\t{state}\n")), "{mntr}");
+        assert_eq!(mntr.contains("\nzk_leader_uptime\t"), known);
+        let (_, json) = ensemble.members[member].http_get("/commands/dump").unwrap();
+        assert_eq!(json.contains("\"expiry_time_to_session_ids\": {}"), !known, "{json}");
+    }
 }

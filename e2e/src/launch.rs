@@ -27,9 +27,11 @@ pub(crate) fn short_faults() -> Result<()> {
     shell::run(build_versus()?.args(["faults", "--short"]))
 }
 
-/// ZooKeeper and coordd answer the same requests, and the answers are compared. After the clients, who bring Java.
+/// ZooKeeper and coordd answer the same requests, and the answers are compared: one server each, then three. After the
+/// clients, who bring Java.
 pub(crate) fn short_differ() -> Result<()> {
-    shell::run(build_versus()?.args(["differ", "--ops", "20000"]))
+    shell::run(build_versus()?.args(["differ", "--ops", "20000"]))?;
+    shell::run(build_versus()?.args(["differ", "--ops", "5000", "--members", "3"]))
 }
 
 /// Lives one seed twice and compares.

@@ -23,6 +23,10 @@ pub enum DecodeError {
     BadLength(i32),
     #[error("{0} is not a value of this field")]
     BadValue(i32),
+    #[error("null where it may not stand")]
+    Null,
+    #[error("null for an ACL inside of a multi")]
+    NullAcl,
 }
 
 /// Reads jute fields from a borrowed record.

@@ -38,8 +38,11 @@ pub use event::{EventType, WatchEvent, encode_event};
 pub use frame::{FrameError, next_frame};
 pub use ids::{SessionId, Xid, Zxid};
 pub use jute::{DecodeError, Reader, Writer};
-pub use multi::{MultiOp, MultiResult};
+pub use multi::{MultiOp, MultiResult, reads_before_null};
 pub use op_code::OpCode;
-pub use reply::{ClientInfo, Reply, ReplyHeader, begin_frame, encode_reply, end_frame};
-pub use request::{AclListRef, AclRef, AddWatchMode, Create, Request, RequestHeader, SetData, SetWatches, WatcherType};
+pub use reply::{ClientInfo, Reply, ReplyHeader, begin_frame, encode_cut_reads, encode_reply, end_frame};
+pub use request::{
+    AclListRef, AclRef, AddWatchMode, Create, Request, RequestHeader, SetData, SetWatches, WatcherType,
+    is_refused_unnumbered,
+};
 pub use stat::Stat;

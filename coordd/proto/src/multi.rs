@@ -73,10 +73,15 @@ pub(crate) fn decode_multi<'a>(from: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>
     while let Some(code) = header(from)? {
         ops.push(match OpCode::from_wire(code) {
             Some(op @ (OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl)) => {
-                MultiOp::Create(retyped(Create::decode(op, from)?)?)
+                let create = Create::decode(op, from)?;
+                // ZooKeeper's constructors of all but one look into the list at once.
+                if create.acl.is_null() && op != OpCode::CreateTtl {
+                    return Err(DecodeError::NullAcl);
+                }
+                MultiOp::Create(retyped(create)?)
             }
             Some(OpCode::Delete) => MultiOp::Delete { path: path(from)?, version: from.i32()? },
-            Some(OpCode::SetData) => MultiOp::SetData(SetData::decode(from)?),
+            Some(OpCode::SetData) => MultiOp::SetData(SetData::decode(path(from)?, from)?),
             Some(OpCode::Check) => MultiOp::Check { path: path(from)?, version: from.i32()? },
             _ => return Err(DecodeError::BadValue(code)),
         });
@@ -85,19 +90,31 @@ pub(crate) fn decode_multi<'a>(from: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>
 }
 
 pub(crate) fn decode_multi_read<'a>(from: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, DecodeError> {
-    let mut ops = Vec::new();
+    match reads(from)? {
+        (ops, true) => Ok(ops),
+        (_, false) => Err(DecodeError::Null),
+    }
+}
+
+/// Of a multiRead that names a null path somewhere: what stands before it, which is read nevertheless.
+pub fn reads_before_null(record: &[u8]) -> Vec<MultiOp<'_>> {
+    reads(&mut Reader::new(record)).map(|(ops, _)| ops).unwrap_or_default()
+}
+
+/// The reads up to the first null path, and whether there is none.
+fn reads<'a>(from: &mut Reader<'a>) -> Result<(Vec<MultiOp<'a>>, bool), DecodeError> {
+    let (mut ops, mut whole) = (Vec::new(), true);
     while let Some(code) = header(from)? {
-        let kind = OpCode::from_wire(code);
-        let (path, _watch) = match kind {
-            Some(OpCode::GetData | OpCode::GetChildren) => (path(from)?, from.bool()?),
+        let read: fn(Cow<'a, str>) -> MultiOp<'a> = match OpCode::from_wire(code) {
+            Some(OpCode::GetData) => |path| MultiOp::GetData { path },
+            Some(OpCode::GetChildren) => |path| MultiOp::GetChildren { path },
             _ => return Err(DecodeError::BadValue(code)),
         };
-        ops.push(match kind {
-            Some(OpCode::GetData) => MultiOp::GetData { path },
-            _ => MultiOp::GetChildren { path },
-        });
+        let (path, _watch) = (from.string()?, from.bool()?);
+        whole &= path.is_some();
+        ops.extend(path.filter(|_| whole).map(read));
     }
-    Ok(ops)
+    Ok((ops, whole))
 }
 
 impl MultiResult<'_> {

@@ -50,6 +50,8 @@ pub struct ClientInfo {
 pub enum Reply<'a> {
     Empty,
     Path(Cow<'a, str>),
+    /// What a sync of a null path answers with.
+    NullPath,
     PathStat(Cow<'a, str>, Stat),
     Stat(Stat),
     Data(Option<Cow<'a, [u8]>>, Stat),
@@ -84,6 +86,7 @@ impl Reply<'_> {
         match self {
             Reply::Empty => {}
             Reply::Path(path) => out.java_string(path),
+            Reply::NullPath => out.buffer(None),
             Reply::PathStat(path, stat) => {
                 out.java_string(path);
                 stat.encode(out);
@@ -121,6 +124,7 @@ impl Reply<'_> {
         match self {
             Reply::Empty => Reply::Empty,
             Reply::Path(path) => Reply::Path(owned(path)),
+            Reply::NullPath => Reply::NullPath,
             Reply::PathStat(path, stat) => Reply::PathStat(owned(path), stat),
             Reply::Stat(stat) => Reply::Stat(stat),
             Reply::Data(data, stat) => Reply::Data(data.map(|data| Cow::Owned(data.into_owned())), stat),
@@ -147,6 +151,15 @@ pub fn begin_frame(out: &mut BytesMut) -> usize {
 pub fn end_frame(out: &mut BytesMut, start: usize) {
     let len = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Appends the reply to a multiRead that fails at a path: the code, and nevertheless what was read before.
+pub fn encode_cut_reads(out: &mut BytesMut, xid: Xid, zxid: Zxid, code: ErrorCode, read: &[MultiResult<'_>]) {
+    let start = begin_frame(out);
+    let mut w = Writer::new(out);
+    ReplyHeader { xid, zxid, error: code.to_wire() }.encode(&mut w);
+    encode_results(read, &mut w);
+    end_frame(out, start);
 }
 
 /// Appends a whole reply frame.

@@ -192,9 +192,9 @@ pub enum Request<'a> {
         path: Cow<'a, str>,
         watch: bool,
     },
-    /// `path` is echoed; a null one as an empty one.
+    /// `path` is echoed, a null one too.
     Sync {
-        path: Cow<'a, str>,
+        path: Option<Cow<'a, str>>,
     },
     Ping,
     Check {
@@ -246,7 +246,7 @@ pub enum Request<'a> {
 
 /// A path that must be there: ZooKeeper answers MARSHALLINGERROR to a null one.
 pub(crate) fn path<'a>(from: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
-    from.string()?.ok_or(DecodeError::BadLength(-1))
+    from.string()?.ok_or(DecodeError::Null)
 }
 
 /// A text that is empty when it is null.
@@ -254,22 +254,27 @@ pub(crate) fn text<'a>(from: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeErro
     Ok(from.string()?.unwrap_or_default())
 }
 
-pub(crate) fn paths<'a>(from: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
-    let count = from.count(4)?.unwrap_or(0);
-    (0..count).map(|_| text(from)).collect()
+/// A list that must be there.
+pub(crate) fn list<'a, T>(
+    from: &mut Reader<'a>,
+    item: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let count = from.count(4)?.ok_or(DecodeError::Null)?;
+    (0..count).map(|_| item(from)).collect()
 }
 
+/// ZooKeeper looks each path of the first three lists up, and so fails at a null one; the other two it only keeps.
 fn set_watches<'a>(from: &mut Reader<'a>, persistent: bool) -> Result<SetWatches<'a>, DecodeError> {
     let mut again = SetWatches {
         relative_zxid: Zxid(from.i64()?),
-        data: paths(from)?,
-        exist: paths(from)?,
-        child: paths(from)?,
+        data: list(from, path)?,
+        exist: list(from, path)?,
+        child: list(from, path)?,
         ..SetWatches::default()
     };
     if persistent {
-        again.persistent = paths(from)?;
-        again.recursive = paths(from)?;
+        again.persistent = list(from, text)?;
+        again.recursive = list(from, text)?;
     }
     Ok(again)
 }
@@ -284,8 +289,8 @@ impl<'a> Create<'a> {
 }
 
 impl<'a> SetData<'a> {
-    pub(crate) fn decode(from: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(SetData { path: path(from)?, data: from.buffer()?, version: from.i32()? })
+    pub(crate) fn decode(path: Cow<'a, str>, from: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(SetData { path, data: from.buffer()?, version: from.i32()? })
     }
 }
 
@@ -294,6 +299,16 @@ fn add_watch_mode(from: &mut Reader<'_>) -> Result<AddWatchMode, DecodeError> {
         0 => Ok(AddWatchMode::Persistent),
         1 => Ok(AddWatchMode::PersistentRecursive),
         other => Err(DecodeError::BadValue(other)),
+    }
+}
+
+/// Whether ZooKeeper refuses a write with this fault before it takes a zxid for it: what it cannot read at all it does
+/// not number, but for a multi; what it stumbles over afterwards it does.
+pub fn is_refused_unnumbered(op: OpCode, fault: DecodeError) -> bool {
+    match fault {
+        DecodeError::Null => false,
+        DecodeError::NullAcl => true,
+        _ => op != OpCode::Multi,
     }
 }
 
@@ -311,14 +326,15 @@ impl<'a> Request<'a> {
             OpCode::Delete => Request::Delete { path: path(from)?, version: from.i32()? },
             OpCode::Exists => Request::Exists { path: path(from)?, watch: from.bool()? },
             OpCode::GetData => Request::GetData { path: path(from)?, watch: from.bool()? },
-            OpCode::SetData => Request::SetData(SetData::decode(from)?),
+            // Here alone the path is looked at as a text before it is cut: a null one is as bad as an empty one.
+            OpCode::SetData => Request::SetData(SetData::decode(text(from)?, from)?),
             OpCode::GetAcl => Request::GetAcl { path: path(from)? },
             OpCode::SetAcl => {
-                Request::SetAcl { path: path(from)?, acl: AclListRef::decode(from)?, version: from.i32()? }
+                Request::SetAcl { path: text(from)?, acl: AclListRef::decode(from)?, version: from.i32()? }
             }
             OpCode::GetChildren => Request::GetChildren { path: path(from)?, watch: from.bool()? },
             OpCode::GetChildren2 => Request::GetChildren2 { path: path(from)?, watch: from.bool()? },
-            OpCode::Sync => Request::Sync { path: text(from)? },
+            OpCode::Sync => Request::Sync { path: from.string()? },
             OpCode::Ping => Request::Ping,
             OpCode::Check => Request::Check { path: path(from)?, version: from.i32()? },
             OpCode::Multi => Request::Multi(decode_multi(from)?),
@@ -369,11 +385,28 @@ mod tests {
     #[test]
     fn a_null_path_is_an_error_where_a_znode_is_meant_and_an_empty_one_where_it_is_echoed() {
         let null = [0xff; 16];
-        for op in [OpCode::Create, OpCode::Delete, OpCode::Exists, OpCode::GetData, OpCode::SetData, OpCode::GetAcl] {
-            assert_eq!(Request::decode(op, &null), Err(DecodeError::BadLength(-1)), "{op:?}");
+        for op in [OpCode::Create, OpCode::Delete, OpCode::Exists, OpCode::GetData, OpCode::GetAcl] {
+            assert_eq!(Request::decode(op, &null), Err(DecodeError::Null), "{op:?}");
         }
-        assert_eq!(Request::decode(OpCode::Sync, &null), Ok(Request::Sync { path: "".into() }));
+        assert_eq!(Request::decode(OpCode::Sync, &null), Ok(Request::Sync { path: None }));
         assert_eq!(Request::decode(OpCode::GetEphemerals, &null), Ok(Request::GetEphemerals { prefix: "".into() }));
+        assert!(matches!(Request::decode(OpCode::SetData, &null), Ok(Request::SetData(set)) if set.path.is_empty()));
+    }
+
+    #[test]
+    fn set_watches_needs_each_of_its_lists_and_a_path_in_each_place_of_the_first_three() {
+        let record = |lists: &[&[u8]]| [&[0; 8][..], &lists.concat()[..]].concat();
+        let (null, empty, one_null) = (&[0xff; 4][..], &[0; 4][..], &[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff][..]);
+        for bad in [null, one_null] {
+            for place in 0..3 {
+                let mut lists = [empty; 3];
+                lists[place] = bad;
+                assert_eq!(Request::decode(OpCode::SetWatches, &record(&lists)), Err(DecodeError::Null), "{lists:?}");
+            }
+        }
+        assert!(Request::decode(OpCode::SetWatches, &record(&[empty; 3])).is_ok());
+        assert!(Request::decode(OpCode::SetWatches2, &record(&[empty, empty, empty, null, empty])).is_err());
+        assert!(Request::decode(OpCode::SetWatches2, &record(&[empty, empty, empty, one_null, one_null])).is_ok());
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn golden_requests_hold_the_values_they_were_made_from() {
         ("get_acl", Request::GetAcl { path: path("/a") }),
         ("get_children", Request::GetChildren { path: path("/"), watch: true }),
         ("get_children2", Request::GetChildren2 { path: path("/"), watch: false }),
-        ("sync", Request::Sync { path: path("/s") }),
+        ("sync", Request::Sync { path: Some(path("/s")) }),
         ("check", Request::Check { path: path("/k"), version: 1 }),
         ("check_watches", Request::CheckWatches { path: w(), kind: WatcherType::Any }),
         ("remove_watches", Request::RemoveWatches { path: w(), kind: WatcherType::PersistentRecursive }),

@@ -42,7 +42,7 @@ fn requests(parts: &Parts) -> Vec<Request<'_>> {
         Request::Exists { path: path(), watch },
         Request::SetData(set()),
         Request::SetAcl { path: path(), acl, version },
-        Request::Sync { path: path() },
+        Request::Sync { path: Some(path()) },
         Request::Multi(vec![
             MultiOp::Create(create(OpCode::Create2, -1)),
             MultiOp::Create(create(OpCode::CreateTtl, 1)),

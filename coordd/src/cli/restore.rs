@@ -44,6 +44,7 @@ pub(super) fn run(args: &RestoreArgs) -> Result<(), String> {
     let ensemble_id = restored.map_err(|error| format!("cannot restore {}: {error}", args.file.display()))?;
     let (dir, name) = (config.data_dir.display(), config.name);
     println!("{dir} is member {name} of the new ensemble {ensemble_id}");
-    println!("start it: coordd serve --name {name} --data-dir {dir}");
+    let flags = args.flags.clone().or("name", &name).or("data_dir", &dir.to_string());
+    println!("start it: coordd serve {flags}");
     Ok(())
 }

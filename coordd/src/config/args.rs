@@ -1,6 +1,7 @@
 //! The flags of `coordd serve`, made from the table of settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -32,6 +33,16 @@ impl Flags {
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let file = self.file.clone().or_else(|| variable("COORDD_CONFIG").map(PathBuf::from));
         Config::load(&self.values, variable, file.as_deref())
+    }
+}
+
+/// As they are typed.
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.iter().map(|file| ("config".to_owned(), file.display().to_string()));
+        let values = self.values.iter().map(|(key, value)| (key.replace('_', "-"), value.clone()));
+        let typed: Vec<_> = file.chain(values).map(|(flag, value)| format!("--{flag}={value}")).collect();
+        f.write_str(&typed.join(" "))
     }
 }
 

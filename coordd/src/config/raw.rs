@@ -126,10 +126,14 @@ fn as_text(value: &toml::Value) -> Option<String> {
     })
 }
 
-/// The setting whose key shares most letter pairs with a mistyped one.
+/// The setting whose key shares most of its letter pairs with a mistyped one.
 fn nearest(key: &str, settings: &[Setting]) -> &'static str {
     let pairs = |text: &str| text.as_bytes().windows(2).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let mistyped = pairs(&key.replace('-', "_"));
-    let shared = |setting: &&Setting| pairs(setting.key).iter().filter(|pair| mistyped.contains(pair)).count();
-    settings.iter().max_by_key(shared).map_or("name", |setting| setting.key)
+    let likeness = |setting: &&Setting| {
+        let known = pairs(setting.key);
+        let shared = known.iter().filter(|pair| mistyped.contains(pair)).count();
+        1000 * shared / (known.len() + mistyped.len()).max(1)
+    };
+    settings.iter().max_by_key(likeness).map_or("name", |setting| setting.key)
 }

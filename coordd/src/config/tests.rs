@@ -77,9 +77,11 @@ fn a_wrong_value_is_named_with_its_source_and_what_is_allowed() {
 
 #[test]
 fn a_mistyped_key_gets_a_suggestion() {
-    let file = file("tickms = 5\n");
-    let error = load_from(&[], &[], Some(file.path())).unwrap_err().to_string();
-    assert!(error.ends_with("no such setting; did you mean tick_ms?"), "{error}");
+    for (typed, meant) in [("tickms", "tick_ms"), ("nme", "name"), ("data-dirs", "data_dir")] {
+        let file = file(&format!("{typed} = 5\n"));
+        let error = load_from(&[], &[], Some(file.path())).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("no such setting; did you mean {meant}?")), "{error}");
+    }
 }
 
 #[test]

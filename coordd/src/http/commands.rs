@@ -12,12 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Http;
-use super::page::escape;
 use crate::consensus::{MemberInfo, Role, Status};
+use crate::server::commands::TRACE_MASK;
 use crate::server::metrics::mntr;
-
-/// Trace masks have no meaning here; this is ZooKeeper's default.
-const TRACE_MASK: i64 = 306;
 
 /// Primary name, aliases, and whether a member that serves nobody answers it.
 const COMMANDS: &[(&str, &[&str], bool)] = &[
@@ -31,6 +28,7 @@ const COMMANDS: &[(&str, &[&str], bool)] = &[
     ("hash", &[], false),
     ("initial_configuration", &["icfg"], false),
     ("is_read_only", &["isro"], false),
+    ("last_snapshot", &["lsnp"], false),
     ("leader", &["lead"], false),
     ("monitor", &["mntr"], false),
     ("observer_connection_stat_reset", &["orst"], false),
@@ -51,7 +49,7 @@ const COMMANDS: &[(&str, &[&str], bool)] = &[
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Arguments {
-    trace_mask: Option<i64>,
+    trace_mask: Option<String>,
 }
 
 pub(super) async fn index() -> Html<String> {
@@ -69,11 +67,15 @@ pub(super) async fn run(
 ) -> Response {
     let known = COMMANDS.iter().find(|(primary, aliases, _)| *primary == name || aliases.contains(&name.as_str()));
     let (command, error, mut body) = match known {
-        None => (name.as_str(), Some(format!("Unknown command: {}", escape(&name))), Map::new()),
+        None => (name.as_str(), Some(format!("Unknown command: {name}")), Map::new()),
         Some((primary, _, always)) if !always && !http.commands.is_serving() => {
             (*primary, Some("This ZooKeeper instance is not currently serving requests".to_owned()), Map::new())
         }
-        Some((primary, _, _)) => (*primary, None, answer(primary, &http, &arguments)),
+        Some((primary @ "set_trace_mask", _, _)) => match arguments.trace_mask.as_deref().map(str::parse::<i64>) {
+            Some(Ok(mask)) => (*primary, None, map([("tracemask", json!(mask))])),
+            _ => (*primary, Some("setTraceMask requires long traceMask argument".to_owned()), Map::new()),
+        },
+        Some((primary, _, _)) => (*primary, None, answer(primary, &http)),
     };
     body.insert("command".to_owned(), json!(command));
     body.insert("error".to_owned(), json!(error));
@@ -81,7 +83,7 @@ pub(super) async fn run(
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-fn answer(command: &str, http: &Http, arguments: &Arguments) -> Map<String, Value> {
+fn answer(command: &str, http: &Http) -> Map<String, Value> {
     let commands = &http.commands;
     let status = http.consensus.status().borrow().clone();
     match command {
@@ -101,7 +103,6 @@ fn answer(command: &str, http: &Http, arguments: &Arguments) -> Map<String, Valu
             commands.environment().into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect()
         }
         "get_trace_mask" => map([("tracemask", json!(TRACE_MASK))]),
-        "set_trace_mask" => map([("tracemask", json!(arguments.trace_mask.unwrap_or(TRACE_MASK)))]),
         "hash" => {
             let digest = commands.digest();
             let shown = json!({ "zxid": digest.zxid, "digest": digest.digest, "digest_version": 2 });
@@ -109,6 +110,10 @@ fn answer(command: &str, http: &Http, arguments: &Arguments) -> Map<String, Valu
         }
         "initial_configuration" => map([("initial_configuration", json!(initial_configuration(http)))]),
         "is_read_only" => map([("read_only", json!(commands.is_read_only() == Some("ro")))]),
+        "last_snapshot" => {
+            let (zxid, written) = commands.last_snapshot();
+            map([("zxid", json!(format!("{zxid:x}"))), ("timestamp", json!(written))])
+        }
         "leader" => leader(&status),
         "monitor" => monitor(&mntr(&commands.monitor())),
         "observers" => map([("synced_observers", json!(observers(&status).count())), ("observers", json!([]))]),
@@ -147,14 +152,14 @@ fn connections(http: &Http) -> Map<String, Value> {
     map([("connections", json!(http.commands.connections())), ("secure_connections", json!([]))])
 }
 
-/// Deadlines are known to the leader's expiry alone, so sessions are shown with their timeouts beside AdminServer's
-/// keys.
+/// Deadlines are known to the leader alone, as in ZooKeeper; so sessions are shown with their timeouts beside
+/// AdminServer's keys.
 fn dump(http: &Http) -> Map<String, Value> {
     let dump = http.commands.dump();
     let paths = dump.ephemerals.into_iter().map(|(id, paths)| (id.to_string(), json!(paths))).collect();
     let timeouts = dump.sessions.into_iter().map(|(id, timeout)| (id.to_string(), json!(timeout))).collect();
     map([
-        ("expiry_time_to_session_ids", json!({})),
+        ("expiry_time_to_session_ids", json!(dump.expiries.unwrap_or_default())),
         ("session_id_to_ephemeral_paths", Value::Object(paths)),
         ("session_id_to_timeout", Value::Object(timeouts)),
     ])
@@ -164,16 +169,30 @@ fn server_stats(http: &Http) -> Map<String, Value> {
     let stats = http.commands.server_stats();
     let sizes = json!({ "last_buffer_size": -1, "min_buffer_size": -1, "max_buffer_size": -1 });
     let (version, read_only, node_count) = (json!(stats.version), json!(stats.read_only), json!(stats.node_count));
+    let (leads, (last, min, max)) = (stats.server_state == "leader", stats.proposal_sizes);
+    let disk = http.commands.directories();
     let mut inner = object(stats);
     ["version", "read_only", "node_count"].iter().for_each(|key| drop(inner.remove(*key)));
-    inner.insert("client_response_stats".to_owned(), sizes.clone());
-    map([
+    inner.extend(map([
+        ("client_response_stats", sizes.clone()),
+        ("data_dir_size", json!(disk.datadir_size)),
+        ("log_dir_size", json!(disk.logdir_size)),
+        // A failed or endless flush stops the member instead.
+        ("fsync_threshold_exceed_count", json!(0)),
+        ("provider_null", json!(false)),
+    ]));
+    let mut shown = map([
         ("version", version),
         ("read_only", read_only),
         ("server_stats", Value::Object(inner)),
         ("client_response", sizes),
         ("node_count", node_count),
-    ])
+    ]);
+    if leads {
+        let sizes = json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max });
+        shown.insert("proposal_stats".to_owned(), sizes);
+    }
+    shown
 }
 
 /// `mntr`'s lines as keys without the prefix; numbers as numbers.

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use coordd_proto::ErrorCode;
+use coordd_proto::{ErrorCode, SessionId};
 use coordd_tree::State;
 
 use super::Timing;
@@ -399,5 +399,9 @@ impl Consensus for Member {
         let short_of_disk = self.disks.wal.free_bytes() < self.config.limits.disk_bytes_min;
         let short_of_memory = || self.applied.tree_bytes() > self.config.limits.tree_bytes_max;
         (short_of_disk || short_of_memory()).then_some(ErrorCode::SystemError)
+    }
+
+    fn expiries(&self) -> Option<Vec<(SessionId, u64)>> {
+        self.core().and_then(|core| core.desk.expiries())
     }
 }

@@ -158,7 +158,8 @@ pub fn restore(disk: Arc<dyn Disk>, file: &Path, data_dir: &Path, node: Node) ->
     }
     let snapshot = SnapshotFile { path: file.to_owned(), file: disk.open(file)? };
     let state = snapshot_io::load(&snapshot)?;
-    let last = snapshot_io::read_meta(&snapshot)?.last_log_id;
+    // The new ensemble has no votes yet: its terms begin anew, and what it holds must not be of a later one.
+    let last = snapshot_io::read_meta(&snapshot)?.last_log_id.map(|id| codec::log_id(0, id.index()));
     let policy = super::snapshot_store::SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
     let snapshots = SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), policy, Arc::new(Nobody))?;
     let order = Order { ensemble_id: crate::entropy::random_id()?, node_id: 1, node };

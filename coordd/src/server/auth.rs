@@ -103,7 +103,8 @@ pub(crate) fn answer(shared: &Shared, peer: SocketAddr, xid: Xid, record: &[u8],
             let scheme = config.schemes.iter().find(|known| known.name() == scheme);
             scheme.and_then(|scheme| scheme.authenticate(auth, peer))
         }
-        Ok(_) | Err(_) => None,
+        // ZooKeeper has no answer to what it cannot read.
+        Ok(_) | Err(_) => return queue.close_after_flush(),
     };
     match proven.and_then(|ids| queue.auth.with(ids)) {
         Some(auth) => {

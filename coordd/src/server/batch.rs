@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use coordd_proto::{OpCode, Xid};
+use coordd_proto::{ErrorCode, OpCode, Request, Xid, is_refused_unnumbered};
 use coordd_tree::Op;
 use tokio::time::Instant;
 
@@ -73,7 +73,8 @@ fn route(op: i32) -> Route {
     use OpCode::*;
     match OpCode::from_wire(op) {
         Some(
-            op @ (Create | Create2 | CreateContainer | CreateTtl | Delete | SetData | SetAcl | Multi | CloseSession),
+            op @ (Create | Create2 | CreateContainer | CreateTtl | Delete | SetData | SetAcl | Multi | Reconfig
+            | CloseSession),
         ) => Route::Write(op),
         Some(Sync) => Route::Sync,
         Some(Auth) => Route::Auth,
@@ -236,11 +237,18 @@ impl Batch<'_> {
         }
     }
 
+    /// Why a write never reaches the log, if so.
+    fn refusal(&self, op: OpCode, record: &[u8]) -> Option<ErrorCode> {
+        match Request::decode(op, record) {
+            Ok(request) if growth::grows(&request) => self.shared.consensus.growth_refused(),
+            Ok(_) => None,
+            Err(fault) => is_refused_unnumbered(op, fault).then_some(ErrorCode::MarshallingError),
+        }
+    }
+
     fn write(&mut self, xid: Xid, op: OpCode, frame: BytesMut, queue: &mut Queue) {
         let record = frame.freeze().slice(HEADER_LEN..);
-        if growth::grows(op, &record)
-            && let Some(code) = self.shared.consensus.growth_refused()
-        {
+        if let Some(code) = self.refusal(op, &record) {
             queue.pending.push_back(Pending::Refused { xid, op, code, since: self.since });
             return;
         }

@@ -27,7 +27,7 @@ use super::hub::Hub;
 use super::outlet::Outlet;
 use super::tally::Tally;
 use crate::clock;
-use crate::session::heard::Heard;
+use crate::session::heard::{Heard, Patience};
 use crate::session::registry::Holder;
 use crate::watch::WatcherId;
 
@@ -215,6 +215,10 @@ impl Conn {
         self.session() != SessionId::NONE
     }
 
+    pub(crate) fn timeout_ms(&self) -> u64 {
+        self.timeout_ms.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only.load(Ordering::Relaxed)
     }
@@ -302,8 +306,8 @@ impl Holder for Conn {
         self.attach.load(Ordering::Relaxed)
     }
 
-    fn timeout_ms(&self) -> u64 {
-        self.timeout_ms.load(Ordering::Relaxed)
+    fn patience(&self) -> Patience {
+        Patience { timeout_ms: self.timeout_ms(), tick_ms: self.hub.tick_ms() }
     }
 
     fn heard(&self) -> &Heard {

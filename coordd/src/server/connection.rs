@@ -115,7 +115,7 @@ impl Connection {
         }
         let session = self.conn.session();
         tracing::debug!(connection = self.conn.id, peer = %self.conn.peer, %session, %end, "closed");
-        if matches!(end, End::Flushed) {
+        if matches!(end, End::Flushed | End::Broken(_)) {
             let _ = timeout(LINGER, self.linger()).await;
         }
         self.conn.outlet().close();
@@ -163,7 +163,10 @@ impl Connection {
     }
 
     async fn four_letters(&mut self, word: four_letter::Word) -> Result<(), End> {
-        let text = four_letter::answer(word, &self.shared);
+        self.shared.hub.metrics.packets_received.add(1);
+        self.conn.queue().tally.received += 1;
+        self.fill_to(4 + word.argument_len()).await?;
+        let text = four_letter::answer(word, &self.input[4..], &self.shared);
         self.spare.extend_from_slice(text.as_bytes());
         while !self.spare.is_empty() {
             let n = self.write_some().await?;
@@ -231,7 +234,7 @@ impl Connection {
         self.adapt(n, room);
         let conn = &self.conn;
         let known = conn.is_established() && !conn.is_read_only();
-        if known && !conn.heard().stamp(clock::monotonic_ms(), conn.timeout_ms()) {
+        if known && !conn.heard().stamp(clock::monotonic_ms(), conn.patience()) {
             return Err(End::Silent);
         }
         Ok(())

@@ -47,6 +47,7 @@ pub struct Hub {
     gate: OnceLock<(Weak<dyn Consensus>, usize)>,
     /// The newest zxid whose events are delivered or needed none.
     told_upto: AtomicI64,
+    tick_ms: AtomicU64,
     max_outbox_bytes: usize,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) slow: SlowLog,
@@ -70,10 +71,20 @@ impl Hub {
             listed: Mutex::default(),
             gate: OnceLock::new(),
             told_upto: AtomicI64::new(0),
+            tick_ms: AtomicU64::new(0),
             max_outbox_bytes,
             metrics: Arc::default(),
             slow: SlowLog::default(),
         })
+    }
+
+    /// ZooKeeper's unit of time, to which silence is rounded up; 0 until the port knows it.
+    pub(crate) fn tick_ms(&self) -> u64 {
+        self.tick_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tick(&self, tick_ms: u32) {
+        self.tick_ms.store(tick_ms.into(), Ordering::Relaxed);
     }
 
     pub(crate) fn started_ms(&self) -> u64 {
@@ -291,5 +302,9 @@ impl LocalSessions for Hub {
 
     fn connected(&self) -> usize {
         self.registry.lock().len()
+    }
+
+    fn grace_max_ms(&self) -> u64 {
+        self.tick_ms()
     }
 }

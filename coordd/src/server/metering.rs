@@ -1,5 +1,6 @@
 //! What consensus costs, under the names that ZooKeeper's dashboards know, and ours beside them.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::hub::Hub;
@@ -18,10 +19,12 @@ impl Meter for Hub {
 
     fn proposal(&self, bytes: usize) {
         self.metrics.proposal_size.add(bytes as u64);
+        self.metrics.proposal_count.add(1);
     }
 
-    fn applied(&self, took: Duration, _: usize) {
+    fn applied(&self, took: Duration, entries: usize) {
         self.metrics.apply_time.add(took);
+        self.metrics.commit_count.add(entries as u64);
     }
 
     fn decided(&self, took: Duration) {
@@ -35,5 +38,6 @@ impl Meter for Hub {
 
     fn leaderless(&self, took: Duration) {
         self.metrics.election_time.add(millis(took));
+        self.metrics.led_since_ms.store(clock::monotonic_ms(), Ordering::Relaxed);
     }
 }

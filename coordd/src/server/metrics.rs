@@ -6,10 +6,12 @@
 //!
 //! Rule: a batch of requests costs a handful of relaxed additions, whatever its size; nothing here takes a lock.
 
+mod absent;
 mod by_op;
 mod render;
 mod value;
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use coordd_proto::{EventType, OpCode};
@@ -48,6 +50,10 @@ pub struct Metrics {
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
     pub proposal_size: Size,
+    pub proposal_count: Counter,
+    pub commit_count: Counter,
+    /// When the present leader was found, on the monotonic clock; 0 before.
+    pub led_since_ms: AtomicU64,
     pub connection_request_count: Counter,
     pub connection_drop_count: Counter,
     pub sessionless_connections_expired: Counter,
@@ -132,9 +138,13 @@ impl Metrics {
             Sample::summary("fsynctime", &self.fsync_time),
             Sample::summary("snapshottime", &self.snapshot_time),
             Sample::summary("election_time", &self.election_time),
+            Sample::new("looking_count", Value::Counter(self.election_time.count())),
+            Sample::counter("proposal_count", &self.proposal_count),
+            Sample::counter("commit_count", &self.commit_count),
             Sample::histogram("quorum_ack_latency", &self.propose_to_commit),
             Sample::histogram("write_final_proc_time_ms", &self.apply_time),
         ];
+        all.extend(absent::samples());
         all.extend(self.by_op.samples());
         all
     }
@@ -142,4 +152,39 @@ impl Metrics {
 
 pub(crate) fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What dashboards and alerts rely on (zookeeper.md §8.3), without what its observers and its own queues count.
+    const RELIED_ON: &str = "fsynctime snapshottime dbinittime startup_txns_loaded startup_txns_load_time \
+        startup_snap_load_time snapshot_error_count restore_time readlatency updatelatency propagation_latency \
+        proposal_latency proposal_ack_creation_latency commit_propagation_latency quorum_ack_latency \
+        server_write_committed_time_ms local_write_committed_time_ms read_commitproc_time_ms write_commitproc_time_ms \
+        read_final_proc_time_ms write_final_proc_time_ms prep_processor_queue_time_ms prep_processor_queue_size \
+        proposal_count proposal_process_time commit_count commit_process_time sync_processor_queue_size \
+        sync_processor_queue_time_ms sync_processor_batch_size pending_session_queue_size close_session_prep_time \
+        election_time looking_count leader_unavailable_time unavailable_time diff_count snap_count \
+        unrecoverable_error_count digest_mismatches_count connection_request_count connection_rejected \
+        connection_token_deficit connection_drop_count revalidate_count sessionless_connections_expired \
+        stale_sessions_expired bytes_received_count response_bytes watch_bytes tls_handshake_exceeded \
+        unsuccessful_handshake throttled_ops stale_requests stale_requests_dropped request_throttle_wait_count \
+        large_requests_rejected node_created_watch_count node_deleted_watch_count node_changed_watch_count \
+        node_children_watch_count dead_watchers_queued dead_watchers_cleared response_packet_cache_hits \
+        response_packet_cache_misses ensemble_auth_success ensemble_auth_fail ensemble_auth_skip jvm_pause_time_ms";
+
+    #[test]
+    fn every_name_that_dashboards_rely_on_is_there_once() {
+        let samples = Metrics::default().samples();
+        for name in RELIED_ON.split_whitespace() {
+            assert_eq!(samples.iter().filter(|sample| sample.name == name).count(), 1, "{name}");
+        }
+        let mut names: Vec<_> = samples.iter().map(|sample| sample.name).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
 }

@@ -76,6 +76,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         hub.slow.set_limit(config.slow_request);
+        hub.set_tick(config.tick_ms);
         hub.serve(&consensus, tokio::runtime::Handle::current().metrics().num_workers());
         let status = consensus.status();
         let shared = Arc::new(Shared { config, hub, consensus, status });

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use coordd_proto::{
     AuthId, ClientInfo, ErrorCode, MultiOp, MultiResult, Reply, ReplyHeader, Request, SessionId, Writer, Xid, Zxid,
-    begin_frame, encode_reply, end_frame,
+    begin_frame, encode_cut_reads, encode_reply, end_frame, reads_before_null,
 };
 use coordd_tree::State;
 
@@ -55,10 +55,6 @@ fn read<'a>(
         Request::GetAllChildrenNumber { path } => Reply::Count(state.all_children_number(path, auth)?),
         Request::WhoAmI => Reply::WhoAmI(who(auth)),
         Request::MultiRead(ops) => Reply::Multi(ops.iter().map(|op| one_of_many(state, auth, op)).collect()),
-        // A server without SASL answers OK with a null token; the client goes on unauthenticated (ZooKeeperServer).
-        Request::Sasl { .. } => Reply::Sasl(None),
-        // ZooKeeper's default; membership changes come through the admin API.
-        Request::Reconfig { .. } => return Err(ErrorCode::ReconfigDisabled),
         _ => return Err(ErrorCode::Unimplemented),
     })
 }
@@ -78,6 +74,13 @@ fn children(state: &State, zxid: Zxid, auth: &[AuthId], xid: Xid, path: &str, wi
         stat.encode(&mut w);
     }
     end_frame(out, start);
+}
+
+/// A multiRead with a null path in it: what stands before is read and told, behind MARSHALLINGERROR.
+pub(crate) fn cut_short(state: &State, zxid: Zxid, auth: &[AuthId], xid: Xid, record: &[u8], out: &mut BytesMut) {
+    let ops = reads_before_null(record);
+    let read: Vec<_> = ops.iter().map(|op| one_of_many(state, auth, op)).collect();
+    encode_cut_reads(out, xid, zxid, ErrorCode::MarshallingError, &read);
 }
 
 fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> MultiResult<'a> {

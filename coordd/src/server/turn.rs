@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use coordd_proto::{AuthId, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
+use coordd_proto::{AuthId, DecodeError, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
 use coordd_tree::State;
 use tokio::time::Instant;
 
@@ -69,7 +69,6 @@ fn is_local(op: OpCode) -> bool {
             | GetEphemerals
             | GetAllChildrenNumber
             | WhoAmI
-            | Reconfig
             | Sasl
     )
 }
@@ -129,7 +128,10 @@ impl<'a> Turn<'a> {
 
     fn sync(&mut self, queue: &mut Queue, xid: Xid, record: &[u8]) {
         match Request::decode(OpCode::Sync, record) {
-            Ok(Request::Sync { path }) => encode_reply(&mut queue.out, xid, self.zxid, Ok(&Reply::Path(path))),
+            Ok(Request::Sync { path }) => {
+                let echo = path.map_or(Reply::NullPath, Reply::Path);
+                encode_reply(&mut queue.out, xid, self.zxid, Ok(&echo));
+            }
             Ok(_) | Err(_) => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::MarshallingError)),
         }
         self.answered(queue, OpCode::Sync, xid);
@@ -141,16 +143,28 @@ impl<'a> Turn<'a> {
         let int = |b: &[u8]| b.first_chunk::<4>().map_or(0, |b| i32::from_be_bytes(*b));
         let (xid, code) = (Xid(int(xid)), int(op));
         let Some(op) = OpCode::from_wire(code) else { return self.unimplemented(queue, xid) };
-        if self.conn.is_read_only() && (!is_local(op) || op == OpCode::Reconfig) {
+        if self.conn.is_read_only() && !is_local(op) {
             return self.read_only(queue, xid, op);
         }
         if !is_local(op) {
             return self.unimplemented(queue, xid);
         }
+        // A ping is known by its own xid, whatever stood in the request.
+        let xid = if op == OpCode::Ping { Xid::PING } else { xid };
         match Request::decode(op, &frame[12..]) {
+            // ZooKeeper closes on what it cannot read of this one, and on a null token. Any other it answers OK with a
+            // null token and zxid 0, and the client goes on unauthenticated.
+            Ok(Request::Sasl { token: Some(_) }) => {
+                encode_reply(&mut queue.out, xid, Zxid::ZERO, Ok(&Reply::Sasl(None)));
+            }
+            _ if op == OpCode::Sasl => return queue.close_after_flush(),
             Ok(request) => {
                 let Queue { out, auth: now, .. } = queue;
                 self.execute(out, &auth.unwrap_or(now).ids, xid, &request);
+            }
+            Err(DecodeError::Null) if op == OpCode::MultiRead => {
+                let Queue { out, auth: now, .. } = queue;
+                reads::cut_short(self.state, self.zxid, &auth.unwrap_or(now).ids, xid, &frame[12..], out);
             }
             Err(_) => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::MarshallingError)),
         }

@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use coordd_proto::SessionId;
 
-use super::heard::{Heard, Look};
+use super::heard::{Heard, Look, Patience};
 use crate::consensus::Contact;
 
 /// What the registry needs to know of a connection.
 pub trait Holder {
     fn session(&self) -> SessionId;
     fn attach(&self) -> u32;
-    fn timeout_ms(&self) -> u64;
+    fn patience(&self) -> Patience;
     fn heard(&self) -> &Heard;
 }
 
@@ -28,6 +28,7 @@ struct Closed {
     session: SessionId,
     attach: u32,
     last_ms: u64,
+    grace_ms: u64,
 }
 
 /// The sessions that are connected here.
@@ -58,7 +59,9 @@ impl<H: Holder> Registry<H> {
         let Some(held) = self.holders.get(&session) else { return };
         if held.attach() == holder.attach() {
             self.holders.remove(&session);
-            self.closed.push(Closed { session, attach: holder.attach(), last_ms: holder.heard().last_ms() });
+            let last_ms = holder.heard().last_ms();
+            let grace_ms = holder.patience().grace_ms(last_ms);
+            self.closed.push(Closed { session, attach: holder.attach(), last_ms, grace_ms });
         }
     }
 
@@ -72,17 +75,18 @@ impl<H: Holder> Registry<H> {
     pub fn collect(&mut self, now_ms: u64, contacts: &mut Vec<Contact>) -> Vec<Arc<H>> {
         let mut given_up = Vec::new();
         let short = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
-        for Closed { session, attach, last_ms } in self.closed.drain(..) {
-            let silent_ms = short(now_ms.saturating_sub(last_ms));
-            contacts.push(Contact { session, attach, silent_ms, closed: true });
+        for Closed { session, attach, last_ms, grace_ms } in self.closed.drain(..) {
+            let (silent_ms, grace_ms) = (short(now_ms.saturating_sub(last_ms)), short(grace_ms));
+            contacts.push(Contact { session, attach, silent_ms, grace_ms, closed: true });
         }
         for (&session, holder) in &self.holders {
-            match holder.heard().look(now_ms, holder.timeout_ms()) {
+            match holder.heard().look(now_ms, holder.patience()) {
                 Look::Quiet => {}
                 Look::Spoke { silent_ms } => contacts.push(Contact {
                     session,
                     attach: holder.attach(),
                     silent_ms: short(silent_ms),
+                    grace_ms: short(holder.patience().grace_ms(now_ms.saturating_sub(silent_ms))),
                     closed: false,
                 }),
                 Look::GivenUp => given_up.push(holder.clone()),
@@ -120,8 +124,8 @@ mod tests {
         fn attach(&self) -> u32 {
             self.attach
         }
-        fn timeout_ms(&self) -> u64 {
-            1000
+        fn patience(&self) -> Patience {
+            Patience { timeout_ms: 1000, tick_ms: 100 }
         }
         fn heard(&self) -> &Heard {
             &self.heard
@@ -169,7 +173,21 @@ mod tests {
         registry.insert(conn);
         assert_eq!(collected(&mut registry, 1000), [(1, 999, false)]);
         let mut contacts = Vec::new();
-        assert_eq!(registry.collect(1001, &mut contacts).len(), 1);
+        assert!(registry.collect(1099, &mut contacts).is_empty());
+        assert_eq!(registry.collect(1100, &mut contacts).len(), 1);
         assert!(contacts.is_empty());
+    }
+
+    #[test]
+    fn the_leader_is_told_what_the_tick_adds_to_the_timeout() {
+        let mut registry = Registry::default();
+        let conn = fake(1, 30);
+        registry.insert(conn.clone());
+        let mut contacts = Vec::new();
+        registry.collect(40, &mut contacts);
+        registry.remove(&conn);
+        registry.collect(50, &mut contacts);
+        let told: Vec<_> = contacts.iter().map(|contact| (contact.silent_ms, contact.grace_ms)).collect();
+        assert_eq!(told, [(10, 70), (20, 70)]);
     }
 }

@@ -8,7 +8,7 @@ use crate::jute::{DecodeError, Reader};
 use crate::multi::{MultiResult, header};
 use crate::op_code::OpCode;
 use crate::reply::{ClientInfo, Reply};
-use crate::request::{path, paths};
+use crate::request::{path, text};
 use crate::stat::Stat;
 
 /// The smallest encoding of a [`ClientInfo`]: two null strings.
@@ -56,6 +56,11 @@ impl<'a> Reply<'a> {
 fn acls(from: &mut Reader<'_>) -> Result<Vec<Acl>, DecodeError> {
     let list = Acl::decode_list(from)?.unwrap_or_default();
     list.into_iter().map(|acl| acl.ok_or(DecodeError::BadLength(-1))).collect()
+}
+
+fn paths<'a>(from: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
+    let count = from.count(4)?.unwrap_or(0);
+    (0..count).map(|_| text(from)).collect()
 }
 
 fn client_infos(from: &mut Reader<'_>) -> Result<Vec<ClientInfo>, DecodeError> {

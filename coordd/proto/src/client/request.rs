@@ -75,9 +75,9 @@ impl Request<'_> {
                 out.bool(*watch);
             }
             Request::GetAcl { path }
-            | Request::Sync { path }
             | Request::GetEphemerals { prefix: path }
             | Request::GetAllChildrenNumber { path } => out.string(path),
+            Request::Sync { path } => out.buffer(path.as_deref().map(str::as_bytes)),
             Request::SetAcl { path, acl, version } => {
                 out.string(path);
                 out.raw(acl.raw());

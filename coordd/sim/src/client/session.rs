@@ -156,7 +156,7 @@ impl Session {
     pub(super) async fn sync(&mut self, link: &mut Link) -> io::Result<()> {
         let mut out = BytesMut::new();
         self.xid += 1;
-        encode_request(&mut out, Xid(self.xid), &coordd_proto::Request::Sync { path: "/".into() });
+        encode_request(&mut out, Xid(self.xid), &coordd_proto::Request::Sync { path: Some("/".into()) });
         link.send(&out).await?;
         link.frame().await.map(drop)
     }

@@ -105,7 +105,8 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
             }
         }
         Verb::Sync { path } => {
-            ask(client, &path, &Request::Sync { path: client.target().absolute(&path).into() }, Keep::Nothing).await?;
+            ask(client, &path, &Request::Sync { path: Some(client.target().absolute(&path).into()) }, Keep::Nothing)
+                .await?;
             Ok(Shown::new("Sync is OK", json!({ "synced": path })))
         }
         Verb::Version => Ok(Shown::new(env!("CARGO_PKG_VERSION"), json!(env!("CARGO_PKG_VERSION")))),

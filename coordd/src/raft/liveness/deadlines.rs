@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of
-//! which nothing was heard under this leader counts from the next report of its member; within one boot contacts only
-//! grow, in whatever order reports are taken in. Reason: liveness rules 4 and 5; two reports may overtake each other
+//! which nothing was heard under this leader counts from the next report of its member, and gets what its
+//! member may grant it (no more than half a timeout); within one boot contacts only grow, in whatever order reports are taken in.
+//! Reason: liveness rules 4 and 5; two reports may overtake each other
 //! on their way.
 
 use std::collections::{BTreeSet, HashMap};
@@ -144,7 +145,8 @@ impl Deadlines {
             }
         }
         for session in std::mem::take(&mut self.member(member).fresh) {
-            self.contact(session, report.sent_ms);
+            let timeout_ms = self.sessions.get(&session).map_or(0, |tracked| tracked.at.timeout_ms);
+            self.contact(session, report.sent_ms + report.grace_ms.min(timeout_ms / 2));
         }
         true
     }
@@ -154,6 +156,17 @@ impl Deadlines {
         let Some(clock) = self.members.get(&member) else { return Vec::new() };
         let due = clock.due.range(..=(sent_ms, SessionId(i64::MAX))).map(|(_, session)| *session);
         due.filter_map(|session| self.sessions.get(&session).map(|s| (session, s.at.attach))).collect()
+    }
+
+    /// The milliseconds that each session has left at `now_ms`, as far as its member has told.
+    pub(crate) fn left(&self, now_ms: u64) -> Vec<(SessionId, u64)> {
+        let left = |(session, tracked): (&SessionId, &Tracked)| {
+            let clock = self.members.get(&tracked.at.member)?;
+            let there_now = clock.newest.1 + now_ms.saturating_sub(clock.heard_ms);
+            let due = tracked.contact_ms.unwrap_or(there_now) + tracked.at.timeout_ms;
+            Some((*session, due.saturating_sub(there_now)))
+        };
+        self.sessions.iter().filter_map(left).collect()
     }
 
     /// Sessions of members that are silent themselves.
@@ -190,7 +203,7 @@ mod tests {
     }
 
     fn report(sent_ms: u64, contacts: &[(i64, u32, u64, bool)]) -> ContactReport {
-        ContactReport { boot: 1, sent_ms, bound_ms: 250, contacts: contacts.to_vec() }
+        ContactReport { boot: 1, sent_ms, bound_ms: 250, grace_ms: 0, contacts: contacts.to_vec() }
     }
 
     #[test]
@@ -201,6 +214,14 @@ mod tests {
         assert_eq!(book.due_by_report(1, 90_960), [(S, 1)]);
         assert!(book.report(1, 900, &report(90_900, &[(7, 1, 90_900, false)])));
         assert!(book.due_by_report(1, 90_960).is_empty());
+    }
+
+    #[test]
+    fn what_a_session_has_left_runs_down_on_the_leaders_clock() {
+        let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+        assert_eq!(book.left(70), [(S, 1000)], "nothing was heard yet");
+        assert!(book.report(1, 100, &report(90_000, &[(7, 1, 89_960, false)])));
+        assert_eq!((book.left(100), book.left(600), book.left(5000)), (vec![(S, 960)], vec![(S, 460)], vec![(S, 0)]));
     }
 
     #[test]
@@ -239,10 +260,20 @@ mod tests {
     fn a_restarted_members_clock_is_not_compared_with_the_old_one() {
         let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
         book.report(1, 10, &report(50_000, &[(7, 1, 50_000, false)]));
-        let restarted = ContactReport { boot: 2, sent_ms: 100, bound_ms: 250, contacts: vec![] };
+        let restarted = ContactReport { boot: 2, ..report(100, &[]) };
         book.report(1, 500, &restarted);
         assert!(book.due_by_report(1, 1099).is_empty());
         assert_eq!(book.due_by_report(1, 1100), [(S, 1)]);
+    }
+
+    #[test]
+    fn a_session_that_was_not_named_gets_what_its_member_may_grant_it() {
+        for (grace_ms, due) in [(200, 51_200), (2000, 51_500)] {
+            let mut book = Deadlines::begin(0, 250, [at(1, 1)].into_iter());
+            book.report(1, 10, &ContactReport { grace_ms, ..report(50_000, &[]) });
+            assert!(book.due_by_report(1, due - 1).is_empty());
+            assert_eq!(book.due_by_report(1, due), [(S, 1)]);
+        }
     }
 
     #[test]
@@ -252,7 +283,7 @@ mod tests {
         assert!(book.report(1, 6, &report(100, &[(7, 1, 80, false)])));
         assert!(book.due_by_report(1, 1949).is_empty());
         assert_eq!(book.due_by_report(1, 1950), [(S, 1)]);
-        let of_an_older_life = ContactReport { boot: 0, sent_ms: 90_000, bound_ms: 250, contacts: vec![] };
+        let of_an_older_life = ContactReport { boot: 0, ..report(90_000, &[]) };
         assert!(book.report(1, 7, &of_an_older_life));
         assert_eq!(book.due_by_report(1, 1950), [(S, 1)]);
     }

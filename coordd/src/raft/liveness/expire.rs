@@ -50,6 +50,11 @@ impl ContactDesk {
         ContactDesk { raft, book: Mutex::new(None), due: Mutex::default() }
     }
 
+    /// When each session is due, while this member leads.
+    pub(crate) fn expiries(&self) -> Option<Vec<(SessionId, u64)>> {
+        self.book.lock().as_ref().map(|book| book.left(clock::monotonic_ms()))
+    }
+
     pub(crate) async fn receive(&self, member: u64, report: &ContactReport) -> ContactAnswer {
         {
             let mut book = self.book.lock();

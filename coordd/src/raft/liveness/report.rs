@@ -58,8 +58,10 @@ impl Reporter {
             let sent_ms = clock::monotonic_ms();
             self.sessions.collect(&mut fresh);
             let looked_ms = clock::monotonic_ms();
-            for Contact { session, attach, silent_ms, closed } in fresh.drain(..) {
-                unacknowledged.insert(session, (attach, looked_ms.saturating_sub(u64::from(silent_ms)), closed));
+            for Contact { session, attach, silent_ms, grace_ms, closed } in fresh.drain(..) {
+                // As if it had spoken later by what it is granted: the leader counts a timeout from there.
+                let contact_ms = looked_ms.saturating_sub(u64::from(silent_ms)) + u64::from(grace_ms);
+                unacknowledged.insert(session, (attach, contact_ms, closed));
             }
             if self.send(sent_ms, &unacknowledged).await {
                 unacknowledged.clear();
@@ -71,7 +73,8 @@ impl Reporter {
         let Some(leader) = self.leadership.leader() else { return false };
         let contacts =
             contacts.iter().map(|(session, &(attach, at_ms, closed))| (session.0, attach, at_ms, closed)).collect();
-        let report = ContactReport { boot: self.boot, sent_ms, bound_ms: self.bound_ms, contacts };
+        let grace_ms = self.sessions.grace_max_ms();
+        let report = ContactReport { boot: self.boot, sent_ms, bound_ms: self.bound_ms, grace_ms, contacts };
         let exchange = async {
             if leader.id == self.member {
                 Some(self.desk.receive(self.member, &report).await)

@@ -62,6 +62,9 @@ pub(crate) struct ContactReport {
     pub sent_ms: u64,
     /// How long the member may answer clients after an acknowledged report.
     pub bound_ms: u64,
+    /// How much more than its timeout the member may grant a session that it did not name.
+    #[serde(default)]
+    pub grace_ms: u64,
     /// (session, attach, its last request on the member's monotonic clock, connection closed)
     pub contacts: Vec<(i64, u32, u64, bool)>,
 }

@@ -5,18 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use coordd_proto::SessionId;
 
+pub use super::TRACE_MASK;
 use super::host;
 pub use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
 use crate::clock;
 use crate::consensus::{Role, Status};
-use crate::server::Shared;
 use crate::server::conn::Conn;
 use crate::server::handshake::{self, Service};
 use crate::server::metrics::Sample;
 use crate::server::tally::{Tally, last_op_name};
+use crate::server::{ServerConfig, Shared};
 use crate::session::registry::Holder;
 use crate::watch::Side;
 
@@ -67,6 +69,18 @@ impl Commands {
         }
     }
 
+    /// What a member of an ensemble does as its part of it (QuorumPeer.getDetailedPeerState).
+    fn peer_state(&self) -> Option<&'static str> {
+        let status = self.status();
+        let state = match status.role {
+            _ if status.leader.is_none() => "looking - election",
+            Role::Leader => "leading - broadcast",
+            Role::Learner => "observing - broadcast",
+            Role::Follower | Role::Candidate | Role::Unformed => "following - broadcast",
+        };
+        (status.members.len() > 1).then_some(state)
+    }
+
     pub fn server_stats(&self) -> ServerStats {
         let metrics = &self.shared.hub.metrics;
         let open = self.shared.hub.connections();
@@ -86,13 +100,15 @@ impl Commands {
             last_processed_zxid: state.last_zxid().0,
             server_state,
             proposal_sizes: metrics.proposal_size.get(),
+            uptime: clock::monotonic_ms().saturating_sub(self.shared.hub.started_ms()),
+            auth_failed_count: metrics.auth_failed_count.get(),
             // ZooKeeper counts the root twice, under "" and "/".
             node_count: state.znode_count() + 1,
         }
     }
 
     pub fn connections(&self) -> Vec<Connection> {
-        self.shared.hub.connections().iter().map(|conn| view(conn)).collect()
+        self.shared.hub.connections().iter().map(|conn| view(conn, &self.shared.config)).collect()
     }
 
     pub fn reset_connections(&self) {
@@ -106,10 +122,13 @@ impl Commands {
     pub fn configuration(&self) -> Configuration {
         let config = &self.shared.config;
         let status = self.status();
+        let Directories { datadir_size, logdir_size } = self.directories();
         Configuration {
             client_port: config.listen.port(),
             data_dir: config.data_dir.display().to_string(),
+            data_dir_size: datadir_size,
             data_log_dir: config.data_dir.display().to_string(),
+            data_log_size: logdir_size,
             tick_time: config.tick_ms,
             max_client_cnxns: config.max_connections_per_address,
             min_session_timeout: config.min_session_timeout_ms,
@@ -137,13 +156,26 @@ impl Commands {
         Directories { datadir_size: size, logdir_size: size }
     }
 
+    /// The zxid of the newest snapshot of this member and the second in which it was written, both -1 without one.
+    pub fn last_snapshot(&self) -> (i64, i64) {
+        let base = self.shared.consensus.state().read().zxid_base();
+        let newest = host::newest_snapshot(&self.shared.config.data_dir.join("snapshots"));
+        newest.map_or((-1, -1), |(index, written)| (base + index, written))
+    }
+
     pub fn dump(&self) -> Dump {
         let connections = self.connections();
+        let tick_ms = u64::from(self.shared.config.tick_ms).max(1);
+        let now = (clock::wall_ms(), clock::monotonic_ms());
+        let expiries = self.shared.consensus.expiries().map(|all| {
+            let due = all.into_iter().map(|(id, left_ms)| ((now.1 + left_ms).next_multiple_of(tick_ms), id.0));
+            group(due.collect()).into_iter().collect()
+        });
         let state = self.shared.consensus.state().read();
         let sessions = state.sessions().map(|session| (session.id.0, session.timeout_ms)).collect();
         let owners = state.sessions().filter(|session| session.ephemerals > 0);
         let ephemerals = owners.map(|session| (session.id.0, state.ephemerals_of(session.id, "/"))).collect();
-        Dump { sessions, ephemerals, connections }
+        Dump { sessions, expiries, now, tick_ms, ephemerals, connections }
     }
 
     /// (session, path) of each watch in the data table.
@@ -178,6 +210,7 @@ impl Commands {
     /// `mntr`: what ZooKeeper shows first, then everything that was gathered.
     pub fn monitor(&self) -> Vec<Sample> {
         let mut all = vec![Sample::text("version", VERSION), Sample::text("server_state", self.server_state())];
+        all.extend(self.peer_state().map(|state| Sample::text("peer_state", state)));
         all.extend(self.gauges());
         all.extend(self.shared.hub.metrics.samples());
         all
@@ -187,6 +220,8 @@ impl Commands {
         let stats = self.server_stats();
         let hub = &self.shared.hub;
         let watches = hub.watches().table.count();
+        let here = |conn: &Arc<Conn>| conn.peer.ip().to_canonical().is_loopback();
+        let local = hub.connections().iter().filter(|conn| here(conn)).count().min(stats.num_alive_client_connections);
         let state = self.shared.consensus.state().read();
         let figures = [
             ("avg_latency", stats.avg_latency),
@@ -206,6 +241,11 @@ impl Commands {
             ("approximate_data_size", state.approximate_data_size() as f64),
             ("global_sessions", state.session_count() as f64),
             ("local_sessions", 0.0),
+            ("non_mtls_local_conn_count", local as f64),
+            ("non_mtls_remote_conn_count", (stats.num_alive_client_connections - local) as f64),
+            ("last_client_response_size", -1.0),
+            ("min_client_response_size", -1.0),
+            ("max_client_response_size", -1.0),
             ("connection_drop_probability", 0.0),
             ("open_file_descriptor_count", host::open_descriptors().unwrap_or(-1.0)),
             ("max_file_descriptor_count", host::max_descriptors().unwrap_or(-1.0)),
@@ -225,7 +265,10 @@ impl Commands {
         let voter = |id: u64| status.members.iter().any(|m| m.id == id && m.voter);
         let followers = status.lag.iter().filter(|(id, _)| voter(*id)).count();
         let voters = status.members.iter().filter(|m| m.voter).count();
+        let led_since_ms = self.shared.hub.metrics.led_since_ms.load(Ordering::Relaxed);
+        let led_ms = clock::monotonic_ms().saturating_sub(led_since_ms.max(self.shared.hub.started_ms()));
         let figures = [
+            ("leader_uptime", usize::try_from(led_ms).unwrap_or(usize::MAX)),
             ("quorum_size", voters),
             ("learners", status.lag.len()),
             ("synced_followers", followers),
@@ -249,9 +292,16 @@ fn group<K: Ord, M: Ord>(pairs: Vec<(K, M)>) -> Vec<(K, Vec<M>)> {
     groups.into_iter().collect()
 }
 
-fn view(conn: &Conn) -> Connection {
+fn view(conn: &Conn, config: &ServerConfig) -> Connection {
     let queue = conn.queue();
     let tally = &queue.tally;
+    let waited_ms = u64::try_from(clock::wall_ms() - conn.established_ms).unwrap_or(0);
+    let patience_ms = u64::try_from(config.sessionless_timeout.as_millis()).unwrap_or(0);
+    let expires_ms = if conn.is_established() {
+        conn.patience().late_ms(conn.heard().last_ms())
+    } else {
+        clock::monotonic_ms() + patience_ms.saturating_sub(waited_ms)
+    };
     Connection {
         remote_socket_address: conn.peer.to_string(),
         interest_ops: if conn.is_established() { 1 } else { 0 },
@@ -269,5 +319,6 @@ fn view(conn: &Conn) -> Connection {
         min_latency: tally.latency.min(),
         avg_latency: tally.latency.avg(),
         max_latency: tally.latency.max,
+        expires_ms,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 fn line_of(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
@@ -49,6 +50,17 @@ pub(super) fn size_of(dir: &Path) -> u64 {
     total
 }
 
+/// The log index of the newest snapshot file in `dir`, and the second in which it was written.
+pub(super) fn newest_snapshot(dir: &Path) -> Option<(i64, i64)> {
+    let found = fs::read_dir(dir).ok()?.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (_, index) = name.strip_suffix(".snap")?.split_once('-')?;
+        let written = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some((i64::from_str_radix(index, 16).ok()?, i64::try_from(written.as_secs()).ok()?))
+    });
+    found.max()
+}
+
 pub(super) fn open_descriptors() -> Option<f64> {
     fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64)
 }
@@ -57,4 +69,21 @@ pub(super) fn max_descriptors() -> Option<f64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_snapshot_is_the_one_of_the_highest_index() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(newest_snapshot(dir.path()), None);
+        for name in ["0000000000000001-00000000000000ff.snap", "0000000000000002-000000000000001f.snap", "x.tmp"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let (index, written) = newest_snapshot(dir.path()).unwrap();
+        assert_eq!(index, 0xff);
+        assert!(written > 1_600_000_000);
+    }
 }

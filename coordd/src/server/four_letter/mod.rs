@@ -10,6 +10,7 @@
 //! `commands::Commands`, which HTTP's `/commands/…` shows, too.
 
 pub mod commands;
+mod date;
 mod host;
 mod text;
 mod views;
@@ -61,13 +62,21 @@ macro_rules! words {
 
 words! {
     Conf = "conf", Cons = "cons", Crst = "crst", Dirs = "dirs", Dump = "dump", Envi = "envi", Hash = "hash",
-    Isro = "isro", Mntr = "mntr", Ruok = "ruok", Srst = "srst", Srvr = "srvr", Stat = "stat", Wchc = "wchc",
-    Wchp = "wchp", Wchs = "wchs",
+    Gtmk = "gtmk", Isro = "isro", Mntr = "mntr", Ruok = "ruok", Srst = "srst", Srvr = "srvr", Stat = "stat",
+    Stmk = "stmk", Wchc = "wchc", Wchp = "wchp", Wchs = "wchs",
 }
+
+/// Trace masks have no meaning here; this is ZooKeeper's default.
+pub const TRACE_MASK: i64 = 306;
 
 impl Word {
     fn needs_service(self) -> bool {
-        !matches!(self, Word::Ruok | Word::Envi | Word::Isro)
+        !matches!(self, Word::Ruok | Word::Envi | Word::Isro | Word::Gtmk | Word::Stmk)
+    }
+
+    /// Bytes that belong to the word and stand behind it.
+    pub(crate) fn argument_len(self) -> usize {
+        if self == Word::Stmk { size_of::<i64>() } else { 0 }
     }
 }
 
@@ -76,8 +85,8 @@ pub(crate) fn word(input: &[u8]) -> Option<Word> {
     input.first_chunk().and_then(|bytes| Word::parse(*bytes))
 }
 
-/// The whole answer.
-pub(crate) fn answer(word: Word, shared: &std::sync::Arc<Shared>) -> String {
+/// The whole answer. `argument` begins with what belongs to the word.
+pub(crate) fn answer(word: Word, argument: &[u8], shared: &std::sync::Arc<Shared>) -> String {
     let config = &shared.config;
     if !config.four_letter_words.allows(word.text(), config.read_only_mode) {
         return format!("{} is not executed because it is not in the whitelist.\n", word.text());
@@ -88,6 +97,8 @@ pub(crate) fn answer(word: Word, shared: &std::sync::Arc<Shared>) -> String {
     }
     match word {
         Word::Ruok => "imok".to_owned(),
+        Word::Gtmk => TRACE_MASK.to_string(),
+        Word::Stmk => argument.first_chunk().map_or(TRACE_MASK, |mask| i64::from_be_bytes(*mask)).to_string(),
         Word::Isro => commands.is_read_only().unwrap_or("null").to_owned(),
         Word::Srvr => text::server_stats(&commands.server_stats(), None),
         Word::Stat => text::server_stats(&commands.server_stats(), Some(&commands.connections())),

@@ -1,7 +1,9 @@
 //! The texts of the four-letter words (StatCommand.java, ConsCommand.java, …), to the letter.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
+use super::date::java_date;
 use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
 
 /// `srvr`, and with `clients` `stat`.
@@ -78,11 +80,13 @@ pub(super) fn connections(all: &[Connection]) -> String {
 /// `conf`.
 pub(super) fn configuration(c: &Configuration) -> String {
     let mut out = format!(
-        "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize=0\ndataLogDir={}\ndataLogSize=0\ntickTime={}\n\
+        "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={}\ndataLogDir={}\ndataLogSize={}\ntickTime={}\n\
          maxClientCnxns={}\nminSessionTimeout={}\nmaxSessionTimeout={}\nclientPortListenBacklog={}\nserverId={}\n",
         c.client_port,
         c.data_dir,
+        c.data_dir_size,
         c.data_log_dir,
+        c.data_log_size,
         c.tick_time,
         c.max_client_cnxns,
         c.min_session_timeout,
@@ -110,11 +114,20 @@ pub(super) fn directories(d: &Directories) -> String {
     format!("datadir_size: {}\nlogdir_size: {}\n", d.datadir_size, d.logdir_size)
 }
 
-/// `dump`, in the form that members without the deadlines have.
+/// `dump`: the leader shows when its sessions are due, the others which timeouts they have.
 pub(super) fn dump(d: &Dump) -> String {
-    let mut out = format!("SessionTracker dump:\nGlobal Sessions({}):\n", d.sessions.len());
-    for (session, timeout) in &d.sessions {
-        let _ = writeln!(out, "{session:#x}\t{timeout}ms");
+    let mut out = "SessionTracker dump:\n".to_owned();
+    match &d.expiries {
+        Some(expiries) => {
+            let named = expiries.iter().map(|(due, ids)| (*due, ids.iter().map(|id| format!("{id:#x}")).collect()));
+            out.push_str(&sets("Session", d, &named.collect()));
+        }
+        None => {
+            let _ = writeln!(out, "Global Sessions({}):", d.sessions.len());
+            for (session, timeout) in &d.sessions {
+                let _ = writeln!(out, "{session:#x}\t{timeout}ms");
+            }
+        }
     }
     let _ = write!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):\n", d.ephemerals.len());
     for (session, paths) in &d.ephemerals {
@@ -123,9 +136,26 @@ pub(super) fn dump(d: &Dump) -> String {
             let _ = writeln!(out, "\t{path}");
         }
     }
-    let _ = write!(out, "Connections dump:\nConnections Sets (1)/({}):\n", d.connections.len());
+    out.push_str("Connections dump:\n");
+    let mut connections: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for c in &d.connections {
-        let _ = writeln!(out, "\tip: /{} sessionId: {:#x}", c.remote_socket_address, c.session_id);
+        let line = format!("ip: /{} sessionId: {:#x}", c.remote_socket_address, c.session_id);
+        connections.entry(c.expires_ms.next_multiple_of(d.tick_ms.max(1))).or_default().push(line);
+    }
+    out.push_str(&sets("Connections", d, &connections));
+    out
+}
+
+/// What is due at the same tick, tick by tick (ExpiryQueue.java).
+fn sets(what: &str, d: &Dump, by_due: &BTreeMap<u64, Vec<String>>) -> String {
+    let mut out = format!("{what} Sets ({})/({}):\n", by_due.len(), by_due.values().map(Vec::len).sum::<usize>());
+    let (wall_ms, monotonic_ms) = d.now;
+    for (due, lines) in by_due {
+        let at = wall_ms + due.cast_signed() - monotonic_ms.cast_signed();
+        let _ = writeln!(out, "{} expire at {}:", lines.len(), java_date(at));
+        for line in lines {
+            let _ = writeln!(out, "\t{line}");
+        }
     }
     out
 }
@@ -172,6 +202,8 @@ mod tests {
             server_state: "follower",
             proposal_sizes: (-1, -1, -1),
             node_count: 5,
+            uptime: 1,
+            auth_failed_count: 0,
         }
     }
 
@@ -188,6 +220,26 @@ mod tests {
     fn stat_lists_the_clients_behind_the_version() {
         let text = server_stats(&stats(), Some(&[]));
         assert!(text.starts_with("Zookeeper version: 3.9.5-x, built on n/a\nClients:\n\nLatency min/avg/max:"));
+    }
+
+    #[test]
+    fn dump_shows_the_leader_when_sessions_are_due_and_the_others_their_timeouts() {
+        let mut dump = Dump {
+            sessions: vec![(0x1a, 10_000), (0x1b, 4000)],
+            expiries: None,
+            now: (1_795_651_000_000, 5000),
+            tick_ms: 2000,
+            ephemerals: vec![(0x1a, vec!["/e".into()])],
+            connections: Vec::new(),
+        };
+        let rest = "ephemeral nodes dump:\nSessions with Ephemerals (1):\n0x1a:\n\t/e\nConnections dump:\n\
+                    Connections Sets (0)/(0):\n";
+        let here = "SessionTracker dump:\nGlobal Sessions(2):\n0x1a\t10000ms\n0x1b\t4000ms\n";
+        assert_eq!(super::dump(&dump), format!("{here}{rest}"));
+        dump.expiries = Some(BTreeMap::from([(6000, vec![0x1a, 0x1b])]));
+        let here = "SessionTracker dump:\nSession Sets (1)/(2):\n2 expire at Wed Nov 25 23:56:41 UTC 2026:\n\
+                    \t0x1a\n\t0x1b\n";
+        assert_eq!(super::dump(&dump), format!("{here}{rest}"));
     }
 
     #[test]

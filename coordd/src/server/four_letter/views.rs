@@ -1,5 +1,7 @@
 //! What the commands say, as values: the texts of the four-letter words and the JSON of `/commands` are made of them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// `srvr`.
@@ -20,6 +22,9 @@ pub struct ServerStats {
     #[serde(skip)]
     pub proposal_sizes: (i64, i64, i64),
     pub node_count: usize,
+    /// Milliseconds.
+    pub uptime: u64,
+    pub auth_failed_count: u64,
 }
 
 /// One line of `cons`.
@@ -41,6 +46,9 @@ pub struct Connection {
     pub min_latency: u64,
     pub avg_latency: u64,
     pub max_latency: u64,
+    /// When it is closed if nothing more is heard of it, on the monotonic clock.
+    #[serde(skip)]
+    pub expires_ms: u64,
 }
 
 /// `conf`.
@@ -48,7 +56,9 @@ pub struct Connection {
 pub struct Configuration {
     pub client_port: u16,
     pub data_dir: String,
+    pub data_dir_size: u64,
     pub data_log_dir: String,
+    pub data_log_size: u64,
     pub tick_time: u32,
     pub max_client_cnxns: usize,
     pub min_session_timeout: i32,
@@ -71,9 +81,17 @@ pub struct Directories {
 #[derive(Clone, Debug)]
 pub struct Dump {
     pub sessions: Vec<(i64, i32)>,
+    /// Of the leader, who expires them: the sessions by the moment at which they are due, on the monotonic clock.
+    pub expiries: Option<Expiries>,
+    /// What wall clock and monotonic clock say now, in milliseconds.
+    pub now: (i64, u64),
+    pub tick_ms: u64,
     pub ephemerals: Vec<(i64, Vec<String>)>,
     pub connections: Vec<Connection>,
 }
+
+/// What is due at the same tick.
+pub type Expiries = BTreeMap<u64, Vec<i64>>;
 
 /// `wchs`: of the data table alone, as in ZooKeeper.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -150,6 +150,7 @@ async fn a_session_reported_as_silent_for_its_timeout_is_cut_and_never_answered_
     let member = Member::with(|config| {
         config.min_session_timeout_ms = 100;
         config.max_session_timeout_ms = 100;
+        config.tick_ms = 10;
     })
     .await;
     let mut c = member.client().await;

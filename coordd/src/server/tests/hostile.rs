@@ -33,9 +33,79 @@ async fn a_malformed_record_is_a_marshalling_error_and_the_connection_stays() {
     let mut c = member.client().await;
     let read = c.ask(1, OpCode::GetData, |w| w.i32(1000)).await;
     assert_eq!(read.code(), Some(ErrorCode::MarshallingError));
-    let write = c.ask(2, OpCode::Create, |w| w.i32(-7)).await;
-    assert_eq!((write.code(), write.zxid), (Some(ErrorCode::MarshallingError), read.zxid + 1));
     assert_eq!(c.ask(3, OpCode::Ping, |_| {}).await.err, 0);
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_read_takes_no_zxid_and_one_that_is_understood_too_late_takes_one() {
+    use OpCode::*;
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let mut zxid = c.ask(1, Ping, |_| {}).await.zxid;
+    let null_acl = |w: &mut Writer<'_>| {
+        w.i32(Create.to_wire());
+        w.bool(false);
+        w.i32(-1);
+        w.string("/a");
+        w.buffer(None);
+        w.i32(-1);
+        w.i32(0);
+        w.i32(-1);
+        w.bool(true);
+        w.i32(-1);
+    };
+    for op in [Create, Create2, CreateContainer, CreateTtl, Delete, SetData, SetAcl] {
+        let cut = c.ask(2, op, |w| w.string("/a")).await;
+        assert_eq!((cut.code(), cut.zxid), (Some(ErrorCode::MarshallingError), zxid), "{op:?}");
+    }
+    let unread = c.ask(3, Multi, null_acl).await;
+    assert_eq!((unread.code(), unread.zxid), (Some(ErrorCode::MarshallingError), zxid));
+    let null_path = |w: &mut Writer<'_>| w.raw(&[0xff; 8]);
+    for (op, code) in [
+        (Multi, ErrorCode::MarshallingError),
+        (Delete, ErrorCode::MarshallingError),
+        (Reconfig, ErrorCode::ReconfigDisabled),
+    ] {
+        zxid += 1;
+        let numbered = c.ask(4, op, |w| if op == Reconfig { w.raw(&[0xff; 20]) } else { null_path(w) }).await;
+        assert_eq!((numbered.code(), numbered.zxid), (Some(code), zxid), "{op:?}");
+    }
+    let set = c.ask(5, SetData, |w| w.raw(&[0xff; 12])).await;
+    assert_eq!((set.code(), set.zxid), (Some(ErrorCode::BadArguments), zxid + 1));
+}
+
+#[tokio::test]
+async fn a_multi_read_with_a_null_path_tells_what_it_read_before() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let one = |w: &mut Writer<'_>, path: Option<&[u8]>| {
+        w.i32(OpCode::GetChildren.to_wire());
+        w.bool(false);
+        w.i32(-1);
+        w.buffer(path);
+        w.bool(false);
+    };
+    let end = [0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff];
+    let got = c
+        .ask(1, OpCode::MultiRead, |w| {
+            [Some(&b"/"[..]), None, Some(b"/")].iter().for_each(|path| one(w, *path));
+            w.raw(&end);
+        })
+        .await;
+    assert_eq!(got.code(), Some(ErrorCode::MarshallingError));
+    let read = [&[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9][..], b"zookeeper", &end].concat();
+    assert_eq!(got.body[..], read);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_by_its_own_xid_and_a_sync_echoes_a_null_path() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let pong = c.ask(7, OpCode::Ping, |w| w.raw(b"more")).await;
+    assert_eq!((pong.xid, pong.err), (-2, 0));
+    c.send(8, OpCode::Sync, |w| w.buffer(None)).await;
+    member.double.pass_barriers().await;
+    assert_eq!(c.got().await.body[..], [0xff; 4]);
 }
 
 #[tokio::test]
@@ -93,7 +163,21 @@ async fn reconfig_is_disabled_and_sasl_answers_a_null_token() {
         .await;
     assert_eq!(reconfig.code(), Some(ErrorCode::ReconfigDisabled));
     let sasl = c.ask(2, OpCode::Sasl, |w| w.buffer(Some(b"token"))).await;
-    assert_eq!((sasl.err, &sasl.body[..]), (0, &(-1i32).to_be_bytes()[..]));
+    assert_eq!((sasl.zxid, sasl.err, &sasl.body[..]), (0, 0, &(-1i32).to_be_bytes()[..]));
+}
+
+#[tokio::test]
+async fn sasl_and_auth_that_cannot_be_read_close_without_an_answer_and_the_session_lives() {
+    let member = Member::start().await;
+    let null = (-1i32).to_be_bytes();
+    for (op, record) in
+        [(OpCode::Sasl, &null[..]), (OpCode::Sasl, b""), (OpCode::Auth, b""), (OpCode::Auth, &[0, 0, 0, 0, 9])]
+    {
+        let mut c = member.client().await;
+        c.send(1, op, |w| w.raw(record)).await;
+        assert!(c.raw.is_closed().await, "{op:?} {record:?}");
+        assert!(member.attach(c.session, c.password).await.is_some());
+    }
 }
 
 #[tokio::test]

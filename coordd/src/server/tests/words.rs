@@ -63,6 +63,23 @@ async fn a_word_is_one_only_at_the_start_of_a_connection() {
     assert!(c.raw.is_closed().await);
 }
 
+#[tokio::test]
+async fn trace_masks_are_told_and_echoed_and_change_nothing() {
+    let member = Member::start().await;
+    assert_eq!(ask(&member, "gtmk").await, "306");
+    assert_eq!(ask(&member, "stmk\0\0\0\0\0\0\0\x07").await, "7");
+    assert_eq!(ask(&member, "gtmk").await, "306");
+    assert_eq!(ask(&member, "stmk").await, "", "without a mask");
+}
+
+#[tokio::test]
+async fn a_word_is_a_packet_received_and_the_asker_one_of_the_clients() {
+    let member = Member::start().await;
+    assert!(ask(&member, "srvr").await.contains("\nReceived: 1\nSent: 0\nConnections: 1\n"));
+    let stat = ask(&member, "stat").await;
+    assert!(stat.contains("[0](queued=0,recved=1,sent=0)\n") && stat.contains("\nReceived: 2\n"), "{stat}");
+}
+
 /// Whether `line` is `form`, in which `#` stands for one or more digits, hex digits, dots or signs.
 fn is_form(line: &str, form: &str) -> bool {
     let mut rest = line;
@@ -89,8 +106,10 @@ async fn the_longer_words_answer_line_by_line_as_zookeepers() {
     c.ask(-2, OpCode::Ping, |_| {}).await;
     let pinged = cons.replace("recved=2,sent=2", "recved=3,sent=3").replace("CREA", "PING");
     let session = format!("{}:", c.session);
+    let established = format!("\tip: /127.0.0.1:# sessionId: {}", c.session);
     for (word, forms) in [
         ("conf", vec!["clientPort=#", "secureClientPort=-1", "tickTime=#", "maxClientCnxns=#", "serverId=#"]),
+        ("conf", vec!["dataDirSize=#", "dataLogSize=#"]),
         ("conf", vec!["minSessionTimeout=#", "maxSessionTimeout=#", "clientPortListenBacklog=-1"]),
         ("envi", vec!["Environment:", "zookeeper.version=3.9.5-coordd-#, built on n/a", "java.version=n/a (no Java)"]),
         ("stat", vec!["Clients:", " /127.0.0.1:#[1](queued=0,recved=3,sent=3)", "Mode: leader", "Zxid: 0x#"]),
@@ -99,6 +118,7 @@ async fn the_longer_words_answer_line_by_line_as_zookeepers() {
             "dump",
             vec!["SessionTracker dump:", "ephemeral nodes dump:", "Sessions with Ephemerals (1):", &session, "\t/e"],
         ),
+        ("dump", vec!["Connections Sets (2)/(2):", &established, "\tip: /127.0.0.1:# sessionId: 0x0"]),
         ("dirs", vec!["datadir_size: #", "logdir_size: #"]),
         ("hash", vec!["#: #"]),
     ] {

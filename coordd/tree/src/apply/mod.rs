@@ -114,6 +114,8 @@ fn client(
         }
         Request::SetAcl { path, acl, version } => change::set_acl(state, ask, &path, &acl, version).map(Reply::Stat),
         Request::Multi(ops) => multi::multi(state, ask, &ops, changes).map(Reply::Multi),
+        // ZooKeeper's default; membership changes come through the admin API.
+        Request::Reconfig { .. } => Err(ErrorCode::ReconfigDisabled),
         // Everything else is answered by the server and never proposed; from the log it has no effect.
         _ => Err(ErrorCode::Unimplemented),
     }

@@ -1,12 +1,14 @@
 //! Two outcomes of one step held against each other.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
+use super::allowed::ALLOWED;
 use super::fields::Field;
 use super::generate::Step;
 use super::relate::Relation;
 use super::side::{Item, Outcome};
+use crate::servers::Kind;
 use crate::wire::op;
 
 /// Two servers that disagree.
@@ -47,6 +49,9 @@ impl fmt::Display for Difference {
 #[derive(Debug, Default)]
 pub struct Comparison {
     relation: Relation,
+    /// Which of the sides are coordd and may do what `allowed.rs` names.
+    coordd: (bool, bool),
+    allowed: BTreeMap<&'static str, i64>,
     /// zxids of closed sessions, whose ephemerals go in no order that is specified.
     closed_a: HashSet<i64>,
     closed_b: HashSet<i64>,
@@ -56,6 +61,24 @@ pub struct Comparison {
 const CLOCK_MS: i64 = 120_000;
 
 impl Comparison {
+    pub fn new(a: Kind, b: Kind) -> Self {
+        Comparison { coordd: (a == Kind::Coordd, b == Kind::Coordd), ..Comparison::default() }
+    }
+
+    /// How often each wanted difference was met.
+    pub fn allowed(&self) -> &BTreeMap<&'static str, i64> {
+        &self.allowed
+    }
+
+    /// Accounts for the zxids that one of the two takes alone.
+    fn allow(&mut self, item: &Item) {
+        let alone = i64::from(self.coordd.1) - i64::from(self.coordd.0);
+        for allowed in ALLOWED.iter().filter(|allowed| alone != 0 && allowed.takes(item) != 0) {
+            self.relation.takes_alone(allowed.takes(item) * alone);
+            *self.allowed.entry(allowed.name).or_default() += 1;
+        }
+    }
+
     /// Every disagreement of one step.
     pub fn step(&mut self, index: usize, step: &Step, mut a: Outcome, mut b: Outcome) -> Vec<Difference> {
         order_closings(&mut a, &mut self.closed_a);
@@ -84,6 +107,7 @@ impl Comparison {
 
     fn items(&mut self, a: &Item, b: &Item) -> Vec<String> {
         let mut why = Vec::new();
+        self.allow(a);
         match (a, b) {
             (Item::Opened { id: a, timeout_ms: ta }, Item::Opened { id: b, timeout_ms: tb }) => {
                 self.relation.pair_sessions(*a, *b);
@@ -196,5 +220,18 @@ mod tests {
         let mut comparison = Comparison::default();
         assert!(comparison.step(0, &Step::Drain, vec![reply(5, 5)], vec![reply(5, 95)]).is_empty());
         assert_eq!(comparison.step(1, &Step::Drain, vec![reply(5, 7)], vec![reply(5, 96)]).len(), 1);
+    }
+
+    #[test]
+    fn attaching_a_session_takes_one_zxid_more_in_coordd_and_no_other_number() {
+        let after = |kinds: (Kind, Kind), zxid| {
+            let mut comparison = Comparison::new(kinds.0, kinds.1);
+            assert!(comparison.step(0, &Step::Drain, vec![reply(5, 5)], vec![reply(5, 95)]).is_empty());
+            let outcome = |zxid| vec![(0, Item::Attached { timeout_ms: 1 }), reply(4, zxid)];
+            comparison.step(1, &Step::Drain, outcome(5), outcome(zxid)).len()
+        };
+        let (z, c) = (Kind::Zookeeper, Kind::Coordd);
+        assert_eq!((after((z, c), 96), after((z, c), 95), after((z, c), 97)), (0, 1, 1));
+        assert_eq!((after((c, z), 94), after((c, c), 95), after((c, c), 96)), (0, 0, 1));
     }
 }

@@ -9,6 +9,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::nulls;
 use crate::request::{Relative, Request};
 use crate::wire::op;
 
@@ -63,11 +64,13 @@ pub const SESSIONS: usize = 5;
 pub struct Script {
     rng: SmallRng,
     made: usize,
+    /// For several servers: without what hangs an ensemble of ZooKeeper's, see `allowed.rs`.
+    for_ensembles: bool,
 }
 
 impl Script {
-    pub fn new(seed: u64) -> Self {
-        Script { rng: SmallRng::seed_from_u64(seed), made: 0 }
+    pub fn new(seed: u64, for_ensembles: bool) -> Self {
+        Script { rng: SmallRng::seed_from_u64(seed), made: 0, for_ensembles }
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -232,7 +235,12 @@ impl Script {
 
     /// A request whose record is cut short.
     fn cut(&mut self) -> Request {
-        let whole = if self.chance(50) { self.write() } else { self.read() };
+        let whole = match self.rng.random_range(0..5) {
+            0 | 1 if !self.for_ensembles => self.write(),
+            0..3 => self.read(),
+            3 => self.multi(),
+            _ => self.watch(),
+        };
         let mut record = bytes::BytesMut::new();
         whole.encode(&mut coordd_proto::jute::Writer::new(&mut record), &|_| 0);
         let keep = self.rng.random_range(0..record.len().max(1));
@@ -248,6 +256,7 @@ impl Script {
             93..95 => Request::Bare { op: op::PING },
             95..97 => Request::Bare { op: op::WHO_AM_I },
             97 => Request::Reconfig { joining: Some("server.9=x:1:2;3".to_owned()), leaving: None },
+            98 => self.nulled(),
             _ => self.cut(),
         }
     }
@@ -256,15 +265,35 @@ impl Script {
     fn lonely(&mut self) -> Request {
         let user = self.pick(USERS, "alice:one");
         let auth = |scheme: &str, data: &str| Request::Auth { scheme: scheme.to_owned(), data: data.into() };
-        match self.rng.random_range(0..12) {
+        match self.rng.random_range(0..15) {
             0..5 => auth("digest", user),
             5 => auth(self.pick(&["world", "nosuch", "ip", "digest"], "world"), "x"),
             6 => auth("digest", "super:test"),
             7 => Request::Raw { op: self.pick(&[10, 13, 23, 99, 108, -5, 1000], 99), record: vec![0, 0, 0, 0] },
             8 => Request::Bare { op: op::CLOSE_SESSION },
             9 => Request::Check { path: self.path(), version: -1 },
+            10 => {
+                let token = self.pick(&[&b"token"[..], b""], b"").to_vec();
+                let sent = self.pick(&[Some(&token), Some(&token), None], None);
+                Request::Raw { op: op::SASL, record: nulls::buffer(sent.map(Vec::as_slice)) }
+            }
+            11 => Request::Raw {
+                op: op::AUTH,
+                record: self.pick(&[&[][..], &[0; 4], &[0, 0, 0, 0, 0, 0], &[0; 8]], &[]).to_vec(),
+            },
+            12 => nulls::set_watches(self.rng.random_range(0..16)),
             _ => self.set_watches(),
         }
+    }
+}
+
+impl Script {
+    /// A request with a null where a value is due.
+    fn nulled(&mut self) -> Request {
+        let which = self.rng.random_range(0..nulls::KINDS);
+        let which = if self.for_ensembles && nulls::MULTIS_WITHOUT_ACL.contains(&which) { 0 } else { which };
+        let path = self.path();
+        nulls::request(which, &path)
     }
 }
 
@@ -296,12 +325,59 @@ impl Iterator for Script {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     #[test]
     fn the_same_seed_makes_the_same_script() {
-        let script = |seed| Script::new(seed).take(500).collect::<Vec<_>>();
+        let script = |seed| Script::new(seed, false).take(500).collect::<Vec<_>>();
         assert_eq!(script(7), script(7));
         assert_ne!(script(7), script(8));
+    }
+
+    /// The operations of a script and of its multis, each with how many different sessions asked for it.
+    fn asked(script: Script, steps: usize) -> BTreeMap<i32, BTreeSet<usize>> {
+        let mut asked: BTreeMap<i32, BTreeSet<usize>> = BTreeMap::new();
+        for step in script.take(steps) {
+            let Step::Burst { session, requests } = step else { continue };
+            for request in requests {
+                asked.entry(request.op()).or_default().insert(session);
+                if let Request::Multi { parts, .. } = request {
+                    parts.iter().for_each(|part| drop(asked.entry(part.op()).or_default().insert(session)));
+                }
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn a_script_asks_for_every_operation_in_every_session() {
+        let all = (1..=9).chain(11..=19).chain([21, 22, -11]).chain(100..=107);
+        for for_ensembles in [false, true] {
+            let asked = asked(Script::new(1, for_ensembles), 60_000);
+            for op in all.clone() {
+                assert_eq!(asked.get(&op).map_or(0, BTreeSet::len), SESSIONS, "op {op}");
+            }
+            assert!(!asked.contains_key(&20) && !asked.contains_key(&-10));
+        }
+    }
+
+    #[test]
+    fn an_ensemble_is_never_asked_for_a_write_whose_record_is_cut() {
+        use coordd_proto::{OpCode, Request as Read, is_refused_unnumbered};
+        let hangs = |request: &Request| {
+            let Request::Raw { op, record } = request else { return false };
+            let write = OpCode::from_wire(*op).filter(|_| matches!(op, 1 | 2 | 5 | 7 | 14 | 15 | 19 | 21));
+            write.is_some_and(|op| Read::decode(op, record).is_err_and(|fault| is_refused_unnumbered(op, fault)))
+        };
+        let found = |for_ensembles| {
+            let steps = Script::new(3, for_ensembles).take(60_000);
+            let bursts =
+                steps.filter_map(|step| if let Step::Burst { requests, .. } = step { Some(requests) } else { None });
+            bursts.flatten().filter(hangs).count()
+        };
+        assert!(found(false) > 100);
+        assert_eq!(found(true), 0);
     }
 }

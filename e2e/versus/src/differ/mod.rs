@@ -12,6 +12,7 @@ pub mod allowed;
 pub mod compare;
 pub mod fields;
 pub mod generate;
+pub mod nulls;
 pub mod relate;
 pub mod shrink;
 pub mod side;
@@ -44,6 +45,9 @@ pub struct Options {
     pub a: Kind,
     #[arg(long, default_value = "coordd")]
     pub b: Kind,
+    /// Servers of each side; the sessions are spread over them
+    #[arg(long, default_value_t = 1)]
+    pub members: usize,
     /// Runs that may be spent on making a failing script short
     #[arg(long, default_value_t = 60)]
     pub shrink: usize,
@@ -60,7 +64,7 @@ pub struct Options {
 /// Runs the script; fails with the shortest script found that shows a difference without a name.
 pub fn run(options: &Options) -> Result<()> {
     let mut requests = 0;
-    let steps: Vec<Step> = Script::new(options.seed)
+    let steps: Vec<Step> = Script::new(options.seed, options.members > 1)
         .take_while(|step| {
             requests += if let Step::Burst { requests, .. } = step { requests.len() } else { 0 };
             requests <= options.ops
@@ -75,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         let codes: Vec<_> = codes.iter().map(|(code, count)| format!("{code}: {count}")).collect();
         println!("op {op:3} answered with {}", codes.join(", "));
     }
-    println!("{} events", seen.events);
+    println!("{} events at {} server(s) a side", seen.events, options.members);
     let Some(first) = seen.first else {
         println!("no difference in {} requests (seed {})", options.ops, options.seed);
         return Ok(());
@@ -102,7 +106,7 @@ pub fn run(options: &Options) -> Result<()> {
 #[derive(Default)]
 struct Seen {
     first: Option<Difference>,
-    allowed: BTreeMap<&'static str, usize>,
+    allowed: BTreeMap<&'static str, i64>,
     /// How often each op was answered with each code, and how many events came: what the script really reached.
     answers: BTreeMap<i32, BTreeMap<i32, usize>>,
     events: usize,
@@ -127,16 +131,16 @@ fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
     std::fs::create_dir_all(&options.dir)?;
     let dir = options.dir.canonicalize()?;
     let plan = |kind, side: &str, base_port| {
-        let mut plan = Plan::new(kind, 1, &dir.join(side), base_port);
+        let mut plan = Plan::new(kind, options.members, &dir.join(side), base_port);
         plan.reap_interval_ms = 24 * 3600 * 1000;
         plan
     };
     let a = Ensemble::start(plan(options.a, "a", options.base_port))?;
     let b = Ensemble::start(plan(options.b, "b", options.base_port + 100))?;
     let steps: Arc<[Step]> = steps.into();
-    let outcomes_a = perform(a.members[0].client, &steps);
-    let outcomes_b = perform(b.members[0].client, &steps);
-    let mut comparison = Comparison::default();
+    let outcomes_a = perform(a.clients(), &steps);
+    let outcomes_b = perform(b.clients(), &steps);
+    let mut comparison = Comparison::new(options.a, options.b);
     let mut seen = Seen::default();
     for (index, step) in steps.iter().enumerate() {
         let outcome = |from: &Receiver<Result<Outcome>>, side: &str| {
@@ -145,18 +149,14 @@ fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
         let (from_a, from_b) = (outcome(&outcomes_a, "a")?, outcome(&outcomes_b, "b")?);
         seen.count(&from_a);
         for difference in comparison.step(index, step, from_a, from_b) {
-            match allowed::entry(&difference) {
-                Some(entry) => *seen.allowed.entry(entry.name).or_default() += 1,
-                None => {
-                    let kind = difference.kind();
-                    seen.kinds.entry(kind).or_insert_with(|| (difference.clone(), 0)).1 += 1;
-                    seen.first.get_or_insert(difference);
-                    if !(options.all && progress) {
-                        return Ok(seen);
-                    }
-                }
+            let kind = difference.kind();
+            seen.kinds.entry(kind).or_insert_with(|| (difference.clone(), 0)).1 += 1;
+            seen.first.get_or_insert(difference);
+            if !(options.all && progress) {
+                return Ok(seen);
             }
         }
+        seen.allowed.clone_from(comparison.allowed());
         if progress && index % 20_000 == 19_999 {
             eprintln!("  step {} of {}", index + 1, steps.len());
         }
@@ -165,11 +165,15 @@ fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
 }
 
 /// Performs the steps in a thread, a bounded way ahead of the comparison.
-fn perform(server: SocketAddr, steps: &Arc<[Step]>) -> Receiver<Result<Outcome>> {
+fn perform(servers: Vec<SocketAddr>, steps: &Arc<[Step]>) -> Receiver<Result<Outcome>> {
     let (send, receive) = sync_channel(256);
     let steps = steps.clone();
     thread::spawn(move || {
-        let mut side = Side::new(server);
+        let mut side = match Side::new(servers) {
+            Ok(side) => side,
+            // Nobody who is gone needs to be told.
+            Err(error) => return drop(send.send(Err(error))),
+        };
         for step in steps.iter() {
             let outcome = side.perform(step);
             let failed = outcome.is_err();

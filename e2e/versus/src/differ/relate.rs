@@ -1,7 +1,7 @@
 //! Numbers that two servers choose for themselves, held against each other.
 //!
 //! ```text
-//!   zxid      a ↔ b   one to one, order kept, and the same distance throughout (each change takes one on both sides)
+//!   zxid      a ↔ b   one to one, order kept, and b − a the same throughout, but for what b is known to take alone
 //!   session   a ↔ b   by who opened them
 //! ```
 
@@ -16,9 +16,7 @@ pub enum Misfit {
     Other(i64, i64, i64),
     #[error("{0:#x} and {1:#x} are not in the order of those before")]
     Order(i64, i64),
-    #[error("a gap: {0:#x} was {1:#x} before and is {2:#x} by now")]
-    Gap(i64, i64, i64),
-    #[error("a gap: {0:#x} and {1:#x} lie {2} apart, those before {3}")]
+    #[error("{0:#x} and {1:#x} lie {2} apart where {3} were due")]
     Distance(i64, i64, i64, i64),
 }
 
@@ -28,11 +26,24 @@ pub struct Relation {
     forward: BTreeMap<i64, i64>,
     backward: BTreeMap<i64, i64>,
     sessions: HashMap<i64, i64>,
-    distance: Option<i64>,
+    /// What the newest pair lay apart before `b` took any alone.
+    base: Option<i64>,
+    /// What b took alone so far, less what a did.
+    alone: i64,
 }
 
 impl Relation {
-    /// Takes up a pair of zxids.
+    /// b takes so many zxids that a does not take, or fewer.
+    pub fn takes_alone(&mut self, zxids: i64) {
+        self.alone += zxids;
+    }
+
+    /// How far the newest pair must lie apart; the first pair decides it.
+    fn due(&mut self, a: i64, b: i64) -> i64 {
+        *self.base.get_or_insert(b - a - self.alone) + self.alone
+    }
+
+    /// Takes up a pair of zxids of changes.
     pub fn zxid(&mut self, a: i64, b: i64) -> Result<(), Misfit> {
         if a <= 0 || b <= 0 {
             return if a == b { Ok(()) } else { Err(Misfit::Special(a, b)) };
@@ -43,30 +54,30 @@ impl Relation {
         if let Some(&known) = self.backward.get(&b) {
             return Err(Misfit::Other(b, known, a));
         }
-        let below = self.forward.range(..a).next_back().is_none_or(|(_, &known)| known < b);
-        let above = self.forward.range(a..).next().is_none_or(|(_, &known)| b < known);
-        if !below || !above {
+        let newest = self.due(a, b);
+        let below = self.forward.range(..a).next_back().map(|(a, b)| (*b, b - a));
+        let above = self.forward.range(a..).next().map(|(a, b)| (*b, b - a));
+        if below.is_some_and(|(before, _)| before >= b) || above.is_some_and(|(behind, _)| behind <= b) {
             return Err(Misfit::Order(a, b));
+        }
+        // An old change that is seen late lies between its neighbours in this, too.
+        let from = below.map_or(newest - self.alone, |(_, apart)| apart);
+        let to = above.map_or(newest, |(_, apart)| apart);
+        if !(from.min(to)..=from.max(to)).contains(&(b - a)) {
+            return Err(Misfit::Distance(a, b, b - a, to));
         }
         self.forward.insert(a, b);
         self.backward.insert(b, a);
-        let before = self.distance.replace(b - a).unwrap_or(b - a);
-        if before == b - a { Ok(()) } else { Err(Misfit::Distance(a, b, b - a, before)) }
+        Ok(())
     }
 
-    /// Takes up a pair of last-applied zxids, which a reply to a read carries: they too stand one to one, but where one
-    /// side has applied something that the other has not, that is a gap and not another order.
+    /// Takes up the zxids that two servers have applied last, which every reply carries.
     pub fn last_applied(&mut self, a: i64, b: i64) -> Result<(), Misfit> {
-        let newest = |map: &BTreeMap<i64, i64>, at: i64| map.last_key_value().is_some_and(|(last, _)| *last <= at);
-        match (self.forward.get(&a), self.backward.get(&b)) {
-            (Some(&known), None) if newest(&self.backward, b) && newest(&self.forward, a) => {
-                Err(Misfit::Gap(a, known, b))
-            }
-            (None, Some(&known)) if newest(&self.forward, a) && newest(&self.backward, b) => {
-                Err(Misfit::Gap(b, known, a))
-            }
-            _ => self.zxid(a, b),
+        if a <= 0 || b <= 0 {
+            return if a == b { Ok(()) } else { Err(Misfit::Special(a, b)) };
         }
+        let due = self.due(a, b);
+        if b - a == due { Ok(()) } else { Err(Misfit::Distance(a, b, b - a, due)) }
     }
 
     /// Two sessions that were opened by the same step.
@@ -84,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zxids_relate_one_to_one_and_in_order() {
+    fn zxids_relate_one_to_one_in_order_and_at_one_distance() {
         let mut r = Relation::default();
         assert_eq!(r.zxid(5, 105), Ok(()));
         assert_eq!(r.zxid(9, 109), Ok(()));
@@ -97,13 +108,25 @@ mod tests {
     }
 
     #[test]
-    fn what_only_one_side_has_applied_is_a_gap() {
+    fn what_one_side_applies_and_the_other_does_not_shows_at_the_next_reply() {
         let mut r = Relation::default();
+        assert_eq!(r.last_applied(5, 105), Ok(()));
+        assert_eq!(r.last_applied(5, 106), Err(Misfit::Distance(5, 106, 101, 100)));
+        assert_eq!(r.last_applied(6, 105), Err(Misfit::Distance(6, 105, 99, 100)));
+    }
+
+    #[test]
+    fn what_one_side_is_known_to_take_alone_moves_the_newest_and_leaves_the_older() {
+        let mut r = Relation::default();
+        assert_eq!(r.last_applied(5, 105), Ok(()));
         assert_eq!(r.zxid(5, 105), Ok(()));
-        assert_eq!(r.last_applied(5, 106), Err(Misfit::Gap(5, 105, 106)));
-        assert_eq!(r.last_applied(6, 105), Err(Misfit::Gap(105, 5, 6)));
-        assert_eq!(r.zxid(6, 107), Err(Misfit::Distance(6, 107, 101, 100)));
-        assert_eq!(r.last_applied(5, 106), Err(Misfit::Other(5, 105, 106)));
+        r.takes_alone(2);
+        assert_eq!(r.last_applied(5, 107), Ok(()));
+        assert_eq!(r.last_applied(5, 106), Err(Misfit::Distance(5, 106, 101, 102)));
+        assert_eq!(r.zxid(8, 110), Ok(()));
+        assert_eq!((r.zxid(6, 107), r.zxid(7, 109)), (Ok(()), Ok(())), "changes that are seen late");
+        assert_eq!(r.zxid(4, 105), Err(Misfit::Other(105, 5, 4)));
+        assert_eq!(r.zxid(9, 112), Err(Misfit::Distance(9, 112, 103, 102)));
     }
 
     #[test]

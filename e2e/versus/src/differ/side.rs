@@ -1,9 +1,9 @@
 //! One of the two servers: its sessions, and what it answers to each step.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::fields::{self, Field};
 use super::generate::{SESSIONS, Step};
@@ -49,35 +49,73 @@ pub type Outcome = Vec<(usize, Item)>;
 struct Slot {
     client: Option<Client>,
     attach: Option<Attach>,
+    /// Which of the servers it talks to.
+    at: usize,
 }
 
-/// A server with its sessions.
+/// A server, or an ensemble of them, with its sessions.
 pub struct Side {
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     slots: Vec<Slot>,
+    /// Of several servers: a session at each that sees how far it is.
+    scouts: Vec<Client>,
     /// zxids of the answered writes, oldest first.
     writes: Vec<i64>,
 }
 
 impl Side {
-    pub fn new(server: SocketAddr) -> Self {
-        Side { server, slots: (0..SESSIONS).map(|_| Slot::default()).collect(), writes: Vec::new() }
+    pub fn new(servers: Vec<SocketAddr>) -> Result<Self> {
+        let slots = (0..SESSIONS).map(|i| Slot { at: i % servers.len(), ..Slot::default() }).collect();
+        let scouts = if servers.len() > 1 { servers.as_slice() } else { &[] };
+        let scouts = scouts.iter().map(|server| Client::open(*server, SESSION_MS)).collect::<Result<_>>()?;
+        let mut side = Side { servers, slots, scouts, writes: Vec::new() };
+        side.settle()?;
+        Ok(side)
     }
 
     pub fn perform(&mut self, step: &Step) -> Result<Outcome> {
+        let outcome = self.at_once(step)?;
+        self.settle()?;
+        Ok(outcome)
+    }
+
+    /// Waits until every server has applied what one of them has, so that what a session sees does not depend on how
+    /// fast its server is.
+    fn settle(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let look = |scout: &mut Client| {
+                let answer = scout.call(op::EXISTS, |w| {
+                    w.string("/");
+                    w.bool(false);
+                })?;
+                Ok(answer.zxid)
+            };
+            let at: Vec<i64> = self.scouts.iter_mut().map(look).collect::<Result<_>>()?;
+            if at.windows(2).all(|pair| pair[0] == pair[1]) {
+                return Ok(());
+            }
+            ensure!(begin.elapsed() < PATIENCE, "the servers do not become one: {at:x?}");
+        }
+    }
+
+    fn at_once(&mut self, step: &Step) -> Result<Outcome> {
         let mut out = Outcome::new();
         match step {
             Step::Burst { session, requests } => self.burst(*session, requests, &mut out)?,
             Step::Reattach { session } => {
-                self.slots[*session].client = None;
+                let slot = &mut self.slots[*session];
+                slot.client = None;
+                slot.at = (slot.at + 1) % self.servers.len();
                 self.ensure(*session, &mut out)?;
             }
             Step::WrongPassword { session } => {
                 // ZooKeeper ends the owner's connection before it looks at the password; coordd does not.
-                self.slots[*session].client = None;
-                if let Some(mut attach) = self.slots[*session].attach {
+                let slot = &mut self.slots[*session];
+                slot.client = None;
+                if let Some(mut attach) = slot.attach {
                     attach.password[3] ^= 0x55;
-                    let granted = Client::connect(self.server, attach)?.is_some();
+                    let granted = Client::connect(self.servers[slot.at], attach)?.is_some();
                     let item = if granted { Item::Attached { timeout_ms: 0 } } else { Item::Refused };
                     out.push((*session, item));
                 }
@@ -98,7 +136,7 @@ impl Side {
             return Ok(());
         }
         if let Some(attach) = slot.attach.take() {
-            match Client::connect(self.server, attach) {
+            match Client::connect(self.servers[slot.at], attach) {
                 Err(_) => {
                     slot.attach = Some(attach);
                     out.push((session, Item::Closed));
@@ -113,7 +151,7 @@ impl Side {
                 Ok(None) => out.push((session, Item::Refused)),
             }
         }
-        let client = Client::open(self.server, SESSION_MS).context("open a session")?;
+        let client = Client::open(self.servers[slot.at], SESSION_MS).context("open a session")?;
         let attach = client.attach;
         out.push((session, Item::Opened { id: attach.session, timeout_ms: attach.timeout_ms }));
         slot.attach = Some(attach);
