@@ -139,7 +139,7 @@ fn sessions() -> Vec<Setting> {
             "tick_ms",
             millis(10, 60 * SECOND),
             Value("2000"),
-            "ZooKeeper's tickTime: the unit of the next two.",
+            "ZooKeeper's tickTime: the unit of the next two; a session's end is rounded up to it.",
         ),
         setting(
             SESSION,

@@ -28,8 +28,11 @@ impl Patience {
     /// When a client that was last heard of at `last_ms` is late: behind its timeout, at the next tick
     /// (ExpiryQueue.java). A tick counts for half a timeout at most, which the leader relies on.
     pub fn late_ms(self, last_ms: u64) -> u64 {
-        let tick_ms = self.tick_ms.min(self.timeout_ms / 2).max(1);
-        ((last_ms + self.timeout_ms) / tick_ms + 1) * tick_ms
+        let due_ms = last_ms + self.timeout_ms;
+        match self.tick_ms.min(self.timeout_ms / 2) {
+            0 => due_ms,
+            tick_ms => (due_ms / tick_ms + 1) * tick_ms,
+        }
     }
 
     /// What the tick adds to the timeout.
@@ -108,7 +111,7 @@ mod tests {
     fn a_client_is_late_at_the_tick_that_follows_its_timeout() {
         let late = |last, timeout_ms, tick_ms| Patience { timeout_ms, tick_ms }.late_ms(last);
         assert_eq!((late(100, 4000, 2000), late(1999, 4000, 2000), late(2000, 4000, 2000)), (6000, 6000, 8000));
-        assert_eq!((late(0, 1000, 60_000), late(0, 1000, 0)), (1500, 1001), "never more than half a timeout");
+        assert_eq!((late(0, 1000, 60_000), late(0, 1000, 0)), (1500, 1000), "never more than half a timeout");
         assert_eq!(Patience { timeout_ms: 4000, tick_ms: 2000 }.grace_ms(100), 1900);
     }
 

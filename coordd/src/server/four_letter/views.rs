@@ -82,16 +82,13 @@ pub struct Directories {
 pub struct Dump {
     pub sessions: Vec<(i64, i32)>,
     /// Of the leader, who expires them: the sessions by the moment at which they are due, on the monotonic clock.
-    pub expiries: Option<Expiries>,
+    pub expiries: Option<BTreeMap<u64, Vec<i64>>>,
     /// What wall clock and monotonic clock say now, in milliseconds.
     pub now: (i64, u64),
     pub tick_ms: u64,
     pub ephemerals: Vec<(i64, Vec<String>)>,
     pub connections: Vec<Connection>,
 }
-
-/// What is due at the same tick.
-pub type Expiries = BTreeMap<u64, Vec<i64>>;
 
 /// `wchs`: of the data table alone, as in ZooKeeper.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -113,7 +113,7 @@ impl Script {
     }
 
     fn acl(&mut self) -> Vec<Acl> {
-        if self.chance(75) {
+        if self.chance(85) {
             return vec![Acl::world(Perms::ALL)];
         }
         let count = self.pick(&[0, 1, 1, 1, 2, 3], 1);
@@ -160,7 +160,7 @@ impl Script {
             }
             return Request::CreateTtl { path, data, acl, flags, ttl };
         }
-        let flags = self.pick(&[0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, -1], 0);
+        let flags = self.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 7, -1], 0);
         if matches!(flags, 2 | 3) && self.chance(50) {
             path.push_str(self.pick(&["s-", "/", "/s-"], "/"));
         }
@@ -344,7 +344,9 @@ mod tests {
             for request in requests {
                 asked.entry(request.op()).or_default().insert(session);
                 if let Request::Multi { parts, .. } = request {
-                    parts.iter().for_each(|part| drop(asked.entry(part.op()).or_default().insert(session)));
+                    for part in parts {
+                        asked.entry(part.op()).or_default().insert(session);
+                    }
                 }
             }
         }

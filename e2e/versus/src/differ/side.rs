@@ -123,6 +123,7 @@ impl Side {
             Step::Drain => {
                 for session in 0..SESSIONS {
                     self.burst(session, &[Request::Bare { op: op::PING }], &mut out)?;
+                    self.settle()?;
                 }
             }
         }
