@@ -295,12 +295,12 @@ fn words_and_http_tell_who_leads_and_when_sessions_are_due() {
     let client = Client::connect(&ensemble.members[follower].client, 6000).unwrap();
     let due = || {
         let dump = ensemble.members[leader].four_letter("dump");
-        let session = format!("\n\t{:#x}\n", client.session);
+        let session = format!("\n\t{:#x}\n", client.session.0);
         (dump.contains("\nSession Sets (1)/(1):\n1 expire at ") && dump.contains(&session)).then_some(())
     };
     eventually("the leader to know when the session is due", due);
     let dump = ensemble.members[follower].four_letter("dump");
-    assert!(dump.contains(&format!("\nGlobal Sessions(1):\n{:#x}\t6000ms\n", client.session)), "{dump}");
+    assert!(dump.contains(&format!("\nGlobal Sessions(1):\n{:#x}\t6000ms\n", client.session.0)), "{dump}");
     for (member, state, known) in [(leader, "leading - broadcast", true), (follower, "following - broadcast", false)] {
         let mntr = ensemble.members[member].four_letter("mntr");
         assert!(mntr.contains(&format!("\nzk_peer_state\t{state}\n")), "{mntr}");
