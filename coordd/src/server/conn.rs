@@ -111,6 +111,11 @@ impl Queue {
         }
     }
 
+    /// Whether the next outcome is that of the client's own request to end the session.
+    pub(crate) fn asked_to_close(&self) -> bool {
+        matches!(self.pending.front(), Some(Pending::Write { op: OpCode::CloseSession, .. }))
+    }
+
     /// Whether requests that were taken are still answered, and events told.
     pub(crate) fn is_served(&self) -> bool {
         matches!(self.fate, Fate::Open | Fate::Drain)

@@ -320,9 +320,11 @@ impl Connection {
             if self.conn.queue().fate == Fate::Cut { Poll::Ready(()) } else { Poll::Pending }
         });
         tokio::select! {
-            result = timeout(patience, consensus.answerable()) => result.map_err(|_| End::Held),
-            () = cut => Err(End::Cut),
+            result = timeout(patience, consensus.answerable()) => result.map_err(|_| End::Held)?,
+            () = cut => return Err(End::Cut),
         }
+        // The gate opens once this member has seen what the leader had decided by then: also the end of the session.
+        if self.conn.queue().fate == Fate::Cut { Err(End::Cut) } else { Ok(()) }
     }
 
     /// Lets the client take the last bytes: a socket closed with unread input would reset and lose them.

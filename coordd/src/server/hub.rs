@@ -220,7 +220,12 @@ impl ApplyHook for Hub {
         let holder = self.registry.lock().forget(session);
         if let Some(conn) = holder {
             let mut queue = conn.queue();
-            queue.close_after_flush();
+            if queue.asked_to_close() {
+                queue.close_after_flush();
+            } else if queue.is_served() {
+                // Expired: an answer that still waits for the gate would make its client believe in the session.
+                queue.fate = Fate::Cut;
+            }
             conn.list(&mut queue);
         }
     }

@@ -10,8 +10,8 @@
 //! not, since whoever knows a session id could cut off its owner;
 //! createTTL with a ttl of 0, or without a TTL mode and with a negative one: ZooKeeper 3.9.5 logs it, fails to apply it
 //! and every server of the ensemble ends; coordd answers BADARGUMENTS;
-//! to an ensemble, a write whose record is cut short, or a multi with a create whose ACL is null: ZooKeeper 3.9.5 gives it
-//! the last zxid again, and the leader and with it every server never commits anything any more;
+//! to an ensemble, a write whose record is cut short, or a multi with a create whose ACL is null: ZooKeeper 3.9.5 gives
+//! it the last zxid again, and the leader and with it every server never commits anything any more;
 //! addWatch and the like of a null path, which for coordd is an empty one, and for ZooKeeper a third that nobody has.
 
 use super::side::Item;

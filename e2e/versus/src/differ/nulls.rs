@@ -147,7 +147,7 @@ mod tests {
             // The headers of a multi, and a version at the end, have the same bytes.
             let others = if matches!(op, op::MULTI | op::MULTI_READ) { 3 } else { 0 };
             let nulls = record.windows(4).filter(|bytes| *bytes == null).count();
-            assert!(nulls > others && (op != op::DELETE || nulls == 2), "{op}: {record:?}");
+            assert!(nulls > others && (op != op::DELETE || nulls > 1), "{op}: {record:?}");
         }
     }
 }
