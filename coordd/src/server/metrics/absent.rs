@@ -1,8 +1,8 @@
 //! Names of ZooKeeper's for things that coordd does not have or does not tell apart. They stay at 0.
 //!
 //! Rule: a name stands here when there is nothing to count: no JVM, no TLS, no throttling, no cache of answers, no
-//! chain of request processors, no queue that removes dead watchers. Reason: a panel or an alert on it finds a series that is
-//! quiet, not one that is missing.
+//! chain of request processors, no queue that removes dead watchers. Reason: a panel or an alert on it finds a series
+//! that is quiet, not one that is missing.
 
 use super::value::{Sample, Value};
 
