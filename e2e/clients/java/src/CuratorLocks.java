@@ -152,6 +152,8 @@ final class CuratorLocks {
 
     @Case
     static void barriersHoldAndLetGoTogether(World t) throws Exception {
+        // Made by the barrier it would be a container, reaped between the two barriers.
+        t.rooted();
         DistributedBarrier barrier = new DistributedBarrier(t.curator(), t.root + "/single");
         barrier.setBarrier();
         DistributedBarrier waiting = new DistributedBarrier(t.curator(), t.root + "/single");
