@@ -6,11 +6,9 @@
 //! ```
 //!
 //! Rule: times of a member's clock are compared only with times of the same clock and the same boot; a session of
-//! which nothing was heard under this leader counts from the next report of its member, and gets what its
-//! member may grant it (no more than half a timeout); within one boot contacts only grow, in whatever order reports are
-//! taken in.
-//! Reason: liveness rules 4 and 5; two reports may overtake each other
-//! on their way.
+//! which nothing was heard under this leader counts from the next report of its member, and gets what that member may
+//! grant it, half a timeout at most; within one boot contacts only grow, in whatever order reports are taken in.
+//! Reason: liveness rules 4 and 5; two reports may overtake each other on their way.
 
 use std::collections::{BTreeSet, HashMap};
 
