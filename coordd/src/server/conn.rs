@@ -32,7 +32,15 @@ use crate::session::registry::Holder;
 use crate::watch::WatcherId;
 
 /// An output buffer that grew beyond this is given back once it is written.
-pub(crate) const KEEP_OUT_BYTES: usize = 64 * 1024;
+const KEEP_OUT_BYTES: usize = 64 * 1024;
+
+/// Empties an output buffer that is with the socket.
+pub(crate) fn written(out: &mut BytesMut) {
+    out.clear();
+    if out.capacity() > KEEP_OUT_BYTES {
+        *out = BytesMut::new();
+    }
+}
 
 /// A request that waits for its turn.
 pub(crate) enum Pending {
@@ -100,14 +108,6 @@ impl Queue {
     pub(crate) fn close_after_flush(&mut self) {
         if self.is_served() {
             self.fate = Fate::Flush;
-        }
-    }
-
-    /// Everything in `out` is with the socket: a buffer that grew large is given back.
-    pub(crate) fn written(&mut self) {
-        self.out.clear();
-        if self.out.capacity() > KEEP_OUT_BYTES {
-            self.out = BytesMut::new();
         }
     }
 
@@ -268,7 +268,7 @@ impl Conn {
             self.hub.metrics.bytes_sent.add(taken as u64);
             self.hub.metrics.socket_writes.add(1);
             if taken == queue.out.len() {
-                queue.written();
+                written(&mut queue.out);
                 return;
             }
             queue.out.advance(taken);

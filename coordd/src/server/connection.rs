@@ -23,7 +23,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::{self, Broken, Step};
-use super::conn::{Conn, Fate, KEEP_OUT_BYTES};
+use super::conn::{Conn, Fate, written};
 use super::handshake::{self, Service, TurnedAway};
 use super::{Shared, four_letter};
 use crate::clock;
@@ -281,10 +281,7 @@ impl Connection {
                 self.shared.hub.metrics.socket_writes.add(1);
                 self.spare.advance(n);
             }
-            self.spare.clear();
-            if self.spare.capacity() > KEEP_OUT_BYTES {
-                self.spare = BytesMut::new();
-            }
+            written(&mut self.spare);
         }
     }
 

@@ -5,6 +5,7 @@ mod handshake;
 mod hostile;
 mod limits;
 mod order;
+mod outlet;
 mod support;
 mod watching;
 mod words;

@@ -1,0 +1,67 @@
+//! Who writes to a client's socket: apply while the connection's task is parked, the task at all other times.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use coordd_proto::{OpCode, Writer};
+use coordd_tree::Op;
+
+use super::support::{Client, Member, create, read};
+
+/// Long enough for a task that was answered to park again.
+const SETTLES: Duration = Duration::from_millis(30);
+
+/// Creates `path` in the name of `owner`, as an entry that came from elsewhere; nothing is awaited.
+fn created_elsewhere(member: &Member, owner: &Client, path: &str) {
+    let mut record = BytesMut::new();
+    create(&mut Writer::new(&mut record), path, b"", 0);
+    member.double.apply(owner.session, 1, Op::Client { op: OpCode::Create, record: record.freeze() });
+}
+
+async fn watching(member: &Member, path: &str) -> Client {
+    let mut client = member.client().await;
+    client.ask(1, OpCode::Exists, |w| read(w, path, true)).await;
+    tokio::time::sleep(SETTLES).await;
+    client
+}
+
+#[tokio::test]
+async fn apply_writes_an_event_itself_to_a_client_whose_task_is_parked() {
+    let member = Member::start().await;
+    let owner = member.client().await;
+    let mut watcher = watching(&member, "/a").await;
+    let before = member.hub.metrics.socket_writes.get();
+    created_elsewhere(&member, &owner, "/a");
+    // No task ran since: this test's runtime has one thread, and nothing was awaited.
+    assert_eq!(member.hub.metrics.socket_writes.get() - before, 1);
+    assert_eq!(watcher.got().await.event().1, "/a");
+}
+
+#[tokio::test]
+async fn apply_writes_nothing_while_answers_are_held_and_the_order_stays() {
+    let member = Member::start().await;
+    let owner = member.client().await;
+    let mut watcher = watching(&member, "/a").await;
+    member.double.answering.store(false, Ordering::SeqCst);
+    let before = member.hub.metrics.socket_writes.get();
+    created_elsewhere(&member, &owner, "/a");
+    watcher.send(2, OpCode::Exists, |w| read(w, "/a", false)).await;
+    assert!(watcher.raw.is_quiet().await);
+    assert_eq!(member.hub.metrics.socket_writes.get(), before);
+    member.double.answer_again();
+    assert_eq!(watcher.got().await.event().1, "/a");
+    assert_eq!(watcher.got().await.xid, 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_held_while_its_session_expires_is_never_given() {
+    let member = Member::start().await;
+    let mut client = member.client().await;
+    member.double.answering.store(false, Ordering::SeqCst);
+    client.send(-2, OpCode::Ping, |_| {}).await;
+    assert!(client.raw.is_quiet().await);
+    member.double.apply(client.session, 1, Op::ExpireSession { attach: 1 });
+    member.double.answer_again();
+    assert!(client.raw.is_closed().await);
+}
