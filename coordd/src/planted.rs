@@ -3,7 +3,8 @@
 //! ```text
 //!   feature off (every build that users get):  active(_) is the constant false, the hardships are constant zeros
 //!   feature on:   COORDD_PLANTED=NAME          one bug of `Bug`, or `none`; un-synced bytes are lost by kill -9
-//!                 COORDD_PLANTED_DIR=DIR       DIR/clock_offset_ms, DIR/fsync_delay_ms: read anew all the time
+//!                 COORDD_PLANTED_DIR=DIR       DIR/clock_offset_ms, DIR/fsync_delay_ms, DIR/apply_delay_ms (a batch is
+//!                                              applied up to so much later: members lag): read anew all the time
 //! ```
 //!
 //! Rule: each bug is one line where the right code stands, behind `active`. Reason: the checker of `cargo versus` is
@@ -73,6 +74,9 @@ mod switches {
         raft.append_entries(request).await.map_err(io::Error::other)
     }
 
+    /// Comes to a batch late.
+    pub(crate) async fn lag() {}
+
     pub(crate) const fn bend(_: &State, _: &mut Command) {}
 
     pub(crate) const fn forget_sessions(_: &mut State) {}
@@ -120,6 +124,16 @@ mod switches {
             return followers::answer_first(raft, request).await;
         }
         raft.append_entries(request).await.map_err(io::Error::other)
+    }
+
+    /// Comes to a batch late.
+    pub(crate) async fn lag() {
+        let most = knobs::apply_delay();
+        if !most.is_zero() {
+            let mut share = [0];
+            crate::entropy::fill(&mut share).expect("the system gives random bytes");
+            tokio::time::sleep(most.mul_f64(f64::from(share[0]) / 255.0)).await;
+        }
     }
 
     /// Lets a command pass that the state would refuse.

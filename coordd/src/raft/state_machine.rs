@@ -163,6 +163,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let applied = self.applied.clone();
         let mut batches = entries.ready_chunks(BATCH_MAX);
         while let Some(batch) = batches.next().await {
+            planted::lag().await;
             let mut responders = Vec::new();
             let (began, entries) = (Instant::now(), batch.len());
             self.meter.applying();

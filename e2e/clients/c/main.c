@@ -225,10 +225,15 @@ static void a_session_is_taken_up_with_its_password_and_ends_when_closed(zhandle
     zhandle_t *thief = zookeeper_init(hosts, NULL, 8000, &wrong, NULL, 0);
     UNTIL(zoo_state(thief) == ZOO_EXPIRED_SESSION_STATE, "the refusal of a wrong password");
     zookeeper_close(thief);
-    zhandle_t *second = zookeeper_init(hosts, NULL, 8000, &id, NULL, 0);
-    UNTIL(zoo_state(second) == ZOO_CONNECTED_STATE, "the second connection");
-    EXPECT(zoo_client_id(second)->client_id == id.client_id, "another session");
-    CODE(zookeeper_close(second), ZOK);
+    // The first handle, once cut off, takes the session back; a close goes out only from the one that has it.
+    for (int ended = 0, i = 0; !ended; i++) {
+        EXPECT(i < 50, "the session could not be closed");
+        zhandle_t *second = zookeeper_init(hosts, NULL, 8000, &id, NULL, 0);
+        UNTIL(zoo_state(second) == ZOO_CONNECTED_STATE || zoo_state(second) == ZOO_EXPIRED_SESSION_STATE, "an answer");
+        ended = zoo_state(second) == ZOO_EXPIRED_SESSION_STATE;
+        EXPECT(i > 0 || zoo_client_id(second)->client_id == id.client_id, "another session");
+        zookeeper_close(second);
+    }
     UNTIL(exists_again(zh, path_of("/e"), &stat) == ZNONODE, "the end of the ephemeral");
     UNTIL(zoo_state(first) == ZOO_EXPIRED_SESSION_STATE, "the word of expiry");
     zookeeper_close(first);

@@ -48,6 +48,12 @@ func (t *t) make(conn *zk.Conn, name string) string {
 	return path
 }
 
+// synced brings the member that serves conn up to every write acknowledged before: another's writes may reach it late.
+func synced(conn *zk.Conn) {
+	_, err := conn.Sync("/")
+	must(err)
+}
+
 func (t *t) lone() bool { return len(t.hosts) == 1 }
 
 func (t *t) close() {

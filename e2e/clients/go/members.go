@@ -78,6 +78,7 @@ func aSilentSessionExpiresWithItsEphemerals(t *t) {
 	began := time.Now()
 	silent := silentSession(t.hosts[0], time.Second, t.root+"/e")
 	defer silent.Close()
+	synced(conn)
 	there, _, gone, err := conn.ExistsW(t.root + "/e")
 	must(err)
 	if there {

@@ -3,8 +3,9 @@
     @case                 main.py runs it in a thread: `ok NAME`, or `FAIL NAME: why`
     def name(t): ...      t.client() gives a started client, t.root an empty path of its own
 
-Rule: a case waits for what it expects (`until`) and never sleeps a fixed time for it. Reason: the servers run on busy
-machines, and a check that needs luck is worth nothing.
+Rule: a case waits for what it expects (`until`) and never sleeps a fixed time for it, and a client syncs before it
+reads what another wrote. Reason: the servers run on busy machines, a member may lag, and a check that needs luck is
+worth nothing. (`COORDD_PLANTED_DIR`, in coordd's src/planted.rs, makes members lag on purpose.)
 """
 
 import os

@@ -73,6 +73,7 @@ def an_ephemeral_ends_with_its_session(t):
     zk, other = t.rooted(), t.client()
     zk.create(t.root + "/keep")
     other.create(t.root + "/gone", ephemeral=True)
+    zk.sync("/")
     equal(zk.exists(t.root + "/gone").ephemeralOwner, other.client_id[0])
     gone = []
     zk.exists(t.root + "/gone", watch=gone.append)
@@ -124,6 +125,7 @@ def an_acl_admits_whom_it_names(t):
     owner.add_auth("digest", "user:secret")
     rules = [make_digest_acl("user", "secret", all=True), make_acl("world", "anyone", read=True)]
     owner.create(t.root + "/mine", b"data", acl=rules)
+    stranger.sync("/")
     equal(stranger.get(t.root + "/mine")[0], b"data")
     raises(NoAuthError, stranger.set, t.root + "/mine", b"x")
     raises(NoAuthError, stranger.create, t.root + "/mine/x")
@@ -156,6 +158,7 @@ def auth_data_at_the_start_works_and_the_super_user_may_all(t):
     zk.create(t.root + "/locked", acl=[make_digest_acl("nobody", "knows", all=True)])
     raises(NoAuthError, zk.get, t.root + "/locked")
     boss = t.client(auth_data=[("digest", "super:test")])
+    boss.sync("/")
     equal(boss.get(t.root + "/locked")[0], b"")
 
 
@@ -164,6 +167,7 @@ def a_chroot_hides_what_is_above(t):
     zk = t.rooted()
     inner = t.client(chroot=t.root)
     inner.create("/a/b", b"deep", makepath=True)
+    zk.sync("/")
     equal(zk.get(t.root + "/a/b")[0], b"deep")
     equal(inner.get_children("/"), ["a"])
     equal(inner.create("/a/s-", sequence=True), "/a/s-0000000001")

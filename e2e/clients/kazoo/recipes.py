@@ -26,6 +26,7 @@ def a_lock_is_held_by_one_at_a_time(t):
     clients = [t.client() for _ in range(4)]
     in_threads(*[lambda c=c, i=i: work(c, f"w{i}") for i, c in enumerate(clients)])
     equal(len(order), 12)
+    zk.sync("/")
     equal(zk.get_children(path), [])
 
 
@@ -82,6 +83,7 @@ def a_semaphore_admits_as_many_as_it_has_leases(t):
     first, second, third = [c.Semaphore(path, f"c{i}", max_leases=2) for i, c in enumerate(clients)]
     assert first.acquire(timeout=5) and second.acquire(timeout=5)
     equal(third.acquire(blocking=False), False)
+    zk.sync("/")
     equal(sorted(zk.Semaphore(path, max_leases=2).lease_holders()), ["c0", "c1"])
     clients[0].stop()
     assert third.acquire(timeout=10), "the lease of a closed session was not given on"
@@ -101,6 +103,7 @@ def an_election_passes_from_leader_to_leader(t):
 
     in_threads(*[lambda e=e, i=i: e.run(lead, f"n{i}") for i, e in enumerate(elections)])
     equal(sorted(led), ["n0", "n1", "n2"])
+    zk.sync("/")
     equal(zk.Election(path).contenders(), [])
 
 
@@ -109,6 +112,7 @@ def a_barrier_holds_until_it_is_removed(t):
     zk, other = t.rooted(), t.client()
     barrier = zk.Barrier(t.root + "/barrier")
     barrier.create()
+    other.sync("/")
     equal(other.Barrier(t.root + "/barrier").wait(0.3), False)
     passed = threading.Event()
     threading.Thread(target=lambda: other.Barrier(t.root + "/barrier").wait() and passed.set(), daemon=True).start()
@@ -198,9 +202,10 @@ def a_party_lists_those_who_joined(t):
 def a_lease_is_one_holders_until_it_ends(t):
     t.rooted()
     a, b = t.client(), t.client()
-    short = datetime.timedelta(seconds=1)
+    short = datetime.timedelta(seconds=3)
     path = t.root + "/lease"
     assert a.NonBlockingLease(path, short, identifier="a")
+    b.sync("/")
     assert not b.NonBlockingLease(path, short, identifier="b")
     until(lambda: bool(b.NonBlockingLease(path, short, identifier="b")), "the lease to run out")
     several = [bool(a.MultiNonBlockingLease(2, t.root + "/m", datetime.timedelta(hours=1), identifier=str(uuid.uuid4())))

@@ -70,6 +70,7 @@ def children_watch_sees_every_settled_list(t):
 def a_tree_cache_mirrors_a_subtree(t):
     zk, other = t.rooted(), t.client()
     other.create(t.root + "/a/b", b"1", makepath=True)
+    zk.sync("/")
     cache, events = TreeCache(zk, t.root), []
     cache.listen(lambda event: events.append(event.event_type))
     cache.start()

@@ -33,6 +33,7 @@ final class Acls {
             zk.create(path, null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
             zk.create(path + "/old", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
             zk.setACL(path, World.acls(digest(perm, "u:p")), -1);
+            World.sync(user);
             expect(perm == Perms.READ, () -> user.getData(path, false, null));
             expect(perm == Perms.READ, () -> user.getChildren(path, false));
             expect(perm == Perms.WRITE, () -> user.setData(path, null, -1));
@@ -72,6 +73,7 @@ final class Acls {
         List<ACL> acls = World.acls(digest(Perms.ALL, "u:p"), new ACL(Perms.READ, Ids.ANYONE_ID_UNSAFE));
         zk.create(t.root + "/a", null, acls, CreateMode.PERSISTENT);
         ZooKeeper stranger = t.client();
+        World.sync(stranger);
         List<String> shown = stranger.getACL(t.root + "/a", null).stream().map(a -> a.getId().toString()).toList();
         World.equal(shown.get(0), new Id("digest", "u:x").toString());
         World.equal(zk.getACL(t.root + "/a", null), acls);

@@ -160,6 +160,7 @@ final class Operations {
         ZooKeeper zk = t.rooted();
         ZooKeeper inner = t.client(t.hosts + t.root, 8000, event -> {});
         World.equal(inner.create("/in", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT), "/in");
+        World.sync(zk);
         World.isTrue(zk.exists(t.root + "/in", false) != null, "it is not below the chroot");
         World.equal(inner.getChildren("/", false), List.of("in"));
         List<String> seen = Collections.synchronizedList(new ArrayList<>());

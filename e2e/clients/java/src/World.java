@@ -81,6 +81,13 @@ final class World {
         return curator;
     }
 
+    /** Brings the member that serves this client up to every write acknowledged before: it may lag. */
+    static void sync(ZooKeeper zk) throws Exception {
+        CountDownLatch done = new CountDownLatch(1);
+        zk.sync("/", (code, path, context) -> done.countDown(), null);
+        isTrue(done.await(20, TimeUnit.SECONDS), "no sync within 20 s");
+    }
+
     <T extends AutoCloseable> T keep(T thing) {
         synchronized (open) {
             open.add(thing);
