@@ -185,8 +185,9 @@ pub trait Consensus: Send + Sync + 'static {
     /// Resolves once clients may be answered again.
     fn answerable(&self) -> BoxFuture<()>;
 
-    /// A refusal for creates and sets while memory or disk is short (design D21); `None` when there is room.
-    fn growth_refused(&self) -> Option<coordd_proto::ErrorCode>;
+    /// A refusal of writes: of those that grow the state while memory or disk is short (design D21), of all while the
+    /// disk takes none; `None` when there is room.
+    fn refused(&self, grows: bool) -> Option<coordd_proto::ErrorCode>;
 
     /// Of the leader, who expires them: each session with the milliseconds until it is due if it stays silent.
     fn expiries(&self) -> Option<Vec<(SessionId, u64)>> {

@@ -3,6 +3,7 @@
 //! ```text
 //!   power_loss ─► SimDisk::crash(Torn): un-synced sectors are there or not, as the seed says; all handles end
 //!   fail_in_flush(k) ─► the same, between the write and the fdatasync of the k-th flush from now
+//!   fill ─► not one byte more, up to make_room; files that are there can be written over
 //!   lie ─► flushes say yes and do nothing, up to the next power loss (the planted defect)
 //! ```
 //!
@@ -25,6 +26,7 @@ struct Inner {
     /// Flushes until the power fails in the midst of one; 0 = it does not.
     until_failure: AtomicU64,
     failed: AtomicBool,
+    full: AtomicBool,
     loss_seed: AtomicU64,
     lies: Arc<AtomicBool>,
 }
@@ -36,6 +38,7 @@ impl MemberDisk {
             life: Mutex::new(disk.clone()),
             until_failure: AtomicU64::new(0),
             failed: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             loss_seed: AtomicU64::new(seed),
             lies: Arc::default(),
         });
@@ -67,6 +70,22 @@ impl MemberDisk {
     /// Whether the power failed since the disk was mounted.
     pub(crate) fn has_failed(&self) -> bool {
         self.0.failed.load(Ordering::Relaxed)
+    }
+
+    /// Leaves no room at all.
+    pub(crate) fn fill(&self) {
+        let life = self.0.life();
+        life.set_capacity(life.used_bytes());
+        self.0.full.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn make_room(&self) {
+        self.0.life().set_capacity(u64::MAX);
+        self.0.full.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lie(&self) {

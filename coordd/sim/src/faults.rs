@@ -35,9 +35,14 @@ enum Kind {
     Delay,
     /// From its clients; the other members still reach it.
     CutOffFromClients,
+    /// No room left on the disk.
+    FullDisk,
+    FullDiskOfLeader,
+    /// Of all but one member.
+    FullDisksOfMost,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 12] = [
     Kind::PowerLoss,
     Kind::PowerLossOfLeader,
     Kind::PowerLossInFlush,
@@ -47,6 +52,9 @@ const KINDS: [Kind; 9] = [
     Kind::OneWay,
     Kind::Delay,
     Kind::CutOffFromClients,
+    Kind::FullDisk,
+    Kind::FullDiskOfLeader,
+    Kind::FullDisksOfMost,
 ];
 
 /// What is done when a fault ends.
@@ -130,7 +138,9 @@ impl Faults {
     fn begin(&mut self, sim: &Sim<'_>, kind: Kind, now: Duration) {
         let choice = usize::try_from(self.dice.below(MEMBERS.len() as u64)).unwrap_or(0);
         let seat = match kind {
-            Kind::PowerLossOfLeader | Kind::IsolationOfLeader => self.seats.iter().find(|seat| seat.leads()),
+            Kind::PowerLossOfLeader | Kind::IsolationOfLeader | Kind::FullDiskOfLeader => {
+                self.seats.iter().find(|seat| seat.leads())
+            }
             _ => None,
         };
         let seat = seat.unwrap_or(&self.seats[choice]).clone();
@@ -153,13 +163,25 @@ impl Faults {
                 sim.hold(name, others[0]);
                 Box::new(move |sim| sim.release(name, others[0]))
             }
+            Kind::FullDisk | Kind::FullDiskOfLeader => {
+                seat.disk.fill();
+                Box::new(move |_: &Sim<'_>| seat.disk.make_room())
+            }
+            Kind::FullDisksOfMost => {
+                let most: Vec<_> = self.seats.iter().filter(|other| other.name != name).cloned().collect();
+                most.iter().for_each(|seat| seat.disk.fill());
+                Box::new(move |_: &Sim<'_>| most.iter().for_each(|seat| seat.disk.make_room()))
+            }
             Kind::CutOffFromClients => {
                 let clients = self.clients.clone();
                 clients.iter().for_each(|client| sim.partition(name, client.as_str()));
                 Box::new(move |sim| clients.iter().for_each(|client| sim.repair(name, client.as_str())))
             }
         };
-        let (trace, ends) = (self.trace.clone(), now + Duration::from_millis(self.dice.between(500, 4000)));
+        // A log that finds no room has a segment prepared to begin with; the faults behind it meet a full disk then.
+        let long = matches!(kind, Kind::FullDisk | Kind::FullDiskOfLeader | Kind::FullDisksOfMost);
+        let lasts_ms = if long { self.dice.between(4000, 16_000) } else { self.dice.between(500, 4000) };
+        let (trace, ends) = (self.trace.clone(), now + Duration::from_millis(lasts_ms));
         let at_ms = u64::try_from(ends.as_millis()).unwrap_or(u64::MAX);
         let repair = move |sim: &Sim<'_>| {
             trace.say(at_ms, "fault", format_args!("{kind:?} of {name} is over"));

@@ -13,17 +13,21 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use coordd::config::Config;
 use coordd::consensus::{Consensus, Status};
 use coordd::daemon::Daemon;
 use coordd::raft::member::Member;
+use tokio::time::sleep;
 
 use crate::disk::MemberDisk;
 
 pub(crate) const MEMBERS: [&str; 3] = ["m1", "m2", "m3"];
 pub(crate) const CLIENT_PORT: u16 = 2181;
 pub(crate) const SESSION_TIMEOUT_MS: i32 = 4000;
+
+const RESTART_EVERY: Duration = Duration::from_millis(500);
 
 /// One member, whether it lives or not.
 pub(crate) struct Seat {
@@ -59,16 +63,19 @@ impl Seat {
 
 /// One life of a member; ends only with the host.
 pub(crate) async fn live(seat: Rc<Seat>) -> turmoil::Result {
-    let config = config(seat.name)?;
-    match Daemon::start(config, seat.disk.mount()).await {
-        Ok(daemon) => {
-            *seat.alive.borrow_mut() = Arc::downgrade(&daemon.member);
-            let _listening = daemon;
-            pending().await
+    loop {
+        match Daemon::start(config(seat.name)?, seat.disk.mount()).await {
+            Ok(daemon) => {
+                *seat.alive.borrow_mut() = Arc::downgrade(&daemon.member);
+                let _listening = daemon;
+                pending().await
+            }
+            // The power failed while it started: the host is crashed after this step.
+            Err(_) if seat.disk.has_failed() => pending().await,
+            // Its supervisor starts it again.
+            Err(_) if seat.disk.is_full() => sleep(RESTART_EVERY).await,
+            Err(error) => return Err(format!("{} cannot start: {error}", seat.name).into()),
         }
-        // The power failed while it started: the host is crashed after this step.
-        Err(_) if seat.disk.has_failed() => pending().await,
-        Err(error) => Err(format!("{} cannot start: {error}", seat.name).into()),
     }
 }
 
@@ -85,6 +92,7 @@ fn config(name: &str) -> Result<Config, coordd::config::ConfigError> {
         ("max_tree_bytes", "1GiB"),
         ("log_segment_bytes", "1MiB"),
         ("max_frame_bytes", "256KiB"),
+        ("min_free_bytes", "1MiB"),
         ("log_keep_entries", "100"),
         ("snapshot_entries", "300"),
     ];

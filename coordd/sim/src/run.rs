@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use turmoil::{Builder, Sim};
 
+use crate::client::worker::WORKERS;
 use crate::client::{Stage, auditor, worker};
 use crate::entropy;
 use crate::faults::{FIRST_ROUND, Faults, ROUND};
@@ -22,7 +23,6 @@ use crate::invariants;
 use crate::trace::Trace;
 use crate::{Plan, Plant};
 
-const WORKERS: u64 = 4;
 /// Writes for each round, and before the first: a run with fewer has judged nothing.
 const ACKNOWLEDGED_MIN: usize = 100;
 /// Members that do not agree by then never will.
@@ -36,16 +36,18 @@ pub(crate) struct Report {
     lines: u64,
     acknowledged: usize,
     seen: usize,
+    expired: usize,
     faults: u32,
     simulated: Duration,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { seed, hash, lines, acknowledged, seen, faults, simulated } = self;
+        let Report { seed, hash, lines, acknowledged, seen, expired, faults, simulated } = self;
         let seconds = simulated.as_secs();
         writeln!(f, "seed {seed}: {seconds} s simulated, {faults} faults, {acknowledged} writes acknowledged,")?;
-        write!(f, "{seen} answers and events judged, no violation; trace of {lines} lines: {hash}")
+        writeln!(f, "{seen} answers and events judged, {expired} sessions expired, no violation;")?;
+        write!(f, "trace of {lines} lines: {hash}")
     }
 }
 
@@ -69,12 +71,13 @@ pub(crate) fn once(plan: &Plan) -> Result<Report, String> {
         return Err(format!("seed {}: {} violations, the first: {first}", plan.seed, broken.len()));
     }
     let (hash, lines) = play.stage.trace.sum();
-    let (acknowledged, seen) = (play.stage.history.acknowledged(), records.len());
+    let (acknowledged, seen, expired) =
+        (play.stage.history.acknowledged(), records.len(), play.stage.history.expired());
     let (faults, simulated) = (play.faults.done(), play.sim.elapsed());
     if faults < plan.rounds || acknowledged < ACKNOWLEDGED_MIN * (1 + plan.rounds as usize) {
         return Err(format!("seed {}: too little happened: {faults} faults, {acknowledged} writes", plan.seed));
     }
-    Ok(Report { seed: plan.seed, hash, lines, acknowledged, seen, faults, simulated })
+    Ok(Report { seed: plan.seed, hash, lines, acknowledged, seen, expired, faults, simulated })
 }
 
 struct Play {

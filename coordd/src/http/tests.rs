@@ -89,7 +89,7 @@ impl Consensus for Still {
         Box::pin(std::future::ready(()))
     }
 
-    fn growth_refused(&self) -> Option<coordd_proto::ErrorCode> {
+    fn refused(&self, _: bool) -> Option<coordd_proto::ErrorCode> {
         None
     }
 }

@@ -43,6 +43,24 @@ pub(crate) fn put_payload(out: &mut BytesMut, payload: &Payload) {
     }
 }
 
+/// How many bytes `put_payload` puts.
+pub(crate) fn payload_len(payload: &Payload) -> usize {
+    match payload {
+        EntryPayload::Blank => 2,
+        EntryPayload::Normal(proposal) => command_len(&proposal.command),
+        EntryPayload::Membership(_) => {
+            let mut out = BytesMut::new();
+            put_payload(&mut out, payload);
+            out.len()
+        }
+    }
+}
+
+/// The same for a command, before it became a payload.
+pub(crate) fn command_len(command: &Bytes) -> usize {
+    2 + 8 + command.len()
+}
+
 pub(crate) fn get_payload(mut bytes: Bytes) -> io::Result<Payload> {
     if bytes.len() < 2 || bytes.get_u8() != FORMAT {
         return Err(damaged("log entry"));
@@ -113,6 +131,7 @@ mod tests {
         for payload in [EntryPayload::Blank, command] {
             let mut out = BytesMut::new();
             put_payload(&mut out, &payload);
+            assert_eq!(out.len(), payload_len(&payload));
             assert!(get_payload(out.freeze()).unwrap() == payload);
         }
     }

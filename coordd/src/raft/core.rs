@@ -21,6 +21,7 @@ use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
 use super::dispatch::Dispatch;
 use super::diverged::Diverged;
+use super::door::Door;
 use super::failover::{self, Failover};
 use super::flush::FlushMeter;
 use super::heard::Heard;
@@ -52,6 +53,7 @@ pub(crate) struct Parts {
     pub flushes: Arc<FlushMeter>,
     pub snapshots: Arc<SnapshotStore>,
     pub applied: Arc<Applied>,
+    pub door: Arc<Door>,
     pub local: Arc<Local>,
     pub hook: Arc<dyn ApplyHook>,
     pub meter: Arc<dyn Meter>,
@@ -78,6 +80,7 @@ pub(crate) struct Core {
     pub snapshots: Arc<SnapshotStore>,
     pub flushes: Arc<FlushMeter>,
     pub applied: Arc<Applied>,
+    pub door: Arc<Door>,
     pub diverged: Arc<Diverged>,
 }
 
@@ -126,8 +129,8 @@ impl Core {
     /// # Errors
     /// What the disk or openraft says; the member must not serve then.
     pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
-        let Parts { identity, boot, timing, log, flushes, snapshots, applied, local, hook, meter, sessions, fail } =
-            parts;
+        let Parts { identity, boot, timing, log, flushes, snapshots, applied, door, .. } = parts;
+        let (local, hook, meter, sessions, fail) = (parts.local, parts.hook, parts.meter, parts.sessions, parts.fail);
         let me = identity.node_id;
         let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
@@ -153,7 +156,7 @@ impl Core {
         tokio::spawn(leadership::measure(leadership.clone(), meter));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
         let desk = Arc::new(ContactDesk::new(raft.clone()));
-        let intake = intake::start(raft.clone(), applied.clone());
+        let intake = intake::start(raft.clone(), applied.clone(), door.clone());
         let (down_tx, down) = mpsc::unbounded_channel();
         tokio::spawn(failover::sort_news(news, down_tx.clone(), removal.clone()));
         let stall_limit = timing.election_max * 13 / 20;
@@ -172,6 +175,7 @@ impl Core {
         tokio::spawn(watch_for_the_end(diverged.clone(), fail));
         let core = Core {
             applied: applied.clone(),
+            door,
             diverged,
             me,
             raft,
@@ -219,6 +223,7 @@ impl Core {
             peers: self.peers.clone(),
             leadership: self.leadership.clone(),
             desk: self.desk.clone(),
+            door: self.door.clone(),
         };
         tokio::spawn(reporter.run());
         let expirer = Expirer {
@@ -250,12 +255,10 @@ impl Core {
             patience: timing.patience,
         };
         tokio::spawn(barriers.run());
-        tokio::spawn(patience::close_when_leaderless(
-            self.leadership.clone(),
-            timing.patience,
-            self.proposer.clone(),
-            sessions,
-        ));
+        let clients = patience::Clients { proposer: self.proposer.clone(), sessions };
+        tokio::spawn(clients.clone().close_when_leaderless(self.leadership.clone(), timing.patience));
+        tokio::spawn(clients.close_when_full(self.door.clone(), self.gate.clone(), timing.patience));
+        tokio::spawn(self.door.clone().watch());
         self.snapshots.clone().take_when_due(self.raft.clone(), self.flushes.clone());
     }
 }
@@ -282,6 +285,7 @@ mod tests {
             flushes: disks.flushes,
             snapshots: disks.snapshots,
             applied: Arc::new(Applied::new(State::new())),
+            door: Arc::new(Door::new(disks.wal, 0)),
             local: Arc::new(Local::new(Some(identity.clone()), None)),
             identity,
             hook: Arc::new(Nobody),

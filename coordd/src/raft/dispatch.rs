@@ -9,29 +9,34 @@
 //! Rule: on any doubt the stream ends and all undecided writes are sent again; clients stay connected. Reason and
 //! proof: raft-notes.md §4.2–4.3 (rules 6–11), design D7.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
-use tokio::time::{sleep, timeout};
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::Raft;
 use super::applied::Applied;
-use super::intake::{Batch, Intake, StreamState};
+use super::intake::{Batch, Feeder, Intake, StreamState};
 use super::leadership::{Leader, Leadership};
 use super::peer::frame::{self, Frame, Kind, protocol};
 use super::peer::hello::LinkKind;
 use super::peer::link::Link;
 use super::peer::peers::Peers;
 use super::peer::server::Incoming;
-use super::proposer::{Proposer, Run};
+use super::proposer::{Proposer, Run, Window};
 use crate::planted::{self, Bug};
 
 /// Bytes of writes that go into one frame or batch.
 const RUN_BYTES_MAX: usize = 1 << 20;
 /// Pause before a stream of the same term is opened again, so that a leader that refuses is not flooded.
 const SAME_TERM_PAUSE: Duration = Duration::from_millis(5);
+/// How often a follower asks over the stream itself whether it stands, by a run of no writes; and the longest silence.
+/// The leader answers at once, however long its writes wait.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+const SILENT_MAX: Duration = Duration::from_secs(1);
 /// So long nothing of what was sent is decided: the stream may be dead, though neither end was told.
 const STALL_MAX: Duration = Duration::from_secs(2);
 
@@ -105,6 +110,7 @@ impl Dispatch {
 
     async fn local(&self, term: u64) -> io::Result<()> {
         let stream = Arc::new(StreamState::default());
+        let _feeder = Feeder(stream.clone());
         loop {
             let Some(Run { commands, .. }) = self.proposer.take_unsent(RUN_BYTES_MAX) else { return Ok(()) };
             if commands.is_empty() {
@@ -134,19 +140,32 @@ impl Dispatch {
         frame::end(&mut out, start);
         link.send(&mut out).await?;
         link.read().await?.expect(Kind::ForwardOpened)?;
+        let (mut ask, mut heard) = (interval(ASK_EVERY), Instant::now());
+        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let Some(run) = self.proposer.take_unsent(RUN_BYTES_MAX) else { return Ok(()) };
             if run.commands.is_empty() {
                 tokio::select! {
-                    closed = link.read() => return closed?.expect(Kind::ForwardClosed).map(drop),
-                    () = self.proposer.work() => continue,
+                    frame = link.read() => match frame? {
+                        Frame { kind: Kind::ForwardOpened, .. } => heard = Instant::now(),
+                        closed => return closed.expect(Kind::ForwardClosed).map(drop),
+                    },
+                    () = self.proposer.work() => {}
+                    _ = ask.tick() => {
+                        if heard.elapsed() > SILENT_MAX {
+                            return Err(io::Error::new(io::ErrorKind::TimedOut, "the stream is silent"));
+                        }
+                        put_run(&mut out, &run);
+                    }
+                }
+            } else {
+                put_run(&mut out, &run);
+                if planted::active(Bug::AppliedTwice) && run.first.is_multiple_of(8) {
+                    put_run(&mut out, &run);
                 }
             }
-            put_run(&mut out, &run);
-            if planted::active(Bug::AppliedTwice) && run.first.is_multiple_of(8) {
-                put_run(&mut out, &run);
-            }
-            link.send(&mut out).await?;
+            let sent = timeout(SILENT_MAX, link.send(&mut out)).await;
+            sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         }
     }
 }
@@ -171,21 +190,35 @@ pub(crate) async fn receive(raft: &Raft, intake: &Intake, mut link: Incoming, op
         return Ok(());
     }
     let stream = Arc::new(StreamState::default());
+    let _feeder = Feeder(stream.clone());
+    let (mut waiting, mut waiting_bytes) = (VecDeque::<Vec<Bytes>>::new(), 0);
     loop {
         let frame = tokio::select! {
             biased;
             () = stream.closed() => break,
-            frame = link.read() => frame?,
+            permit = intake.reserve(), if !waiting.is_empty() => {
+                let permit = permit.map_err(|_| io::Error::other("raft has stopped"))?;
+                let Some(commands) = waiting.pop_front() else { continue };
+                waiting_bytes -= commands.iter().map(Bytes::len).sum::<usize>();
+                permit.send(Batch { term, commands, stream: stream.clone() });
+                continue;
+            }
+            frame = link.read(), if waiting_bytes < Window::default().bytes_max => frame?,
         };
         let commands = commands_of(frame)?;
-        let batch = Batch { term, commands, stream: stream.clone() };
-        intake.send(batch).await.map_err(|_| io::Error::other("raft has stopped"))?;
+        if commands.is_empty() {
+            frame::put(&mut out, Kind::ForwardOpened, term, &[]);
+            timeout(SILENT_MAX, link.send(&mut out)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        } else {
+            waiting_bytes += commands.iter().map(Bytes::len).sum::<usize>();
+            waiting.push_back(commands);
+        }
     }
     frame::put(&mut out, Kind::ForwardClosed, term, &[]);
     timeout(Duration::from_secs(1), link.send(&mut out)).await.unwrap_or(Ok(()))
 }
 
-fn commands_of(frame: Frame) -> io::Result<Vec<bytes::Bytes>> {
+fn commands_of(frame: Frame) -> io::Result<Vec<Bytes>> {
     use bytes::Buf;
     let mut body = frame.expect(Kind::ForwardBatch)?;
     let mut commands = Vec::new();
@@ -197,4 +230,50 @@ fn commands_of(frame: Frame) -> io::Result<Vec<bytes::Bytes>> {
         commands.push(body.split_to(len));
     }
     Ok(commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use coordd_tree::State;
+    use openraft::ServerState;
+    use tokio::sync::{mpsc, watch};
+
+    use super::super::leadership::View;
+    use super::super::peer::double::{Double, local};
+    use super::super::types::{Membership, StoredMembership};
+    use super::*;
+
+    /// A stream of member 1's writes to member 2, and how long it lasts.
+    async fn stream_to(peer: Double) -> Option<io::Result<()>> {
+        let (tell, _news) = mpsc::unbounded_channel();
+        let (intake, _batches) = mpsc::channel(1);
+        let leader = Leader { id: 2, term: 1 };
+        let view = View { leader: Some(leader), term: 1, state: ServerState::Follower };
+        let (_views, leadership) = watch::channel(view);
+        let local = local(1);
+        let node = Arc::new(peer).serve(2).await;
+        let members = Membership::new(vec![[2].into()], BTreeMap::from([(2, node)])).unwrap();
+        local.roster.update(&StoredMembership::new(None, members));
+        let dispatch = Dispatch {
+            proposer: Arc::new(Proposer::new(1, 1, Window::default())),
+            applied: Arc::new(Applied::new(State::new())),
+            peers: Arc::new(Peers::new(local, tell)),
+            intake,
+            leadership: Leadership(leadership),
+        };
+        timeout(SILENT_MAX * 3, dispatch.stream(leader, 1)).await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_which_nothing_is_heard_ends_though_its_connection_stands() {
+        let ended = stream_to(Double { swallows_streams: true, ..Double::default() }).await;
+        assert_eq!(ended.expect("it was taken for one that stands").unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn an_idle_stream_that_is_answered_stays() {
+        assert!(stream_to(Double::default()).await.is_none());
+    }
 }

@@ -2,19 +2,27 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::impls::EntryPayload;
+use tokio::time::timeout;
 
 use super::barrier;
 use super::core::Core;
 use super::dispatch;
+use super::door::Pass;
 use super::member::Member;
 use super::peer::Identity;
 use super::peer::call::{Answer, Call, ContactAnswer, leader_of};
 use super::peer::frame::{Frame, protocol};
 use super::peer::server::{Handler, Incoming};
-use super::types::{AppendRequest, AppendResponse, VoteRequest};
-use super::{roll_call, snapshot_io};
+use super::types::{AppendRequest, AppendResponse, Entry, VoteRequest};
+use super::{codec, roll_call, snapshot_io};
 use crate::consensus::BoxFuture;
 use crate::planted;
+
+/// So long a leader's entries may wait for room before it is told; far below what it takes for a dead link.
+const HELD_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct PeerHandler(pub Arc<Member>);
 
@@ -66,6 +74,33 @@ async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
     }
 }
 
+/// Gives openraft as many of a leader's entries as the log has room for; the leader sends the rest again, and is kept
+/// waiting a while if none has any. A part of an append is an append.
+async fn take_in(core: &Core, mut request: AppendRequest) -> io::Result<AppendResponse> {
+    let count = request.entries.len();
+    let (room, pass) = if count == 0 { (0, None) } else { let_in(core, &request.entries).await };
+    request.entries.truncate(room);
+    let upto = request.entries.last().map_or(request.prev_log_id, |entry| Some(entry.log_id));
+    let answer = planted::append(&core.raft, request).await?;
+    drop(pass);
+    match answer {
+        AppendResponse::Success if room < count => Ok(AppendResponse::PartialSuccess(upto)),
+        answer => Ok(answer),
+    }
+}
+
+async fn let_in(core: &Core, entries: &[Entry]) -> (usize, Option<Pass>) {
+    let payloads = entries.iter().map(|entry| codec::payload_len(&entry.payload) as u64);
+    let made_by_openraft = |entry: &&Entry| !matches!(entry.payload, EntryPayload::Normal(_));
+    let first = entries.iter().take_while(made_by_openraft).count();
+    let at_once = core.door.try_enter(payloads.clone());
+    let entered = match at_once.or_else(|| core.door.try_enter_first(payloads.clone().take(first))) {
+        Some(entered) => Some(entered),
+        None => timeout(HELD_MAX, core.door.enter(payloads)).await.ok(),
+    };
+    entered.map_or((0, None), |(count, pass)| (count, Some(pass)))
+}
+
 impl Handler for PeerHandler {
     fn call(&self, from: Option<Identity>, call: Call) -> BoxFuture<Answer> {
         let member = self.0.clone();
@@ -91,7 +126,7 @@ impl Handler for PeerHandler {
             if leader_of(&request.vote) == core.leadership.leader().map(|leader| leader.id) {
                 core.heard.now();
             }
-            planted::append(&core.raft, request).await
+            take_in(&core, request).await
         })
     }
 

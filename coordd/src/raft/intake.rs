@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   own dispatcher ─┐
-//!   stream of m2   ─┼─► Batch{term, commands, verdicts} ─► intake ─► raft.write(…).with_leader(term) ─► log
+//!   stream of m2   ─┼─► Batch{term, commands, stream} ─► intake ─ door ─► raft.write(…).with_leader(term) ─► log
 //!   stream of m3   ─┘                                         └─► verdict of each batch, in order
 //! ```
 //!
@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::impls::ProgressResponder;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 
+use super::codec;
+use super::door::{Door, Pass};
 use super::types::{Proposal, TypeConfig};
 use super::{Raft, applied::Applied};
 use crate::clock;
@@ -30,24 +32,30 @@ pub(crate) struct Batch {
 /// Whether a stream of forwarded writes still stands.
 #[derive(Debug, Default)]
 pub(crate) struct StreamState {
-    closed: std::sync::atomic::AtomicBool,
-    notify: Notify,
+    closed: watch::Sender<bool>,
 }
 
 impl StreamState {
     pub(crate) fn close(&self) {
-        self.closed.store(true, std::sync::atomic::Ordering::Release);
-        self.notify.notify_one();
+        self.closed.send_replace(true);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(std::sync::atomic::Ordering::Acquire)
+        *self.closed.borrow()
     }
 
     pub(crate) async fn closed(&self) {
-        while !self.is_closed() {
-            self.notify.notified().await;
-        }
+        // The sender is here, so it does not end otherwise.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+}
+
+/// The end of a stream that feeds it: when it is dropped, what waits of the stream is passed over.
+pub(crate) struct Feeder(pub Arc<StreamState>);
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -57,46 +65,78 @@ pub(crate) type Intake = mpsc::Sender<Batch>;
 const BATCHES_MAX: usize = 256;
 
 type Done = openraft::alias::OneshotReceiverOf<TypeConfig, openraft::raft::ClientWriteResult<TypeConfig>>;
-type Verdicts = mpsc::UnboundedSender<(Done, Arc<StreamState>)>;
+type Verdicts = mpsc::UnboundedSender<(Done, Arc<StreamState>, Pass)>;
 
-pub(crate) fn start(raft: Raft, applied: Arc<Applied>) -> Intake {
+pub(crate) fn start(raft: Raft, applied: Arc<Applied>, door: Arc<Door>) -> Intake {
     let (intake, batches) = mpsc::channel(BATCHES_MAX);
     let (verdicts, decided) = mpsc::unbounded_channel();
     tokio::spawn(close_refused_streams(decided));
-    tokio::spawn(run(raft, applied, batches, verdicts));
+    let task = Task { raft, applied, door, verdicts, last_time_ms: 0 };
+    tokio::spawn(task.run(batches));
     intake
 }
 
-async fn run(raft: Raft, applied: Arc<Applied>, mut batches: mpsc::Receiver<Batch>, verdicts: Verdicts) {
-    let mut last_time_ms = 0;
-    while let Some(batch) = batches.recv().await {
-        if batch.stream.is_closed() {
-            continue;
-        }
-        last_time_ms = clock::wall_ms().max(last_time_ms).max(applied.last_time_ms());
-        if hand_over(&raft, batch, last_time_ms, &verdicts).await.is_err() {
-            return;
-        }
-    }
+struct Task {
+    raft: Raft,
+    applied: Arc<Applied>,
+    door: Arc<Door>,
+    verdicts: Verdicts,
+    last_time_ms: i64,
 }
 
-/// Hands a batch to openraft in order; only its last write has a responder, apply finds out about the others.
-async fn hand_over(raft: &Raft, batch: Batch, time_ms: i64, verdicts: &Verdicts) -> Result<(), ()> {
-    let Batch { term, mut commands, stream } = batch;
-    let Some(last) = commands.pop() else { return Ok(()) };
-    for command in commands {
-        raft.write(Proposal { time_ms, command }).with_leader(term).await.map_err(|_| stream.close())?;
+impl Task {
+    async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        while let Some(batch) = batches.recv().await {
+            if self.take(batch).await.is_err() {
+                return;
+            }
+        }
     }
-    let (responder, done) = ProgressResponder::<TypeConfig, _>::complete_only();
-    let write = raft.write(Proposal { time_ms, command: last }).with_leader(term).responder(responder);
-    write.await.map_err(|_| stream.close())?;
-    let _ = verdicts.send((done, stream));
-    Ok(())
+
+    /// Takes a batch in, as far as there is room and then as room comes; a stream that ends meanwhile takes its rest
+    /// along.
+    async fn take(&mut self, batch: Batch) -> Result<(), ()> {
+        let Batch { term, mut commands, stream } = batch;
+        while !commands.is_empty() && !stream.is_closed() {
+            let payloads = commands.iter().map(|command| codec::command_len(command) as u64);
+            let (count, pass) = tokio::select! {
+                biased;
+                entered = self.door.enter(payloads) => entered,
+                () = stream.closed() => return Ok(()),
+            };
+            let rest = commands.split_off(count);
+            self.hand_over(term, commands, &stream, pass).await?;
+            commands = rest;
+        }
+        Ok(())
+    }
+
+    /// Hands commands to openraft in order; only the last has a responder, apply finds out about the others.
+    async fn hand_over(
+        &mut self,
+        term: u64,
+        mut commands: Vec<Bytes>,
+        stream: &Arc<StreamState>,
+        pass: Pass,
+    ) -> Result<(), ()> {
+        let time_ms = clock::wall_ms().max(self.last_time_ms).max(self.applied.last_time_ms());
+        self.last_time_ms = time_ms;
+        let Some(last) = commands.pop() else { return Ok(()) };
+        for command in commands {
+            let write = self.raft.write(Proposal { time_ms, command }).with_leader(term);
+            write.await.map_err(|_| stream.close())?;
+        }
+        let (responder, done) = ProgressResponder::<TypeConfig, _>::complete_only();
+        let write = self.raft.write(Proposal { time_ms, command: last }).with_leader(term).responder(responder);
+        write.await.map_err(|_| stream.close())?;
+        let _ = self.verdicts.send((done, stream.clone(), pass));
+        Ok(())
+    }
 }
 
 /// Ends each stream whose batch was refused or discarded; its member sends again. Verdicts come in log order.
-async fn close_refused_streams(mut verdicts: mpsc::UnboundedReceiver<(Done, Arc<StreamState>)>) {
-    while let Some((done, stream)) = verdicts.recv().await {
+async fn close_refused_streams(mut verdicts: mpsc::UnboundedReceiver<(Done, Arc<StreamState>, Pass)>) {
+    while let Some((done, stream, _pass)) = verdicts.recv().await {
         if !matches!(done.await, Ok(Ok(_))) {
             stream.close();
         }

@@ -22,6 +22,7 @@ use super::Timing;
 use super::applied::Applied;
 use super::core::{Core, Parts};
 use super::disks::Disks;
+use super::door::Door;
 use super::formation::{self, Outlook, StaticList};
 use super::identity::DiskIdentity;
 use super::membership::{ChangeError, VOTERS_MAX};
@@ -29,7 +30,7 @@ use super::peer::call::{Adoption, Probed};
 use super::peer::server;
 use super::peer::{Identity, Local, Secret};
 use super::status;
-use super::{reseed, snapshot_io};
+use super::{relief, reseed, snapshot_io};
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Meter, Role, Status, Write};
 use crate::net::TcpListener;
 
@@ -65,6 +66,7 @@ pub struct Member {
     pub(crate) applied: Arc<Applied>,
     pub(crate) core: OnceLock<Arc<Core>>,
     disks: Disks,
+    door: Arc<Door>,
     identity: Mutex<DiskIdentity>,
     hook: Arc<dyn ApplyHook>,
     meter: Arc<dyn Meter>,
@@ -88,6 +90,7 @@ impl Member {
             applied: Arc::new(Applied::new(State::new())),
             core: OnceLock::new(),
             identity: Mutex::new(disks.identity.clone()),
+            door: Arc::new(Door::new(disks.wal.clone(), config.limits.disk_bytes_min)),
             disks,
             hook,
             meter,
@@ -301,6 +304,7 @@ impl Member {
             flushes: self.disks.flushes.clone(),
             snapshots: self.disks.snapshots.clone(),
             applied: self.applied.clone(),
+            door: self.door.clone(),
             local: self.local.clone(),
             hook: self.hook.clone(),
             meter: self.meter.clone(),
@@ -309,6 +313,7 @@ impl Member {
         };
         let core = Arc::new(Core::start(parts).await?);
         let _ = self.core.set(core.clone());
+        tokio::spawn(relief::run(core.clone()));
         let (name, status) = (self.config.name.clone(), self.status.clone());
         tokio::spawn(status::publish(core.clone(), identity.ensemble_id, name, self.config.timing.patience, status));
         Ok(core)
@@ -395,10 +400,11 @@ impl Consensus for Member {
         })
     }
 
-    fn growth_refused(&self) -> Option<ErrorCode> {
-        let short_of_disk = self.disks.wal.free_bytes() < self.config.limits.disk_bytes_min;
+    fn refused(&self, grows: bool) -> Option<ErrorCode> {
+        let short_of_disk = || self.door.is_short() || self.door.most_are_short();
         let short_of_memory = || self.applied.tree_bytes() > self.config.limits.tree_bytes_max;
-        (short_of_disk || short_of_memory()).then_some(ErrorCode::SystemError)
+        let refused = self.door.is_shut() || (grows && (short_of_disk() || short_of_memory()));
+        refused.then_some(ErrorCode::SystemError)
     }
 
     fn expiries(&self) -> Option<Vec<(SessionId, u64)>> {

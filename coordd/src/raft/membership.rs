@@ -287,7 +287,8 @@ impl Core {
             Some(id) if !ready(&id) => return Err(unavailable(format!("voter {id} is down or too far behind"))),
             Some(id) => id,
             None => {
-                let best = voters.iter().copied().filter(ready).min_by_key(|id| Self::rank(&metrics, *id));
+                let fitness = |id: &NodeId| (self.desk.is_short(*id), Self::rank(&metrics, *id));
+                let best = voters.iter().copied().filter(ready).min_by_key(fitness);
                 best.ok_or_else(|| unavailable("no other voter is up and caught up"))?
             }
         };

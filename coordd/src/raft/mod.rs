@@ -5,6 +5,7 @@
 //!     core ─ openraft ─ log_store ─► coordd-wal           state_machine ─► coordd-tree, snapshot_store
 //!      ├ proposer, dispatch, intake   writes: order and fate (D7)          applied: the state as clients read it
 //!      ├ failover, leadership, status who leads, and how fast that is found out (D17)
+//!      ├ door, relief                 what finds no room on the disk waits; a leader with none hands over (D21)
 //!      ├ liveness                     which sessions live (D8)             barrier: sync
 //!      ├ roll_call, digests, diverged  is everyone's state the same, what does everyone understand (D19)
 //!      └ peer                         links between members (D11)          membership, formation: who is in (D9, D10)
@@ -22,6 +23,7 @@ pub(crate) mod digests;
 pub mod disks;
 pub(crate) mod dispatch;
 pub(crate) mod diverged;
+pub(crate) mod door;
 pub(crate) mod failover;
 pub mod flush;
 pub mod formation;
@@ -41,6 +43,7 @@ pub(crate) mod network;
 pub(crate) mod patience;
 pub mod peer;
 pub(crate) mod proposer;
+pub(crate) mod relief;
 pub(crate) mod removal;
 pub mod reseed;
 pub(crate) mod roll_call;

@@ -145,6 +145,9 @@ fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeCo
 }
 
 fn passing_trouble(core: &Core, leader: Option<u64>) -> Option<String> {
+    if let Some(why) = core.door.why_shut() {
+        return Some(why);
+    }
     if leader.is_none() {
         return Some("no leader is known: there is no quorum, or an election is under way".to_owned());
     }

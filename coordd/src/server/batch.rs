@@ -240,9 +240,11 @@ impl Batch<'_> {
     /// Why a write never reaches the log, if so.
     fn refusal(&self, op: OpCode, record: &[u8]) -> Option<ErrorCode> {
         match Request::decode(op, record) {
-            Ok(request) if growth::grows(&request) => self.shared.consensus.growth_refused(),
-            Ok(_) => None,
-            Err(fault) => is_refused_unnumbered(op, fault).then_some(ErrorCode::MarshallingError),
+            // The end of a session gives room.
+            Ok(_) if op == OpCode::CloseSession => None,
+            Ok(request) => self.shared.consensus.refused(growth::grows(&request)),
+            Err(fault) if is_refused_unnumbered(op, fault) => Some(ErrorCode::MarshallingError),
+            Err(_) => self.shared.consensus.refused(false),
         }
     }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use coordd_testkit::{Ensemble, Member};
 
-const COORDD: &str = env!("CARGO_BIN_EXE_coordd");
+pub(crate) const COORDD: &str = env!("CARGO_BIN_EXE_coordd");
 /// Small segments: a test's members share one disk with many others.
 const SMALL: [&str; 4] = ["--log-segment-bytes", "4194304", "--min-free-bytes", "1048576"];
 

@@ -99,6 +99,10 @@ impl Pool {
         (state.available + spare_bytes, !state.ready.is_empty() && state.available >= self.min_free_bytes)
     }
 
+    pub(crate) fn has_spare(&self) -> bool {
+        !self.state.lock().ready.is_empty()
+    }
+
     /// Does what is due: reuses or unlinks the retired, prepares a spare, looks at the free space. A failure leaves the
     /// log without a spare, which `room` shows, and is tried again at the next look.
     pub(crate) fn upkeep(&self) {

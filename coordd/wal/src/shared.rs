@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::done::Done;
 use crate::durable::Durable;
 use crate::error::WalError;
+use crate::format::{BATCH_HEADER, SECTOR};
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::view::View;
@@ -51,6 +52,9 @@ pub(crate) struct State {
     /// All operations up to this one are on the disk.
     pub(crate) flushed_operation: u64,
     pub(crate) unsynced_bytes: u64,
+    pub(crate) unsynced_operations: u64,
+    /// What the segment that is being written takes of entries, besides what is unsynced.
+    pub(crate) left_bytes: u64,
     pub(crate) failure: Option<WalError>,
     pub(crate) closing: bool,
 }
@@ -74,6 +78,8 @@ impl State {
             next_operation: 1,
             flushed_operation: 0,
             unsynced_bytes: 0,
+            unsynced_operations: 0,
+            left_bytes: 0,
             failure: None,
             closing: false,
         }
@@ -85,9 +91,19 @@ impl State {
         if let Some(records) = self.committed.take() {
             let number = self.next_operation;
             self.next_operation += 1;
+            self.unsynced_bytes += records.len() as u64;
+            self.unsynced_operations += 1;
             operations.push(Operation { number, class: Class::Control, records, count: 1, done: None });
         }
         operations
+    }
+
+    /// The most that what is queued takes in a segment, each operation in a batch of its own.
+    pub(crate) fn unsynced_span(&self) -> u64 {
+        let waiting = self.committed.as_ref();
+        let operations = self.unsynced_operations + u64::from(waiting.is_some());
+        let bytes = self.unsynced_bytes + waiting.map_or(0, |records| records.len() as u64);
+        bytes + operations * (BATCH_HEADER as u64 + SECTOR)
     }
 
     /// Sets what was asked for back to what is durable, as if the operations since then had never come.

@@ -20,7 +20,8 @@ use parking_lot::{Condvar, Mutex};
 use crate::disk::{DirLock, Disk};
 use crate::done::Done;
 use crate::error::{OpenError, ReadError, WalError};
-use crate::format::{ENTRY_OVERHEAD, EntryId, Kind, RECORD_HEADER, put_id, put_optional_id, put_record};
+use crate::format::{BATCH_HEADER, ENTRY_OVERHEAD, EntryId, Kind, RECORD_HEADER, SECTOR};
+use crate::format::{put_id, put_optional_id, put_record};
 use crate::options::{BLOB_BYTES_MAX, Mode, Options};
 use crate::recovery::{Recovered, recover};
 use crate::shared::{Class, Operation, Shared, State};
@@ -85,6 +86,7 @@ impl Wal {
             wake: Condvar::new(),
             pool: opened.pool,
         });
+        shared.state.lock().left_bytes = opened.writer.left_bytes(&shared);
         read::warm(&shared).map_err(|error| io(error.into()))?;
         let (mut inline, mut threads) = (None, Vec::new());
         match mode {
@@ -203,6 +205,30 @@ impl Wal {
             shared.pool.upkeep();
         }
         shared.pool.room().1
+    }
+
+    /// Bytes that the log is certain to take in one append more, whatever becomes of the disk: those that are prepared
+    /// and not spoken for. An append takes `append_span` of its payloads.
+    pub fn certain_bytes(&self) -> u64 {
+        let shared = &self.handle.shared;
+        if self.handle.inline.is_some() && !shared.pool.has_spare() {
+            shared.pool.upkeep();
+        }
+        let state = shared.state.lock();
+        // Under the guard, or the spare may be in use, and half full, by now.
+        let whole = if shared.pool.has_spare() { self.append_span_max() } else { 0 };
+        // What does not fit what is left of this segment may leave all of that unused.
+        state.left_bytes.max(whole).saturating_sub(state.unsynced_span())
+    }
+
+    /// The most that an append of so many payload bytes in so many entries takes.
+    pub const fn append_span(payload_bytes: u64, entries: u64) -> u64 {
+        payload_bytes + entries * ENTRY_OVERHEAD as u64 + BATCH_HEADER as u64 + SECTOR
+    }
+
+    /// The most that `certain_bytes` ever says.
+    pub fn append_span_max(&self) -> u64 {
+        self.handle.shared.options.operation_bytes_max()
     }
 
     /// Bytes that the log can still grow by: free ones of the disk and those in prepared segments.
@@ -324,6 +350,7 @@ fn push(state: &mut State, class: Class, records: Bytes, count: u32, done: Optio
     let number = state.next_operation;
     state.next_operation += 1;
     state.unsynced_bytes += records.len() as u64;
+    state.unsynced_operations += 1;
     state.queue.push(Operation { number, class, records, count, done });
 }
 

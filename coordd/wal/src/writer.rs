@@ -110,6 +110,13 @@ impl Writer {
         }
     }
 
+    /// What the current segment takes of entries from here on.
+    pub(crate) fn left_bytes(&self, shared: &Shared) -> u64 {
+        let checkpoint = if self.current.is_empty() { shared.options.checkpoint_bytes() } else { 0 };
+        let taken = self.current.offset + BATCH_HEADER as u64 + checkpoint + shared.options.reserve_bytes();
+        self.current.length.saturating_sub(taken)
+    }
+
     /// How many of the operations go into the current segment, in one batch.
     fn fitting(&self, shared: &Shared, operations: &[Operation]) -> usize {
         let mut end = self.current.offset + BATCH_HEADER as u64;
@@ -188,8 +195,10 @@ impl Writer {
                 offset += length as u64;
             }
             state.unsynced_bytes = state.unsynced_bytes.saturating_sub(operation.records.len() as u64);
+            state.unsynced_operations = state.unsynced_operations.saturating_sub(1);
             state.flushed_operation = operation.number;
         }
+        state.left_bytes = self.left_bytes(shared);
         let flushed = state.flushed_operation;
         state.cache.shrink(shared.options.cache_bytes, flushed);
         let retired = state.durable.positions.retire(self.current.header.segment);
@@ -217,7 +226,9 @@ impl Writer {
             Err(error) => return Err(Failure::fatal("begin a segment", &error)),
         }
         self.unwiped = false;
-        shared.state.lock().durable.positions.add_segment(segment, spare.file);
+        let mut state = shared.state.lock();
+        state.durable.positions.add_segment(segment, spare.file);
+        state.left_bytes = self.left_bytes(shared);
         Ok(())
     }
 
@@ -245,6 +256,7 @@ fn refuse(shared: &Shared, operations: Vec<Operation>) -> Vec<Operation> {
     let (kept, failed): (Vec<_>, Vec<_>) =
         operations.into_iter().chain(queued).partition(|o| !only_votes && o.class == Class::Vote);
     state.unsynced_bytes = kept.iter().map(|operation| operation.records.len() as u64).sum();
+    state.unsynced_operations = kept.len() as u64;
     state.roll_back();
     drop(state);
     fail(failed, &WalError::NoSpace);

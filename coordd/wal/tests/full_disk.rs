@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use coordd_wal::testing::{Loss, SimDisk};
-use coordd_wal::{Options, WalError};
+use coordd_wal::{Options, Wal, WalError};
 
 #[test]
 fn entries_are_refused_while_reads_votes_and_purges_work_until_there_is_room() {
@@ -70,4 +70,46 @@ fn a_directory_without_room_for_a_log_says_so() {
     assert!(refusal(&disk).contains("no space left to create the log"));
     disk.set_capacity(1 << 20);
     open(&disk);
+}
+
+#[test]
+fn what_the_log_is_certain_to_take_it_takes_whatever_becomes_of_the_disk() {
+    for options in [inline(), threads()] {
+        let disk = SimDisk::new();
+        disk.set_capacity(5 * (8 << 10));
+        let (wal, _) = open_with(&disk, options).unwrap();
+        let (mut last, mut taken) = (0, 0);
+        for bytes in [300, 7, 1500, 64, 900].into_iter().cycle() {
+            if wal.certain_bytes() < Wal::append_span(bytes, 1) {
+                break;
+            }
+            taken += bytes;
+            last += 1;
+            append(&wal, last..=last, 1, bytes as usize).unwrap();
+            wal.save_committed(b"committed").unwrap();
+        }
+        assert!(taken > 12 << 10, "it was shy: {taken} bytes in four segments of 8 KiB");
+        vote(&wal, b"still").unwrap();
+        disk.set_capacity(1 << 20);
+        while wal.certain_bytes() < wal.append_span_max() / 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        append(&wal, last + 1..=last + 1, 1, 1500).unwrap();
+    }
+}
+
+#[test]
+fn appends_that_the_log_is_certain_to_take_may_be_queued_behind_each_other() {
+    let disk = SimDisk::new();
+    disk.set_capacity(3 * (8 << 10));
+    let (wal, _) = open_with(&disk, threads()).unwrap();
+    let (mut last, mut waiting) = (0, Vec::new());
+    while wal.certain_bytes() >= Wal::append_span(100, 1) {
+        last += 1;
+        let (done, news) = done();
+        wal.append([entry(last, 1, 100)], done);
+        waiting.push(news);
+    }
+    assert!(last > 10, "{last} entries");
+    assert!(waiting.into_iter().all(|news| news.recv().unwrap() == Ok(())));
 }

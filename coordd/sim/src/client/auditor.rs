@@ -12,7 +12,7 @@ use super::session::Session;
 use super::worker::{SHARED, shared_path};
 use crate::entropy::Dice;
 use crate::history::{Happened, Request};
-use crate::host::MEMBERS;
+use crate::host::{MEMBERS, SESSION_TIMEOUT_MS};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 50;
@@ -26,6 +26,8 @@ pub(crate) async fn audit(stage: Stage) -> turmoil::Result {
     while stage.working.get() > 0 {
         sleep(LOOK_EVERY).await;
     }
+    // A session that its client gave up ends by itself, under a new leader after a full timeout more.
+    sleep(Duration::from_millis(u64::from(SESSION_TIMEOUT_MS.unsigned_abs()) * 3)).await;
     let paths = paths(&stage);
     for member in MEMBERS {
         let mut session = Session::new(name_at(member), stage.clone(), Dice::new(stage.seed, 300), Some(member));
@@ -51,8 +53,8 @@ pub(crate) async fn audit(stage: Stage) -> turmoil::Result {
 fn paths(stage: &Stage) -> Vec<String> {
     let mut paths: Vec<String> = (0..SHARED).map(shared_path).collect();
     for record in stage.history.records() {
-        if let Happened::Answered { request: Request::Create { path, .. }, .. } = record.happened {
-            paths.push(path);
+        if let Happened::Answered { request, .. } = record.happened {
+            paths.extend(request.writes().iter().map(|write| write.path().to_owned()));
         }
     }
     paths.sort();

@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use coordd_proto::{
-    AclListRef, ConnectRequest, Create, OpCode, Reader, Reply, ReplyHeader, SessionId, SetData, Stat, WatchEvent, Xid,
-    Zxid, encode_request,
+    AclListRef, ConnectRequest, Create, MultiOp, MultiResult, OpCode, Reader, Reply, ReplyHeader, SessionId, SetData,
+    Stat, WatchEvent, Xid, Zxid, encode_request,
 };
 use tokio::time::{Instant, sleep};
 
 use super::link::Link;
 use super::{Stage, now_ms};
 use crate::entropy::Dice;
-use crate::history::{Answer, Happened, Record, Request, Seen};
+use crate::history::{Answer, Happened, Record, Request, Seen, Write};
 use crate::host::{MEMBERS, SESSION_TIMEOUT_MS};
 
 const RETRY_EVERY: Duration = Duration::from_millis(100);
@@ -41,19 +41,21 @@ pub(super) struct Session {
     seen: Zxid,
     links: u64,
     xid: i32,
+    asked_ms: u64,
 }
 
 impl Session {
     pub(super) fn new(name: String, stage: Stage, dice: Dice, only: Option<&'static str>) -> Session {
         let (id, password, seen) = (SessionId::NONE, [0; 16], Zxid::ZERO);
-        Session { name, stage, dice, only, id, password, seen, links: 0, xid: 0 }
+        Session { name, stage, dice, only, id, password, seen, links: 0, xid: 0, asked_ms: 0 }
     }
 
     fn say(&self, what: std::fmt::Arguments<'_>) {
         self.stage.trace.say(now_ms(), &self.name, what);
     }
 
-    fn forget(&mut self) {
+    /// The next attach asks for a new session.
+    pub(super) fn forget(&mut self) {
         (self.id, self.password, self.seen) = (SessionId::NONE, [0; 16], Zxid::ZERO);
     }
 
@@ -92,7 +94,7 @@ impl Session {
         };
         let (link, response) = Link::open(member, &request).await?;
         if response.timeout_ms <= 0 {
-            self.say(format_args!("session {} has expired", self.id));
+            self.note(Happened::Expired);
             self.forget();
             return Ok(None);
         }
@@ -111,6 +113,7 @@ impl Session {
             encode(&mut out, Xid(self.xid), &request);
             waiting.push_back((Xid(self.xid), request));
         }
+        self.asked_ms = now_ms();
         let mut outcome = link.send(&out).await;
         while outcome.is_ok() && !waiting.is_empty() {
             outcome = self.take_frame(link, &mut waiting).await;
@@ -146,9 +149,10 @@ impl Session {
         let mut out = BytesMut::new();
         self.xid += 1;
         encode_request(&mut out, Xid(self.xid), &coordd_proto::Request::CloseSession);
+        self.asked_ms = now_ms();
+        self.note(Happened::Closed);
         link.send(&out).await?;
         while link.frame().await.is_ok() {}
-        self.say(format_args!("closed session {}", self.id));
         Ok(())
     }
 
@@ -164,27 +168,43 @@ impl Session {
     fn note(&self, happened: Happened) {
         self.say(format_args!("{happened:?}"));
         let (client, session) = (self.name.clone(), self.id.0);
-        self.stage.history.push(Record { client, session, link: self.links, happened });
+        let (asked_ms, heard_ms) = (self.asked_ms, now_ms());
+        self.stage.history.push(Record { client, session, link: self.links, asked_ms, heard_ms, happened });
     }
 }
 
 fn encode(out: &mut BytesMut, xid: Xid, request: &Request) {
     let wire = match request {
-        Request::Create { path, value } => coordd_proto::Request::Create(Create {
-            op: OpCode::Create,
-            path: path.into(),
-            data: Some(value.as_bytes()),
-            acl: AclListRef::OPEN,
-            flags: 0,
-            ttl_ms: -1,
-        }),
-        Request::Set { path, value } => {
-            let set = SetData { path: path.into(), data: Some(value.as_bytes()), version: -1 };
-            coordd_proto::Request::SetData(set)
+        Request::Write(Write::Create { path, value }) => coordd_proto::Request::Create(create(path, value, 0)),
+        Request::Write(Write::Ephemeral { path, value }) => coordd_proto::Request::Create(create(path, value, 1)),
+        Request::Write(Write::Set { path, value }) => coordd_proto::Request::SetData(set(path, value)),
+        Request::Multi { writes, doomed } => {
+            let mut parts: Vec<MultiOp<'_>> = writes.iter().map(part).collect();
+            if *doomed {
+                parts.push(MultiOp::Check { path: "/never-there".into(), version: -1 });
+            }
+            coordd_proto::Request::Multi(parts)
         }
         Request::Get { path, watch } => coordd_proto::Request::GetData { path: path.into(), watch: *watch },
     };
     encode_request(out, xid, &wire);
+}
+
+fn create<'a>(path: &'a str, value: &'a str, flags: i32) -> Create<'a> {
+    let (op, data) = (OpCode::Create, Some(value.as_bytes()));
+    Create { op, path: path.into(), data, acl: AclListRef::OPEN, flags, ttl_ms: -1 }
+}
+
+fn set<'a>(path: &'a str, value: &'a str) -> SetData<'a> {
+    SetData { path: path.into(), data: Some(value.as_bytes()), version: -1 }
+}
+
+fn part(write: &Write) -> MultiOp<'_> {
+    match write {
+        Write::Create { path, value } => MultiOp::Create(create(path, value, 0)),
+        Write::Ephemeral { path, value } => MultiOp::Create(create(path, value, 1)),
+        Write::Set { path, value } => MultiOp::SetData(set(path, value)),
+    }
 }
 
 fn answer(header: &ReplyHeader, record: &[u8], request: &Request) -> io::Result<Answer> {
@@ -193,7 +213,8 @@ fn answer(header: &ReplyHeader, record: &[u8], request: &Request) -> io::Result<
         return Ok(Answer::Refused { zxid, error: header.error });
     }
     let op = match request {
-        Request::Create { .. } | Request::Set { .. } => return Ok(Answer::Written { zxid }),
+        Request::Write(_) => return Ok(Answer::Written { zxid }),
+        Request::Multi { .. } => OpCode::Multi,
         Request::Get { .. } => OpCode::GetData,
     };
     match Reply::decode(op, record).map_err(io::Error::other)? {
@@ -201,6 +222,13 @@ fn answer(header: &ReplyHeader, record: &[u8], request: &Request) -> io::Result<
             let value = String::from_utf8_lossy(data.as_deref().unwrap_or_default()).into_owned();
             Ok(Answer::Read { zxid, seen: Seen { value, czxid: czxid.0, mzxid: mzxid.0, version } })
         }
-        other => Err(io::Error::other(format!("not what getData answers: {other:?}"))),
+        Reply::Multi(results) => {
+            let failed = results.iter().find_map(|result| match result {
+                MultiResult::Error(code) => Some(code.to_wire()),
+                _ => None,
+            });
+            Ok(failed.map_or(Answer::Written { zxid }, |error| Answer::Refused { zxid, error }))
+        }
+        other => Err(io::Error::other(format!("not what was asked for: {other:?}"))),
     }
 }

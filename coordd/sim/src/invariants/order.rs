@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Answer, Happened, Record};
+use crate::history::{Answer, Record};
 
 pub(super) fn judge(records: &[Record]) -> Vec<String> {
     let (mut seen, mut wrote) = (BTreeMap::new(), BTreeMap::new());
     let mut broken = Vec::new();
-    for Record { client, session, happened, .. } in records {
-        let Happened::Answered { request, answer } = happened else { continue };
-        let Some(zxid) = answer.zxid() else { continue };
+    for record in records {
+        let Some((request, answer, zxid)) = record.answered() else { continue };
+        let Record { client, session, .. } = record;
         let before = seen.insert(*session, zxid).unwrap_or(0);
         if zxid < before {
             broken.push(format!("order: {client} saw {before:#x} and then {zxid:#x} with {request:?}"));

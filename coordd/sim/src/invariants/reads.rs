@@ -21,8 +21,8 @@ struct Judge<'a> {
     asked: BTreeMap<&'a str, &'a str>,
     /// value → mzxid under which it was seen.
     applied: BTreeMap<&'a str, i64>,
-    /// (path, mzxid) → version.
-    versions: BTreeMap<(&'a str, i64), i32>,
+    /// (path, czxid, mzxid) → version: one that was created anew begins anew.
+    versions: BTreeMap<(&'a str, i64, i64), i32>,
     broken: Vec<String>,
 }
 
@@ -30,16 +30,16 @@ pub(super) fn judge(records: &[Record]) -> Vec<String> {
     let mut judge = Judge::default();
     for record in records {
         let Happened::Answered { request, answer } = &record.happened else { continue };
-        if let Request::Create { path, value } | Request::Set { path, value } = request {
-            judge.asked.insert(value, path);
+        for write in request.writes() {
+            judge.asked.insert(write.value(), write.path());
             if let Answer::Written { zxid } = answer {
-                judge.written.insert((path, *zxid), value);
+                judge.written.insert((write.path(), *zxid), write.value());
             }
         }
     }
     for record in records {
-        if let Happened::Answered { request, answer: Answer::Read { zxid, seen } } = &record.happened {
-            judge.read(&record.client, request.path(), *zxid, seen);
+        if let Some((Request::Get { path, .. }, Answer::Read { seen, .. }, zxid)) = record.answered() {
+            judge.read(&record.client, path, zxid, seen);
         }
     }
     judge.versions_grow();
@@ -67,7 +67,7 @@ impl<'a> Judge<'a> {
         if first != seen.mzxid {
             wrong(format!("{:?} was applied at {first:#x} and again at {:#x}", seen.value, seen.mzxid));
         }
-        let version = *self.versions.entry((path, seen.mzxid)).or_insert(seen.version);
+        let version = *self.versions.entry((path, seen.czxid, seen.mzxid)).or_insert(seen.version);
         if version != seen.version {
             wrong(format!("version {} at {:#x}, which was version {version}", seen.version, seen.mzxid));
         }
@@ -75,9 +75,10 @@ impl<'a> Judge<'a> {
 
     fn versions_grow(&mut self) {
         let pairs = self.versions.iter().zip(self.versions.iter().skip(1));
-        let falls = pairs.filter(|(((path, _), before), ((next, _), after))| path == next && before >= after);
+        let one_life = |one: &(&str, i64, i64), other: &(&str, i64, i64)| (one.0, one.1) == (other.0, other.1);
+        let falls = pairs.filter(|((one, before), (other, after))| one_life(one, other) && before >= after);
         let told: Vec<String> = falls
-            .map(|(_, ((path, mzxid), after))| format!("reads: {path} has version {after} at {mzxid:#x}"))
+            .map(|(_, ((path, _, mzxid), after))| format!("reads: {path} has version {after} at {mzxid:#x}"))
             .collect();
         self.broken.extend(told);
     }

@@ -1,19 +1,48 @@
 //! Small histories for the judges' own tests.
 
-use crate::history::{Answer, Happened, Record, Request, Seen};
+use super::acknowledged::NO_NODE;
+use crate::history::{Answer, Happened, Record, Request, Seen, Write};
 
 fn record(client: &str, happened: Happened) -> Record {
-    Record { client: client.to_owned(), session: 1, link: 1, happened }
+    of_session(client, 1, happened)
+}
+
+pub(super) fn of_session(client: &str, session: i64, happened: Happened) -> Record {
+    Record { client: client.to_owned(), session, link: 1, asked_ms: 0, heard_ms: 0, happened }
+}
+
+pub(super) fn at(asked_ms: u64, heard_ms: u64, record: Record) -> Record {
+    Record { asked_ms, heard_ms, ..record }
+}
+
+fn written(client: &str, session: i64, request: Request, zxid: i64) -> Record {
+    of_session(client, session, Happened::Answered { request, answer: Answer::Written { zxid } })
 }
 
 pub(super) fn create(client: &str, path: &str, value: &str, zxid: i64) -> Record {
-    let request = Request::Create { path: path.to_owned(), value: value.to_owned() };
-    record(client, Happened::Answered { request, answer: Answer::Written { zxid } })
+    written(client, 1, Request::Write(Write::Create { path: path.to_owned(), value: value.to_owned() }), zxid)
+}
+
+pub(super) fn ephemeral(client: &str, session: i64, path: &str, value: &str, zxid: i64) -> Record {
+    let write = Write::Ephemeral { path: path.to_owned(), value: value.to_owned() };
+    written(client, session, Request::Write(write), zxid)
 }
 
 pub(super) fn set(client: &str, path: &str, value: &str, zxid: i64) -> Record {
-    let request = Request::Set { path: path.to_owned(), value: value.to_owned() };
-    record(client, Happened::Answered { request, answer: Answer::Written { zxid } })
+    written(client, 1, Request::Write(Write::Set { path: path.to_owned(), value: value.to_owned() }), zxid)
+}
+
+/// A multi that sets `(path, value)` each.
+pub(super) fn multi(client: &str, sets: &[(&str, &str)], answer: Answer) -> Record {
+    let set = |(path, value): &(&str, &str)| Write::Set { path: (*path).to_owned(), value: (*value).to_owned() };
+    let request = Request::Multi { writes: sets.iter().map(set).collect(), doomed: false };
+    record(client, Happened::Answered { request, answer })
+}
+
+/// A read that found no node.
+pub(super) fn gone(client: &str, session: i64, path: &str, zxid: i64) -> Record {
+    let request = Request::Get { path: path.to_owned(), watch: false };
+    of_session(client, session, Happened::Answered { request, answer: Answer::Refused { zxid, error: NO_NODE } })
 }
 
 pub(super) fn read(client: &str, path: &str, zxid: i64, value: &str, czxid: i64, mzxid: i64) -> Record {

@@ -17,17 +17,17 @@ pub(super) fn judge(records: &[Record]) -> Vec<String> {
                     broken.push(format!("watches: {client} was told of {path}, which it did not watch"));
                 }
             }
-            Happened::Answered { request, answer: Answer::Read { seen, .. } } => {
-                let key = (client.as_str(), *link, request.path());
+            Happened::Answered { request: Request::Get { path, watch }, answer: Answer::Read { seen, .. } } => {
+                let key = (client.as_str(), *link, path.as_str());
                 if let Some(since) = left.get(&key).filter(|since| **since != seen.mzxid) {
                     let shown = seen.mzxid;
                     broken.push(format!("watches: {client} sees {} at {shown:#x}, untold since {since:#x}", key.2));
                 }
-                if matches!(request, Request::Get { watch: true, .. }) {
+                if *watch {
                     left.insert(key, seen.mzxid);
                 }
             }
-            Happened::Answered { .. } => {}
+            Happened::Answered { .. } | Happened::Closed | Happened::Expired => {}
         }
     }
     broken

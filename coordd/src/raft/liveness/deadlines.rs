@@ -202,7 +202,8 @@ mod tests {
     }
 
     fn report(sent_ms: u64, contacts: &[(i64, u32, u64, bool)]) -> ContactReport {
-        ContactReport { boot: 1, sent_ms, bound_ms: 250, grace_ms: 0, contacts: contacts.to_vec() }
+        let contacts = contacts.to_vec();
+        ContactReport { boot: 1, sent_ms, bound_ms: 250, grace_ms: 0, contacts, short_of_disk: false }
     }
 
     #[test]

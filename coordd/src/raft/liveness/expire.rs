@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use coordd_proto::{SessionId, Zxid};
 use coordd_tree::{AuthList, Op, Outcome, State};
+use openraft::async_runtime::watch::WatchReceiver;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -43,11 +44,13 @@ pub(crate) struct ContactDesk {
     book: Mutex<Option<Deadlines>>,
     /// Each once, however often it is found to be due before it can be proposed.
     due: Mutex<BTreeSet<(SessionId, u32)>>,
+    /// Who said in its newest report that it is short of disk.
+    short: Mutex<BTreeSet<u64>>,
 }
 
 impl ContactDesk {
     pub(crate) fn new(raft: Raft) -> ContactDesk {
-        ContactDesk { raft, book: Mutex::new(None), due: Mutex::default() }
+        ContactDesk { raft, book: Mutex::new(None), due: Mutex::default(), short: Mutex::default() }
     }
 
     /// When each session is due, while this member leads.
@@ -67,10 +70,36 @@ impl ContactDesk {
                 self.due.lock().extend(due);
             }
         }
+        match report.short_of_disk {
+            true => self.short.lock().insert(member),
+            false => self.short.lock().remove(&member),
+        };
         match self.raft.get_read_linearizer(openraft::ReadPolicy::ReadIndex).await {
-            Ok(linearizer) => ContactAnswer::Acknowledged { read_index: linearizer.read_log_id().index() },
+            Ok(linearizer) => {
+                let read_index = linearizer.read_log_id().index();
+                ContactAnswer::Acknowledged { read_index, most_are_short: self.most_are_short() }
+            }
             Err(_) => ContactAnswer::NotLeader,
         }
+    }
+}
+
+impl ContactDesk {
+    /// Whether a member is short of disk, as far as it told this one.
+    pub(crate) fn is_short(&self, member: u64) -> bool {
+        self.short.lock().contains(&member)
+    }
+
+    fn most_are_short(&self) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let (mut voters, mut short) = (0, 0);
+        for voter in metrics.membership_config.voter_ids() {
+            voters += 1;
+            short += usize::from(self.is_short(voter));
+        }
+        // What is left is no majority.
+        (voters - short) * 2 <= voters
     }
 }
 

@@ -16,6 +16,7 @@ use super::gate::Gate;
 use crate::clock;
 use crate::consensus::{Contact, LocalSessions};
 use crate::raft::applied::Applied;
+use crate::raft::door::Door;
 use crate::raft::leadership::Leadership;
 use crate::raft::peer::call::{Answer, Call, ContactAnswer, ContactReport};
 use crate::raft::peer::peers::Peers;
@@ -34,6 +35,7 @@ pub(crate) struct Reporter {
     pub leadership: Leadership,
     /// This member's own desk, for when it leads.
     pub desk: Arc<ContactDesk>,
+    pub door: Arc<Door>,
 }
 
 /// Contacts that no leader has acknowledged, on this member's clock: session → (attach, last request, closed).
@@ -73,8 +75,14 @@ impl Reporter {
         let Some(leader) = self.leadership.leader() else { return false };
         let contacts =
             contacts.iter().map(|(session, &(attach, at_ms, closed))| (session.0, attach, at_ms, closed)).collect();
-        let grace_ms = self.sessions.grace_max_ms();
-        let report = ContactReport { boot: self.boot, sent_ms, bound_ms: self.bound_ms, grace_ms, contacts };
+        let report = ContactReport {
+            boot: self.boot,
+            sent_ms,
+            bound_ms: self.bound_ms,
+            grace_ms: self.sessions.grace_max_ms(),
+            contacts,
+            short_of_disk: self.door.is_short(),
+        };
         let exchange = async {
             if leader.id == self.member {
                 Some(self.desk.receive(self.member, &report).await)
@@ -94,7 +102,8 @@ impl Reporter {
             () = leadership.changed_from(leader) => return false,
         };
         match answer {
-            Ok(Some(ContactAnswer::Acknowledged { read_index })) => {
+            Ok(Some(ContactAnswer::Acknowledged { read_index, most_are_short })) => {
+                self.door.hear_of_the_others(most_are_short);
                 if timeout(bound, self.applied.reached(read_index)).await.is_ok() {
                     self.gate.open_until(sent_ms + self.bound_ms);
                 }

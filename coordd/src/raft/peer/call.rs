@@ -67,6 +67,9 @@ pub(crate) struct ContactReport {
     pub grace_ms: u64,
     /// (session, attach, its last request on the member's monotonic clock, connection closed)
     pub contacts: Vec<(i64, u32, u64, bool)>,
+    /// The member's disk is full or about to be.
+    #[serde(default)]
+    pub short_of_disk: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +78,9 @@ pub(crate) enum ContactAnswer {
     /// member relies on it.
     Acknowledged {
         read_index: u64,
+        /// Most voters are short of disk: what makes the state grow is to be refused everywhere.
+        #[serde(default)]
+        most_are_short: bool,
     },
     /// Expiries of the member's sessions are under way.
     Wait,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::time::sleep;
 
 use super::Local;
 use super::call::{Answer, Call};
-use super::frame::Frame;
+use super::frame::{self, Frame, Kind};
 use super::hello::Identity;
 use super::server::{self, Handler, Incoming};
 use crate::consensus::BoxFuture;
@@ -29,6 +30,8 @@ pub(crate) struct Double {
     pub elected: AtomicUsize,
     /// How many links were greeted.
     pub greeted: AtomicUsize,
+    /// A stream of writes is opened and then nothing is heard of it, as if its way had gone.
+    pub swallows_streams: bool,
 }
 
 impl Double {
@@ -58,8 +61,20 @@ impl Handler for Double {
         Box::pin(async { Ok(AppendResponse::Success) })
     }
 
-    fn forward(&self, _: Identity, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
-        Box::pin(async { Ok(()) })
+    fn forward(&self, _: Identity, mut link: Incoming, open: Frame) -> BoxFuture<io::Result<()>> {
+        let swallows = self.swallows_streams;
+        Box::pin(async move {
+            let mut out = BytesMut::new();
+            frame::put(&mut out, Kind::ForwardOpened, open.id, &[]);
+            link.send(&mut out).await?;
+            loop {
+                link.read().await?;
+                if !swallows {
+                    frame::put(&mut out, Kind::ForwardOpened, open.id, &[]);
+                    link.send(&mut out).await?;
+                }
+            }
+        })
     }
 
     fn snapshot(&self, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {

@@ -223,8 +223,8 @@ impl Consensus for Double {
         })
     }
 
-    fn growth_refused(&self) -> Option<ErrorCode> {
-        self.full.load(Ordering::SeqCst).then_some(ErrorCode::QuotaExceeded)
+    fn refused(&self, grows: bool) -> Option<ErrorCode> {
+        (grows && self.full.load(Ordering::SeqCst)).then_some(ErrorCode::QuotaExceeded)
     }
 }
 
