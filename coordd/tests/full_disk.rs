@@ -36,7 +36,8 @@ impl Small {
         let mut small = Small { ensemble, mounted: Vec::new() };
         for member in &small.ensemble.members {
             fs::create_dir_all(&member.data_dir).unwrap();
-            let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(&member.data_dir);
+            let mut mount = Command::new("mount");
+            mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(&member.data_dir);
             match mount.output() {
                 Ok(output) if output.status.success() => small.mounted.push(member.data_dir.clone()),
                 Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),
