@@ -1,8 +1,8 @@
 //! Members on file systems that are really full: who may still write, who reads on, and that all is well again when
 //! there is room.
 //!
-//! Rule: each member has a small tmpfs of its own, which only root may mount; elsewhere a test says that it was skipped,
-//! and why.
+//! Rule: each member has a small tmpfs of its own, which only root may mount; elsewhere a test says that it was
+//! skipped, and why.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
@@ -19,8 +19,9 @@ use coordd_testkit::{Client, Ensemble, Member, eventually};
 
 /// ZooKeeper's SYSTEMERROR, which refuses what the disk has no room for (design D21).
 const REFUSED: i32 = -1;
+/// Segments that lie ready count as free, so the least that must be free is more than those hold.
 const SETTINGS: [&str; 6] =
-    ["--log-segment-bytes", "1048576", "--max-frame-bytes", "409600", "--min-free-bytes", "1048576"];
+    ["--log-segment-bytes", "1048576", "--max-frame-bytes", "409600", "--min-free-bytes", "4194304"];
 /// A write of which a segment holds ten.
 const LARGE: [u8; 100_000] = [0x5a; 100_000];
 
@@ -109,9 +110,8 @@ fn a_follower_whose_log_finds_no_room_says_so_holds_up_nobody_and_catches_up_whe
     for _ in 0..60 {
         client.set("/a", &LARGE, -1).unwrap().unwrap();
     }
-    let why = || small.member(full).http_get("/readyz").filter(|(status, _)| *status == 503);
-    let (_, why) = eventually("the full member to say that it is not ready", why);
-    assert!(why.contains("disk") && why.contains("full"), "{why}");
+    let says = |(status, why): &(u16, String)| *status == 503 && why.contains("disk") && why.contains("full");
+    eventually("the full member to say why it is not ready", || small.member(full).http_get("/readyz").filter(says));
     assert_eq!(client.set("/a", b"last", -1).unwrap().unwrap().version, 61);
     small.make_room(full);
     small.wait_until_ready();

@@ -6,10 +6,10 @@
 //!   clients' writes ────┘            none ─► they wait outside, and go in by themselves when there is some
 //! ```
 //!
-//! Rule: what passed has its bytes kept until it is in the log or came to nothing; a rest is kept for what does not come
-//! by the door: votes, and the entries that openraft makes itself. Reason: openraft takes an append that fails for the
-//! end, and a vote that becomes durable for the word that all before it is; so entries that find no room must not be
-//! inside. Outside nothing of them was promised, and votes and heartbeats pass.
+//! Rule: what passed has its bytes kept until it is in the log or came to nothing; a rest is kept for what does not
+//! come by the door: votes, and the entries that openraft makes itself. Reason: openraft takes an append that fails for
+//! the end, and a vote that becomes durable for the word that all before it is; so entries that find no room must not
+//! be inside. Outside nothing of them was promised, and votes and heartbeats pass.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
