@@ -23,7 +23,7 @@ const REFUSED: i32 = -1;
 const SETTINGS: [&str; 6] =
     ["--log-segment-bytes", "1048576", "--max-frame-bytes", "409600", "--min-free-bytes", "4194304"];
 /// A write of which a segment holds ten.
-const LARGE: [u8; 100_000] = [0x5a; 100_000];
+static LARGE: [u8; 100_000] = [0x5a; 100_000];
 
 /// Three members, each on a file system of 16 MiB that is gone when the test ends.
 struct Small {
@@ -147,10 +147,10 @@ fn while_most_disks_are_full_writes_are_refused_by_an_answer_and_reads_go_on() {
     let full = small.ensemble.followers();
     let with_room = small.ensemble.leader();
     full.iter().for_each(|index| small.fill(*index));
-    for index in 0..3 {
-        let refused = || (clients[index].set("/a", b"", -1).unwrap() == Err(REFUSED)).then_some(());
+    for client in &mut clients {
+        let refused = || (client.set("/a", b"", -1).unwrap() == Err(REFUSED)).then_some(());
         eventually("a set to be refused", refused);
-        assert!(clients[index].get("/a", false).unwrap().is_ok(), "reads go on");
+        assert!(client.get("/a", false).unwrap().is_ok(), "reads go on");
     }
     std::thread::sleep(Duration::from_secs(4));
     for client in &mut clients {
