@@ -225,8 +225,9 @@ impl Member {
         }
         let new_id = crate::entropy::random_id().map_err(|error| error.to_string())?;
         let node = formation::node_of(&self.config.name, &self.probed());
-        let order = reseed::Order { ensemble_id: new_id.clone(), node_id: identity.node_id, node };
-        reseed::give_order(self.disks.disk.clone(), &self.disks.data_dir, &order).map_err(|error| error.to_string())?;
+        let order = reseed::Order { ensemble_id: new_id, node_id: identity.node_id, node };
+        let given = reseed::give_order(self.disks.disk.clone(), &self.disks.data_dir, order);
+        let new_id = given.map_err(|error| error.to_string())?;
         (self.config.restart)();
         Ok(new_id)
     }
@@ -315,6 +316,10 @@ impl Member {
         let _ = self.core.set(core.clone());
         tokio::spawn(relief::run(core.clone()));
         let (name, status) = (self.config.name.clone(), self.status.clone());
+        // Whoever asks from now on does not hear that this disk is nobody's.
+        let first = status::observe(&core, &identity.ensemble_id, &name);
+        let not_serving = first.not_serving.clone().or_else(|| Some("starting".to_owned()));
+        status.send_replace(Arc::new(Status { not_serving, ..first }));
         tokio::spawn(status::publish(core.clone(), identity.ensemble_id, name, self.config.timing.patience, status));
         Ok(core)
     }

@@ -47,9 +47,20 @@ fn order_file(disk: Arc<dyn Disk>, data_dir: &Path) -> AtomicFile {
     AtomicFile::new(disk, data_dir, "recover")
 }
 
-/// Writes the order down; it is carried out by [`carry_out`] at the next start.
-pub(crate) fn give_order(disk: Arc<dyn Disk>, data_dir: &Path, order: &Order) -> io::Result<()> {
-    order_file(disk, data_dir).write(&serde_json::to_vec(order)?).map_err(io::Error::other)
+fn ordered(file: &AtomicFile) -> io::Result<Option<Order>> {
+    let Some(order) = file.read().map_err(io::Error::other)? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&order)?))
+}
+
+/// Writes the order down; it is carried out by [`carry_out`] at the next start. One that stands already stays, since
+/// whoever gave it has its answer. The id of the ensemble that is to be.
+pub(crate) fn give_order(disk: Arc<dyn Disk>, data_dir: &Path, order: Order) -> io::Result<String> {
+    let file = order_file(disk, data_dir);
+    if let Some(given) = ordered(&file)? {
+        return Ok(given.ensemble_id);
+    }
+    file.write(&serde_json::to_vec(&order)?).map_err(io::Error::other)?;
+    Ok(order.ensemble_id)
 }
 
 /// Carries a recovery out, if one was ordered.
@@ -61,8 +72,7 @@ pub(crate) fn carry_out(
     snapshots: &SnapshotStore,
 ) -> io::Result<()> {
     let file = order_file(disk.clone(), data_dir);
-    let Some(order) = file.read().map_err(io::Error::other)? else { return Ok(()) };
-    let order: Order = serde_json::from_slice(&order)?;
+    let Some(order) = ordered(&file)? else { return Ok(()) };
     tracing::warn!(ensemble_id = order.ensemble_id, "recovering: this member goes on alone as a new ensemble");
     let (state, last) = everything(wal, snapshots)?;
     seed(state, last, &order, snapshots)?;
@@ -167,4 +177,21 @@ pub fn restore(disk: Arc<dyn Disk>, file: &Path, data_dir: &Path, node: Node) ->
     let (ensemble_id, disk_id) = (order.ensemble_id.clone(), order.node.disk_id);
     DiskIdentity::seed(disk, data_dir, &Identity { ensemble_id, node_id: 1, disk_id })?;
     Ok(order.ensemble_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_wal::OsDisk;
+
+    use super::*;
+
+    #[test]
+    fn an_order_that_is_given_again_before_the_restart_is_the_one_that_was_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let give = |id: &str| {
+            let order = Order { ensemble_id: id.to_owned(), node_id: 1, node: Node::default() };
+            give_order(Arc::new(OsDisk), dir.path(), order).unwrap()
+        };
+        assert_eq!((give("one"), give("other")), ("one".to_owned(), "one".to_owned()));
+    }
 }

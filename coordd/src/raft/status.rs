@@ -98,7 +98,7 @@ pub(crate) async fn publish(
     }
 }
 
-fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
+pub(crate) fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
     let metrics = core.raft.metrics().borrow_watched().clone();
     let leader = core.leadership.leader().map(|leader| leader.id);
     let index = |id: &Option<super::types::LogId>| id.as_ref().map_or(0, |id| id.index());
