@@ -8,7 +8,7 @@
 //! its digest, and a node that has it must not fetch it again.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Failure, Result, Tried};
@@ -17,23 +17,48 @@ use crate::{place, shell};
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// A static binary finds no `getrandom` by name at run time, so the system call is chosen at build time.
 const RUSTFLAGS: &str = "-Ctarget-feature=+crt-static --cfg=getrandom_backend=\"linux_getrandom\"";
+/// Who runs it in a container, unless the pod says otherwise.
+const USER: &str = "65532:65532";
+
+/// The packages of which images are made, and what each is called. The last holds the clients which work inside the
+/// cluster of `cargo e2e`.
+const IMAGES: &[(&str, &str)] = &[("coordd", "coordd"), ("operator", "operator"), ("coordd-versus", "versus")];
 
 pub(crate) fn command(args: &[String]) -> Result<()> {
     if !args.is_empty() {
         return Err(Failure::new("usage: cargo image"));
     }
-    let target = place::build().join("image");
-    let mut cargo = shell::cargo(&["build", "--release", "-p", "coordd", "--target", TARGET, "--target-dir"]);
-    shell::run(cargo.arg(&target).env("RUSTFLAGS", RUSTFLAGS))?;
-    let binary = target.join(TARGET).join("release/coordd");
-    let archive = place::repository().join("target/images/coordd.tar");
-    pack(&binary, &archive, "coordd", env!("CARGO_PKG_VERSION"))?;
-    println!("{} holds coordd/coordd:{}", archive.display(), env!("CARGO_PKG_VERSION"));
-    Ok(())
+    make().map(drop)
 }
 
-/// Writes an image whose only file and entry point is `/NAME`.
-fn pack(binary: &Path, archive: &Path, name: &str, version: &str) -> Result<()> {
+/// Builds all in one go, so that each is the same whatever it is made for; where the archives are.
+pub(crate) fn make() -> Result<Vec<PathBuf>> {
+    let packages = packages()?;
+    let target = place::build().join("image");
+    let mut cargo = shell::cargo(&["build", "--release", "--target", TARGET, "--target-dir"]);
+    cargo.arg(&target).env("RUSTFLAGS", RUSTFLAGS);
+    for (package, _) in &packages {
+        cargo.args(["-p", package]);
+    }
+    shell::run(&mut cargo)?;
+    let mut archives = Vec::new();
+    for (package, name) in packages {
+        let archive = place::repository().join(format!("target/images/{name}.tar"));
+        let image = format!("coordd/{name}:{}", env!("CARGO_PKG_VERSION"));
+        let built = target.join(TARGET).join("release").join(package);
+        // Names stay for the sake of backtraces; line tables would make it four times as large.
+        let small = built.with_extension("small");
+        shell::run_quietly(Command::new("strip").args(["--strip-debug", "-o"]).arg(&small).arg(&built))?;
+        pack(&small, &archive, &image)?;
+        println!("{} holds {image}", archive.display());
+        archives.push(archive);
+    }
+    Ok(archives)
+}
+
+/// Writes an image whose only file and entry point is the program.
+pub(crate) fn pack(binary: &Path, archive: &Path, image: &str) -> Result<()> {
+    let name = image.rsplit('/').next().and_then(|last| last.split(':').next()).unwrap_or(image);
     let work = archive.with_extension("work");
     let _absent = fs::remove_dir_all(&work);
     let root = work.join("root");
@@ -43,17 +68,24 @@ fn pack(binary: &Path, archive: &Path, name: &str, version: &str) -> Result<()> 
     tar(&layer, &root, &[name])?;
     let diff = sha256(&layer)?;
     let rootfs = format!(r#"{{"type":"layers","diff_ids":["sha256:{diff}"]}}"#);
-    let run = format!(r#"{{"Entrypoint":["/{name}"]}}"#);
+    let run = format!(r#"{{"User":"{USER}","Entrypoint":["/{name}"]}}"#);
     let config = format!(r#"{{"architecture":"amd64","os":"linux","config":{run},"rootfs":{rootfs}}}"#);
     let config_file = work.join("config.json");
     fs::write(&config_file, config).tried(|| format!("write {}", config_file.display()))?;
     let config_name = format!("{}.json", sha256(&config_file)?);
     fs::rename(&config_file, work.join(&config_name)).tried(|| "name the configuration".to_owned())?;
-    let manifest =
-        format!(r#"[{{"Config":"{config_name}","RepoTags":["coordd/{name}:{version}"],"Layers":["layer.tar"]}}]"#);
+    let manifest = format!(r#"[{{"Config":"{config_name}","RepoTags":["{image}"],"Layers":["layer.tar"]}}]"#);
     fs::write(work.join("manifest.json"), manifest).tried(|| "write the manifest".to_owned())?;
     tar(archive, &work, &["manifest.json", &config_name, "layer.tar"])?;
     fs::remove_dir_all(&work).tried(|| format!("remove {}", work.display()))
+}
+
+/// Those of `IMAGES` that this workspace has.
+fn packages() -> Result<Vec<(&'static str, &'static str)>> {
+    let mut cargo = shell::cargo(&["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata = shell::run_quietly(&mut cargo)?;
+    let has = |package: &str| metadata.contains(&format!(r#""name":"{package}","version""#));
+    Ok(IMAGES.iter().copied().filter(|(package, _)| has(package)).collect())
 }
 
 fn tar(to: &Path, dir: &Path, names: &[&str]) -> Result<()> {
@@ -85,7 +117,7 @@ mod tests {
         fs::create_dir_all(&dir).unwrap();
         let (binary, archive) = (dir.join("built"), dir.join("thing.tar"));
         fs::write(&binary, b"program").unwrap();
-        pack(&binary, &archive, "thing", "1.2.3").unwrap();
+        pack(&binary, &archive, "coordd/thing:1.2.3").unwrap();
         let first = fs::read(&archive).unwrap();
         let manifest = String::from_utf8(read(&archive, "manifest.json")).unwrap();
         assert!(manifest.contains(r#""RepoTags":["coordd/thing:1.2.3"]"#), "{manifest}");
@@ -95,7 +127,7 @@ mod tests {
         fs::write(&layer, read(&archive, "layer.tar")).unwrap();
         assert!(config.contains(&format!("sha256:{}", sha256(&layer).unwrap())), "{config}");
         assert_eq!(read(&layer, "thing"), b"program");
-        pack(&binary, &archive, "thing", "1.2.3").unwrap();
+        pack(&binary, &archive, "coordd/thing:1.2.3").unwrap();
         assert!(fs::read(&archive).unwrap() == first, "the second archive differs");
         fs::remove_dir_all(&dir).unwrap();
     }

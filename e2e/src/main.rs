@@ -1,9 +1,10 @@
-//! The commands behind `cargo demo`, `cargo verify`, `cargo versus`, `cargo sim`, `cargo image` and `cargo clients`.
+//! The commands behind `cargo demo`, `verify`, `versus`, `sim`, `image`, `e2e` and `clients`.
 //!
 //! ```text
 //!   .cargo/config.toml (aliases) ──► e2e ──┬─ demo, versus, sim   build a program, then become it
 //!                                          ├─ verify              every check, in order of cost
 //!                                          ├─ zookeeper           a real ZooKeeper to compare with
+//!                                          ├─ image, e2e          container images, and a real Kubernetes to run them
 //!                                          └─ clients             foreign clients against real servers
 //! ```
 //!
@@ -13,6 +14,7 @@
 mod clients;
 mod failure;
 mod image;
+mod kubernetes;
 mod launch;
 mod options;
 mod place;
@@ -30,7 +32,8 @@ const USAGE: &str = "usage: e2e COMMAND
   verify [--only STEP|--list] install what is needed and run every check
   versus [ARGS]               build coordd and measure it against ZooKeeper
   sim [--seed N] [--rounds N] live one seed twice: simulated network, clock and disk
-  image                       write target/images/coordd.tar, a docker archive
+  image                       write target/images/{coordd,operator}.tar, docker archives
+  e2e [COMMAND]               a real Kubernetes of three nodes, and scenarios in it
   clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]
                               foreign clients against real servers
   zookeeper [--members 1|3] [--dir DIR] [--base-port PORT]
@@ -55,6 +58,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "versus" => launch::versus(rest),
         "sim" => launch::sim(rest),
         "image" => image::command(rest),
+        "e2e" => kubernetes::command(rest),
         "clients" => clients::command(rest),
         "zookeeper" => clients::zookeeper(rest),
         _ => Err(Failure::new(USAGE)),

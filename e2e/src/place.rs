@@ -4,10 +4,13 @@
 //!   <repository>/target/release/coordd   the server under test (or below CARGO_TARGET_DIR)
 //!   <repository>/target/tools/…          what the runner installed; kept between runs
 //!   <repository>/target/e2e/…            data and output of servers and clients; made anew by each run
+//!   ~/.cache/coordd/…                    or COORDD_CACHE: what a machine needs once: Kubernetes, and its cluster
 //! ```
 
 use std::env;
 use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, Result};
 
 /// Cargo names the package at run time; the compiled-in path serves a binary that is started by hand.
 pub(crate) fn repository() -> PathBuf {
@@ -32,6 +35,15 @@ pub(crate) fn tools() -> PathBuf {
 
 pub(crate) fn runs() -> PathBuf {
     repository().join("target/e2e")
+}
+
+/// What serves all checkouts on this machine.
+pub(crate) fn cache() -> Result<PathBuf> {
+    if let Some(given) = env::var_os("COORDD_CACHE") {
+        return Ok(PathBuf::from(given));
+    }
+    let home = env::var_os("HOME").ok_or_else(|| Failure::new("neither COORDD_CACHE nor HOME is set"))?;
+    Ok(PathBuf::from(home).join(".cache/coordd"))
 }
 
 /// The sources of the foreign clients.

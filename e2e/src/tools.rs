@@ -66,17 +66,18 @@ pub(crate) fn need(program: &str, package: &str) -> Result<()> {
     if found.is_ok_and(|output| output.status.success()) {
         return Ok(());
     }
-    debian(package)
+    debian(&[package])
 }
 
-/// Installs Debian's `package`; needs to be root, and says what to type where it is not.
-pub(crate) fn debian(package: &str) -> Result<()> {
-    println!("      installing Debian's {package}");
+/// Installs Debian's `packages`; needs to be root, and says what to type where it is not.
+pub(crate) fn debian(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
+    println!("      installing Debian's {names}");
     let apt = |args: &[&str]| {
         shell::run_quietly(Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"))
-            .tried(|| format!("`apt-get install {package}` is needed, as root"))
+            .tried(|| format!("`apt-get install {names}` is needed, as root"))
     };
     apt(&["update", "-q"])?;
-    apt(&["install", "-y", "-q", package])?;
+    apt(&[&["install", "-y", "-q"], packages].concat())?;
     Ok(())
 }

@@ -60,7 +60,7 @@ fn java() -> Result<Command> {
 fn c() -> Result<Command> {
     tools::need("gcc", "gcc")?;
     if !Path::new("/usr/include/zookeeper/zookeeper.h").exists() {
-        tools::debian("libzookeeper-mt-dev")?;
+        tools::debian(&["libzookeeper-mt-dev"])?;
     }
     let program = built("c")?;
     let mut gcc = Command::new("gcc");

@@ -1,0 +1,17 @@
+//! `coordd-e2e`: scenarios on a real Kubernetes, with clients at work inside the cluster whose histories are checked.
+//!
+//! ```text
+//!   scenarios/*.rs ─► Scene (a namespace, figures) ─► kubectl          Ensemble (members, leader)   Load (clients)
+//!          └────────► Machine (power, cables, kill -9, disks), where the cluster is that of `cargo e2e`
+//! ```
+//!
+//! Rule: a scenario is one file that reads like what it is called. Reason: there will be many, and each must be
+//! believed.
+
+pub mod ensemble;
+pub mod kubectl;
+pub mod load;
+pub mod machine;
+pub mod report;
+pub mod scenarios;
+pub mod scene;

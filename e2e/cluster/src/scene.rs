@@ -1,0 +1,148 @@
+//! Where a scenario plays: a namespace of its own, what it measured, and what is kept when it fails.
+//!
+//! ```text
+//!   Scene::enter ─► namespace e2e-NAME (restricted) ─► the scenario ─► figures        dropped: namespace deleted
+//!                                                            └─ failed ─► target/e2e/scenarios/NAME/…
+//! ```
+//!
+//! Rule: a scenario waits for what must come true, never for time to pass. Reason: a sleep is too long on a fast
+//! machine and too short on a slow one.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+
+use crate::kubectl::{json, kubectl, program};
+use crate::report::Figure;
+
+/// How long anything may take that is not measured.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A scenario's place.
+#[derive(Debug)]
+pub struct Scene {
+    namespace: String,
+    /// Where is kept what helps to understand a failure.
+    pub kept: PathBuf,
+    figures: RefCell<Vec<Figure>>,
+}
+
+impl Scene {
+    /// An empty namespace in which only restricted pods may run.
+    pub fn enter(name: &str) -> Result<Self> {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/e2e/scenarios").join(name);
+        let _absent = fs::remove_dir_all(&kept);
+        fs::create_dir_all(&kept)?;
+        let scene = Scene { namespace: format!("e2e-{name}"), kept, figures: RefCell::default() };
+        // What a run that was killed left in a cluster that stayed.
+        kubectl(&["delete", "namespace", &scene.namespace, "--ignore-not-found"])?;
+        kubectl(&["create", "namespace", &scene.namespace])?;
+        let enforced = "pod-security.kubernetes.io/enforce=restricted";
+        kubectl(&["label", "namespace", &scene.namespace, enforced])?;
+        Ok(scene)
+    }
+
+    /// kubectl in the namespace.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        kubectl(&[&["--namespace", &self.namespace], args].concat())
+    }
+
+    pub fn json(&self, args: &[&str]) -> Result<Value> {
+        json(&[&["--namespace", &self.namespace], args].concat())
+    }
+
+    /// Applies a manifest, with each `@NAME@` in it replaced.
+    pub fn apply(&self, manifest: &str, values: &[(&str, &str)]) -> Result<()> {
+        let version = ("VERSION", env!("CARGO_PKG_VERSION"));
+        let filled = [values, &[version]]
+            .concat()
+            .iter()
+            .fold(manifest.to_owned(), |text, (name, value)| text.replace(&format!("@{name}@"), value));
+        program("kubectl", &["--namespace", &self.namespace, "apply", "-f", "-"], &filled).map(drop)
+    }
+
+    /// Waits until the object is so, as `kubectl wait --for` has it.
+    pub fn wait(&self, object: &str, what: &str, limit: Duration) -> Result<()> {
+        let timeout = format!("--timeout={}s", limit.as_secs().max(1));
+        // kubectl waits for a condition only of what is there.
+        self.kubectl(&["wait", "--for=create", object, &timeout])?;
+        self.kubectl(&["wait", &format!("--for={what}"), object, &timeout]).map(drop)
+    }
+
+    /// A pod's HTTP port, through the API server.
+    pub fn http(&self, pod: &str, port: u16, path: &str) -> Result<String> {
+        let url = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{path}", self.namespace);
+        kubectl(&["get", "--raw", &url])
+    }
+
+    /// Tries until it succeeds.
+    pub fn until<T>(&self, what: &str, limit: Duration, attempt: impl Fn() -> Result<T>) -> Result<T> {
+        let begin = Instant::now();
+        loop {
+            match attempt() {
+                Ok(done) => return Ok(done),
+                Err(why) if begin.elapsed() > limit => return Err(why.context(format!("{what}: not within {limit:?}"))),
+                Err(_) => thread::sleep(Duration::from_millis(250)),
+            }
+        }
+    }
+
+    /// Deletes a pod; how long it took until its successor was ready.
+    pub fn replace_pod(&self, pod: &str) -> Result<Duration> {
+        let begin = Instant::now();
+        self.kubectl(&["delete", "pod", pod])?;
+        self.wait(&format!("pod/{pod}"), "condition=Ready", PATIENCE)?;
+        Ok(begin.elapsed())
+    }
+
+    pub fn node_of(&self, pod: &str) -> Result<String> {
+        let node = self.kubectl(&["get", "pod", pod, "-o", "jsonpath={.spec.nodeName}"])?;
+        ensure!(!node.is_empty(), "{pod} has no node");
+        Ok(node)
+    }
+
+    /// Takes down what was measured for a promise; over the bound it fails.
+    pub fn measured(&self, promise: &str, value: Duration, goal: Duration, bound: Duration) -> Result<()> {
+        self.figures.borrow_mut().push(Figure { promise: promise.to_owned(), value, goal });
+        ensure!(value <= bound, "{promise}: {value:.1?}, which is beyond {bound:?}");
+        Ok(())
+    }
+
+    pub fn figures(&self) -> Vec<Figure> {
+        self.figures.borrow().clone()
+    }
+
+    /// Keeps objects, events and logs.
+    pub fn keep_evidence(&self) -> Result<()> {
+        let keep = |file: &str, text: Result<String>| {
+            fs::write(self.kept.join(file), text.unwrap_or_else(|why| format!("{why:#}\n")))
+        };
+        keep("objects.yaml", self.kubectl(&["get", "all,pvc,endpointslices,pdb", "-o", "yaml"]))?;
+        keep("events.txt", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]))?;
+        keep("nodes.txt", kubectl(&["describe", "nodes"]))?;
+        let pods = self.kubectl(&["get", "pods", "-o", "name"])?;
+        for pod in pods.lines() {
+            let name = pod.trim_start_matches("pod/");
+            keep(&format!("{name}.log"), self.kubectl(&["logs", pod, "--all-containers"]))?;
+            keep(&format!("{name}.previous.log"), self.kubectl(&["logs", pod, "--all-containers", "--previous"]))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // The cluster itself may be gone, and then this is, too.
+        let _gone = kubectl(&["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=false"]);
+    }
+}
+
+/// A number, text or list at a path of an answer.
+pub fn at<'a>(answer: &'a Value, pointer: &str) -> Result<&'a Value> {
+    answer.pointer(pointer).with_context(|| format!("{pointer} is missing")).map_err(|why| anyhow!("{why} in {answer}"))
+}

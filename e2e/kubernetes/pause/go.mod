@@ -1,0 +1,3 @@
+module coordd.dev/e2e/kubernetes/pause
+
+go 1.26

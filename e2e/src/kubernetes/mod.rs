@@ -1,0 +1,124 @@
+//! `cargo e2e`: a real Kubernetes on this machine, and scenarios in it.
+//!
+//! ```text
+//!   host (packages) ► parts (programs, built once) ► cluster ── control (processes) ── node × 3 (namespaces)
+//!                                                      ▲
+//!   run ─► keeper (up … down, whatever happens) ───────┘        coordd-e2e (e2e/cluster): the scenarios themselves
+//!                                                                  └─► this runner again: node cut, power off, …
+//! ```
+//!
+//! Rule: here a cluster is made and hurt; what is asked of coordd in it is in `e2e/cluster`. Reason: this part needs
+//! the standard library alone, and is there before anything else is built.
+
+mod cluster;
+mod control;
+mod credentials;
+mod host;
+mod keeper;
+mod node;
+mod parts;
+mod processes;
+mod run;
+mod template;
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::failure::{Failure, Result};
+use crate::shell;
+use cluster::Cluster;
+use node::Node;
+
+const USAGE: &str = "usage: cargo e2e COMMAND
+  run [--short|SCENARIO…]  a cluster of three nodes, the scenarios in it (all, or these), and everything down again;
+                           in the cluster that is up already, or in that of COORDD_E2E_KUBECONFIG, where there is one
+  list                     the scenarios
+  up, down, status         a cluster that stays
+  shell                    a shell in which kubectl and helm reach it
+  load ARCHIVE             make an image known to every node
+  node NAME stop|start|cut|join
+  apiserver stop|start|freeze|thaw";
+
+pub(crate) fn command(args: &[String]) -> Result<()> {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["run", scenarios @ ..] => run::scenarios(scenarios),
+        ["list"] => run::list(),
+        ["up"] => up(),
+        ["down"] => Cluster::of_this_machine()?.down(),
+        ["status"] => status(),
+        ["shell"] => enter(),
+        ["keep"] => keeper::keep(),
+        ["load", archive] => running()?.load(Path::new(archive)),
+        ["node", name, what] => hurt_node(Node::named(name)?, what),
+        ["apiserver", what] => hurt_api_server(what),
+        _ => Err(Failure::new(USAGE)),
+    }
+}
+
+fn up() -> Result<()> {
+    let cluster = Cluster::of_this_machine()?;
+    if cluster.is_up() {
+        println!("it is up already; KUBECONFIG={}", cluster.path("kubeconfig"));
+        return Ok(());
+    }
+    let began = Instant::now();
+    if let Err(failure) = cluster.up() {
+        eprintln!("the logs are in {}; `cargo e2e down` removes what came up", cluster.path("log"));
+        return Err(failure);
+    }
+    println!("three nodes ready in {:.1} s; `cargo e2e shell` to look around", began.elapsed().as_secs_f64());
+    println!("KUBECONFIG={}", cluster.path("kubeconfig"));
+    Ok(())
+}
+
+/// The cluster, when it is up.
+fn running() -> Result<Cluster> {
+    let cluster = Cluster::of_this_machine()?;
+    if cluster.is_up() { Ok(cluster) } else { Err(Failure::new("no cluster is up; `cargo e2e up` starts one")) }
+}
+
+fn status() -> Result<()> {
+    let cluster = running()?;
+    println!("KUBECONFIG={}", cluster.path("kubeconfig"));
+    print!("{}", cluster.kubectl(&["get", "nodes", "-L", "topology.kubernetes.io/zone"])?);
+    print!("{}", cluster.kubectl(&["get", "pods", "--all-namespaces", "-o", "wide"])?);
+    Ok(())
+}
+
+fn enter() -> Result<()> {
+    let cluster = running()?;
+    let path = env::var("PATH").unwrap_or_default();
+    let mut shell = Command::new(env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into()));
+    shell.env("PATH", format!("{}:{path}", cluster.bin.display()));
+    Err(shell::become_program(shell.env("KUBECONFIG", cluster.dir.join("kubeconfig"))))
+}
+
+fn hurt_node(node: Node, what: &str) -> Result<()> {
+    let cluster = Cluster::of_this_machine()?;
+    match what {
+        "stop" => {
+            node.stop(&cluster);
+            Ok(())
+        }
+        "start" => node.start(&cluster),
+        "cut" => node.connect(false),
+        "join" => node.connect(true),
+        _ => Err(Failure::new(USAGE)),
+    }
+}
+
+fn hurt_api_server(what: &str) -> Result<()> {
+    let cluster = Cluster::of_this_machine()?;
+    let processes = cluster.processes();
+    match what {
+        "stop" => processes.stop(&["apiserver"]),
+        "start" => control::start_api_server(&cluster)?,
+        "freeze" => processes.signal("apiserver", "STOP"),
+        "thaw" => processes.signal("apiserver", "CONT"),
+        _ => return Err(Failure::new(USAGE)),
+    }
+    Ok(())
+}
