@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::crd;
+use crate::{crd, install};
 
 #[derive(Parser)]
 #[command(name = "operator", version, about = "Keeps coordd ensembles alive on Kubernetes")]
@@ -19,6 +19,8 @@ struct Cli {
 enum Command {
     /// Print the CustomResourceDefinitions, as they stand in crds/.
     Crds,
+    /// Print the manifests that install the operator, for `kubectl apply --server-side -f -`.
+    Manifests(install::Options),
 }
 
 /// Runs what the arguments ask for.
@@ -26,6 +28,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = Cli::parse_from(args);
     let done = match cli.command {
         Command::Crds => print_crds(),
+        Command::Manifests(options) => print_manifests(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +42,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn print_crds() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout().lock();
     for (_, text) in crd::manifests()? {
+        write!(out, "---\n{text}")?;
+    }
+    Ok(())
+}
+
+fn print_manifests(options: &install::Options) -> Result<(), Box<dyn std::error::Error>> {
+    let mut out = std::io::stdout().lock();
+    for text in install::manifests(options)? {
         write!(out, "---\n{text}")?;
     }
     Ok(())

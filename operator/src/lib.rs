@@ -4,11 +4,13 @@
 //!   observe (Kubernetes + every member) ─► World ─► plan (pure) ─► build (pure) ─► apply ─► the one step ─► status
 //! ```
 //!
-//! Rule: `crd`, `world`, `plan` and `status` are pure and know no client. Reason: whatever decides can then be tried on
-//! a million worlds without a cluster. The whole picture, and what of it is not here yet: `ARCHITECTURE.md`.
+//! Rule: `crd`, `world`, `plan`, `build` and `status` are pure and know no client. Reason: whatever decides can then be
+//! tried on a million worlds without a cluster. The whole picture, and what of it is not here yet: `ARCHITECTURE.md`.
 
+pub mod build;
 pub mod cli;
 pub mod crd;
+pub mod install;
 pub mod names;
 pub mod plan;
 pub mod status;

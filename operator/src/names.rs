@@ -34,10 +34,14 @@ pub mod label {
     pub const CLUSTER_UID: &str = "coordd.dev/cluster-uid";
     /// Set by Kubernetes on pods: the revision of the StatefulSet's template that they were made from.
     pub const REVISION: &str = "controller-revision-hash";
+    /// Set by Kubernetes on every namespace: its name.
+    pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
     pub const NAME_VALUE: &str = "coordd";
     pub const COMPONENT_VALUE: &str = "member";
     pub const MANAGED_BY_VALUE: &str = "coordd-operator";
+    /// `NAME` of the operator's own pods; the members' admin port is open to them.
+    pub const OPERATOR_VALUE: &str = "coordd-operator";
 }
 
 /// Annotations: orders of the user on a cluster, and marks of the operator on what it makes.
@@ -65,11 +69,20 @@ pub mod manager {
 pub mod file {
     pub const CONTAINER: &str = "coordd";
     pub const DATA_VOLUME: &str = "data";
-    pub const DATA_DIR: &str = "/data";
+    pub const DATA_MOUNT: &str = "/data";
+    /// Below the mount: a fresh file system holds a lost+found of its own, and coordd wants its directory for itself.
+    pub const DATA_DIR: &str = "/data/coordd";
     pub const SECRETS_VOLUME: &str = "secrets";
     pub const SECRETS_DIR: &str = "/etc/coordd/secrets";
     pub const ADMIN_TOKEN: &str = "admin-token";
     pub const PEER_SECRET: &str = "peer-secret";
+}
+
+/// Keys of the ConfigMap that clients are told by.
+pub mod connection {
+    pub const CLIENT: &str = "connection-string";
+    pub const HTTP: &str = "http-url";
+    pub const NAMESPACE: &str = "namespace";
 }
 
 /// A cluster by namespace and name.

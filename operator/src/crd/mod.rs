@@ -8,6 +8,7 @@
 //! Rule: types, defaults and rules, no behaviour; a default never changes, since it is filled in when a stored object
 //! is read. Reason: whatever changes here changes for clusters that were made long ago, without anyone asking.
 
+mod applies;
 mod config;
 mod pod;
 mod reference;
@@ -16,6 +17,7 @@ mod status;
 mod storage;
 mod text;
 
+pub use applies::{Applies, applies};
 pub use config::Config;
 pub use pod::{PodTemplate, Resources, Scheduling, Spread};
 pub use reference::page as reference;

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::CoordinationCluster;
+use super::{CoordinationCluster, applies};
 
 const HEAD: &str = "\
 # CoordinationCluster
@@ -56,7 +56,9 @@ fn fields(schema: &Value, path: &str, out: &mut String) {
     for (name, field) in properties {
         let path = format!("{path}.{name}");
         let text = field["description"].as_str().unwrap_or_default().replace('\n', " ");
-        let _ = writeln!(out, "- **`{path}`** ({}): {text}", kind(field));
+        let how = path.strip_prefix("spec.").filter(|_| field["properties"].is_null()).and_then(applies);
+        let how = how.map_or_else(String::new, |how| format!("; {how}"));
+        let _ = writeln!(out, "- **`{path}`** ({}{how}): {text}", kind(field));
         for rule in field["x-kubernetes-validations"].as_array().into_iter().flatten() {
             let _ = writeln!(out, "  Refused otherwise: {}.", rule["message"].as_str().unwrap_or_default());
         }

@@ -1,7 +1,7 @@
 //! The bugs of other operators (operators.md §2), each as a test that bears its number.
 //!
-//! Those that are about objects (9, 12, 13, 15, 25, 28) belong to `build`, those about what is shown (14, 18, 26) are
-//! tested in `status`, and preStop (5) is coordd's.
+//! Those that are about objects (9, 12, 13, 15, 25, 28) are tested in `build`, those about what is shown (14, 18, 26)
+//! in `status`, and preStop (5) is coordd's.
 
 use super::super::*;
 use super::sim::{Disk, Sim, SimNode, name, operator};
