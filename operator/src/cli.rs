@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{crd, install};
+use crate::{crd, install, runtime};
 
 #[derive(Parser)]
 #[command(name = "operator", version, about = "Keeps coordd ensembles alive on Kubernetes")]
@@ -21,6 +21,8 @@ enum Command {
     Crds,
     /// Print the manifests that install the operator, for `kubectl apply --server-side -f -`.
     Manifests(install::Options),
+    /// Run the operator.
+    Run(Box<runtime::Run>),
 }
 
 /// Runs what the arguments ask for.
@@ -29,6 +31,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Crds => print_crds(),
         Command::Manifests(options) => print_manifests(&options),
+        Command::Run(options) => runtime::run(&options).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

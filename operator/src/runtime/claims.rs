@@ -1,0 +1,62 @@
+//! Notes on the claims of members: what is on their volumes, and with whom they go.
+//!
+//! Rule: a claim goes with its cluster (by an owner reference) exactly while `whenDeleted` says Delete, and says which
+//! ensemble its member was last seen in. Reason: the first makes deletion need nobody's help; by the second a person
+//! who finds a volume that was kept knows what it holds.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::failure::Failure;
+use super::see::SeenClaim;
+use crate::crd::{CoordinationCluster, RetentionPolicy};
+use crate::names::{ClusterName, annotation, manager};
+use crate::world::World;
+
+/// Writes on each claim that does not say what it should.
+pub(crate) async fn note(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    world: &World,
+    claims: &[SeenClaim],
+) -> Result<(), Failure> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &world.name.namespace);
+    for claim in claims.iter().filter(|claim| !claim.deleting) {
+        let ensemble = ensemble(&world.name, world, claim);
+        let owned = cluster.spec.storage.retention.when_deleted == RetentionPolicy::Delete;
+        if owned == claim.owners.contains(&world.uid) && ensemble == claim.ensemble {
+            continue;
+        }
+        let patch = Patch::Apply(body(world, claim, owned, ensemble.as_deref()));
+        let params = PatchParams::apply(manager::CLAIMS).force();
+        context.gate.write("claim", api.patch(&claim.name, &params, &patch)).await?;
+    }
+    Ok(())
+}
+
+/// What its member has answered, or else what is known from before.
+fn ensemble(cluster: &ClusterName, world: &World, claim: &SeenClaim) -> Option<String> {
+    let ordinal = cluster.ordinal_of_claim(&claim.name)?;
+    let pod = world.pods.iter().find(|pod| pod.ordinal == ordinal);
+    let answer = pod.and_then(|pod| pod.asked.answer());
+    answer.and_then(|answer| answer.ensemble_id.clone()).or_else(|| claim.ensemble.clone())
+}
+
+fn body(world: &World, claim: &SeenClaim, owned: bool, ensemble: Option<&str>) -> Value {
+    let mut metadata = json!({"name": claim.name, "uid": claim.uid});
+    if let Some(ensemble) = ensemble {
+        metadata["annotations"] = json!({annotation::ENSEMBLE_ID: ensemble});
+    }
+    if owned {
+        metadata["ownerReferences"] = json!([{
+            "apiVersion": "coordd.dev/v1alpha1",
+            "kind": "CoordinationCluster",
+            "name": world.name.name,
+            "uid": world.uid,
+        }]);
+    }
+    json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata})
+}

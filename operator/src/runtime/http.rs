@@ -1,0 +1,57 @@
+//! What Kubernetes and Prometheus ask of the operator itself.
+//!
+//! ```text
+//!   /livez   this process turns            /readyz  all has been listed, and it is not stopping
+//!   /metrics what it counts
+//! ```
+//!
+//! Rule: a replica without the lease is ready too. Reason: it is as good as the other, and waits for its turn.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::gate::Held;
+use super::metrics::Metrics;
+use super::shelves::Shelves;
+
+#[derive(Clone)]
+pub(crate) struct Page {
+    pub shelves: Arc<Shelves>,
+    pub metrics: Arc<Metrics>,
+    pub held: Held,
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Serves until the process ends.
+pub(crate) async fn serve(listener: TcpListener, page: Page) {
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(page);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the HTTP port serves no more");
+    }
+}
+
+async fn ready(State(page): State<Page>) -> (StatusCode, String) {
+    if *page.stop.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    match page.shelves.missing() {
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")),
+        None => (StatusCode::OK, "ok\n".to_owned()),
+    }
+}
+
+async fn metrics(State(page): State<Page>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page.metrics.text(page.held.is_held()))
+}

@@ -1,0 +1,111 @@
+//! What `operator run` is told: by flags, or by environment variables as the chart does.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::fail_point::FailPoint;
+use super::log::Format;
+use crate::plan::Operator;
+
+/// Highest feature level that the coordd of this release understands.
+const FEATURE_LEVEL: u32 = 1;
+
+/// Run the operator.
+#[derive(Args, Clone, Debug)]
+pub struct Run {
+    /// Namespaces whose clusters are kept, comma-separated; all when empty.
+    #[arg(long, env = "COORDD_OPERATOR_NAMESPACES", value_delimiter = ',', value_name = "NAMES")]
+    namespaces: Vec<String>,
+    /// Namespace of the operator itself, where its Lease is.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", value_name = "NAME")]
+    pub(super) operator_namespace: String,
+    /// Name of this replica, its pod's; unique among those that share the Lease.
+    #[arg(long, env = "POD_NAME", default_value = "operator", value_name = "NAME")]
+    pub(super) identity: String,
+    /// Name of the Lease that the replicas share.
+    #[arg(long, env = "COORDD_OPERATOR_LEASE", default_value = "coordd-operator", value_name = "NAME")]
+    pub(super) lease: String,
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "COORDD_OPERATOR_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    pub(super) listen: SocketAddr,
+    /// Repository of coordd's image; its tag is the version.
+    #[arg(long, env = "COORDD_OPERATOR_IMAGE_REPOSITORY", default_value = "coordd/coordd", value_name = "NAME")]
+    image_repository: String,
+    /// Version that clusters are founded with when their spec names none.
+    #[arg(long, env = "COORDD_OPERATOR_DEFAULT_VERSION", default_value = env!("CARGO_PKG_VERSION"))]
+    default_version: String,
+    /// More versions of coordd that may be run, as VERSION=FEATURE_LEVEL, comma-separated.
+    #[arg(long, env = "COORDD_OPERATOR_VERSIONS", value_delimiter = ',', value_parser = version, value_name = "LIST")]
+    versions: Vec<(String, u32)>,
+    /// What is logged: error, warn, info or debug.
+    #[arg(long, env = "COORDD_OPERATOR_LOG_LEVEL", default_value = "info",
+        value_parser = ["error", "warn", "info", "debug"])]
+    pub(super) log_level: String,
+    /// How it is logged.
+    #[arg(long, env = "COORDD_OPERATOR_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(super) log_format: Format,
+    /// For tests: end the process at this write (`fail_point`).
+    #[arg(long, env = "COORDD_OPERATOR_FAIL_AT", hide = true)]
+    pub(super) fail_at: Option<FailPoint>,
+}
+
+fn version(text: &str) -> Result<(String, u32), String> {
+    let (version, level) = text.split_once('=').ok_or_else(|| format!("{text:?} must be VERSION=FEATURE_LEVEL"))?;
+    let level = level.parse().map_err(|_| format!("{level:?} is no feature level"))?;
+    Ok((version.to_owned(), level))
+}
+
+impl Run {
+    /// What is watched: each namespace, or all at once.
+    pub(super) fn scopes(&self) -> Vec<Option<String>> {
+        let mut named: Vec<_> =
+            self.namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
+        named.sort_unstable();
+        named.dedup();
+        if named.is_empty() { vec![None] } else { named.into_iter().map(|name| Some(name.to_owned())).collect() }
+    }
+
+    pub(super) fn operator(&self) -> Operator {
+        let own = (env!("CARGO_PKG_VERSION").to_owned(), FEATURE_LEVEL);
+        Operator {
+            default_version: self.default_version.clone(),
+            image_repository: self.image_repository.clone(),
+            versions: [own].into_iter().chain(self.versions.iter().cloned()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: Run,
+    }
+
+    fn run(args: &[&str]) -> Run {
+        Line::try_parse_from(["operator"].iter().chain(args)).unwrap().run
+    }
+
+    #[test]
+    fn without_namespaces_all_are_watched() {
+        assert_eq!(run(&[]).scopes(), [None]);
+        assert_eq!(run(&["--namespaces", ""]).scopes(), [None], "as a chart writes an empty list");
+        let scopes = run(&["--namespaces", "b, a,b"]).scopes();
+        assert_eq!(scopes, [Some("a".to_owned()), Some("b".to_owned())]);
+    }
+
+    #[test]
+    fn this_release_and_what_is_listed_are_the_known_versions() {
+        let operator = run(&["--versions", "0.0.9=1,0.2.0=3"]).operator();
+        assert_eq!(operator.versions.len(), 3);
+        assert_eq!(operator.versions[0].0, operator.default_version);
+        assert_eq!(operator.versions[2], ("0.2.0".to_owned(), 3));
+        assert!(version("0.2.0").is_err());
+    }
+}

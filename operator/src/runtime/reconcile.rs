@@ -1,0 +1,139 @@
+//! One look at one cluster, and what follows from it.
+//!
+//! ```text
+//!   observe ─► plan ─► Secret, children, claims ─► the one step ─► status and events ─► when to look again
+//! ```
+//!
+//! Rule: each stage hands on what it found and none decides. A write that comes late ends the look, and it begins
+//! anew. Reason: what was planned on a world that has moved is not worth finishing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tracing::Instrument;
+
+use super::act::{Outcome, act};
+use super::backoff::jitter;
+use super::failure::Failure;
+use super::observe::{Look, observe};
+use super::report::{Seen, report};
+use super::{Context, Guarded, apply, claims, secret};
+use crate::build::{Ground, build};
+use crate::crd::CoordinationCluster;
+use crate::names::ClusterName;
+use crate::plan::{Children, Hold, Plan, Reason, plan};
+use crate::step::Step;
+use crate::world::Moment;
+
+/// Until the watches have shown what was just written.
+const SOON: Duration = Duration::from_millis(50);
+/// Until they have shown what somebody else has written.
+const AGAIN: Duration = Duration::from_millis(250);
+/// A member that refuses may think better of it.
+const REFUSED: Duration = Duration::from_secs(1);
+/// An object that cannot be read is looked at again when it changes, and else rarely.
+const UNREADABLE: Duration = Duration::from_secs(300);
+
+/// The cluster that an object is, readable or not.
+pub(crate) fn name_of(object: &Guarded) -> ClusterName {
+    ClusterName::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+pub(crate) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+    let name = name_of(&object);
+    let span = tracing::info_span!("reconcile", cluster = %name);
+    async {
+        let began = Instant::now();
+        let looked = match &object.0 {
+            Ok(cluster) => look(&context, cluster).await,
+            Err(unreadable) => {
+                tracing::error!(error = unreadable.error, "the cluster cannot be read; this operator is older than it");
+                Ok(UNREADABLE)
+            }
+        };
+        let looked = match looked {
+            Err(failure) if failure.is_late() => {
+                tracing::debug!(%failure, "what was looked at has moved");
+                Ok(AGAIN)
+            }
+            looked => looked,
+        };
+        context.metrics.reconciled(began.elapsed(), looked.as_ref().err().map(Failure::kind));
+        match &looked {
+            Ok(_) => context.failures.clear(&name),
+            Err(failure) => tracing::warn!(%failure, "the look failed; another follows"),
+        }
+        looked.map(|wait| Action::requeue(jitter(wait)))
+    }
+    .instrument(span)
+    .await
+}
+
+/// When to look again after a failure.
+pub(crate) fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
+    Action::requeue(context.failures.note(&name_of(&object)))
+}
+
+async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Duration, Failure> {
+    let look = observe(context, cluster).await?;
+    let now = Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond());
+    let mut plan = plan(&cluster.spec, &look.world, &context.operator, now);
+    children(context, cluster, &look, &mut plan).await?;
+    let outcome = match &plan.step {
+        None | Some(Step::Record(_)) => None,
+        Some(step) => Some(carry_out(context, cluster, &look, step).await?),
+    };
+    if let Some(Outcome::Refused(why)) = &outcome {
+        plan.holds.push(Hold::new(Reason::WaitingForMember, why.clone()));
+    }
+    let done = plan.step.as_ref().filter(|_| outcome == Some(Outcome::Done));
+    let changed = report(context, &Seen { cluster, look: &look, plan: &plan, now, done }).await?;
+    Ok(match outcome {
+        Some(Outcome::Done) => SOON,
+        Some(Outcome::Again(_)) => AGAIN,
+        Some(Outcome::Refused(_)) => REFUSED.min(plan.requeue),
+        None if changed && plan.step.is_some() => SOON,
+        None => plan.requeue,
+    })
+}
+
+/// Whatever is safe in any state.
+async fn children(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    look: &Look,
+    plan: &mut Plan,
+) -> Result<(), Failure> {
+    let members = match &plan.children {
+        Children::Nothing => return Ok(()),
+        Children::WithoutMembers => None,
+        Children::All { replicas, image } => Some(crate::build::Members { replicas: *replicas, image: image.clone() }),
+    };
+    secret::make(context, cluster, &look.secrets).await?;
+    let ground = Ground { members, operator_namespace: context.namespace.clone() };
+    let desired = build(cluster, &ground);
+    // On the heap: it holds every object of the cluster.
+    for why in Box::pin(apply::apply(context, &look.world.name, &look.children, desired)).await? {
+        plan.holds.push(Hold::new(Reason::InvalidSpec, why));
+    }
+    claims::note(context, cluster, &look.world, &look.claims).await
+}
+
+async fn carry_out(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    look: &Look,
+    step: &Step,
+) -> Result<Outcome, Failure> {
+    let outcome = act(context, cluster, look, step).await;
+    match &outcome {
+        Ok(Outcome::Done) if step.takes_away() => tracing::warn!(step = step.name(), "done: {step}"),
+        Ok(Outcome::Done) => tracing::info!(step = step.name(), "done: {step}"),
+        Ok(Outcome::Again(why)) => tracing::info!(step = step.name(), why, "not now: {step}"),
+        Ok(Outcome::Refused(why)) => tracing::warn!(step = step.name(), why, "refused: {step}"),
+        Err(failure) => tracing::warn!(step = step.name(), %failure, "failed: {step}"),
+    }
+    outcome
+}

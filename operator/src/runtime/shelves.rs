@@ -1,0 +1,244 @@
+//! All watches but that of the clusters themselves, and which cluster each change concerns.
+//!
+//! ```text
+//!   pods, claims, StatefulSets, Services, … of the watched namespaces ─┐
+//!   nodes, volumes ────────────────────────────────────────────────────┴─► shelves ─► Calls: clusters to look at
+//! ```
+//!
+//! Rule: the watches run in every replica, the reconciles only where the lease is. Reason: the one that takes over
+//! has everything at hand at once.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt, stream};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, watcher};
+use kube::runtime::{WatchStreamExt, reflector::ObjectRef};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use super::metrics::Metrics;
+use super::see::{self, Child, SeenClaim, SeenPod, SeenSet, SeenVolume};
+use super::shelf::{Carrier, Shelf};
+use super::{Guarded, Scope};
+use crate::names::{ClusterName, label};
+use crate::world;
+
+/// A change of many objects at once is looked at once.
+const WATCH_RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// Clusters that are to be looked at, each once.
+#[derive(Default)]
+pub(crate) struct Calls {
+    waiting: Mutex<BTreeSet<ClusterName>>,
+    more: Notify,
+}
+
+impl Calls {
+    pub(crate) fn call(&self, cluster: ClusterName) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster);
+        self.more.notify_one();
+    }
+
+    fn take(&self, scope: &Scope) -> Option<ClusterName> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine =
+            waiting.iter().find(|cluster| scope.as_ref().is_none_or(|scope| *scope == cluster.namespace))?.clone();
+        waiting.remove(&mine);
+        Some(mine)
+    }
+
+    /// The calls for clusters in `scope`, for ever.
+    pub(crate) fn stream(self: Arc<Self>, scope: Scope) -> impl Stream<Item = ObjectRef<Guarded>> + Send {
+        stream::unfold((self, scope), |(calls, scope)| async move {
+            loop {
+                if let Some(cluster) = calls.take(&scope) {
+                    let called = ObjectRef::new(&cluster.name).within(&cluster.namespace);
+                    return Some((called, (calls, scope)));
+                }
+                // Another scope may have taken the notice: look again now and then.
+                let _ = tokio::time::timeout(Duration::from_secs(1), calls.more.notified()).await;
+            }
+        })
+    }
+}
+
+/// What is watched.
+pub(crate) struct Shelves {
+    pub pods: Shelf<SeenPod>,
+    pub claims: Shelf<SeenClaim>,
+    pub sets: Shelf<SeenSet>,
+    pub services: Shelf<Child>,
+    pub config_maps: Shelf<Child>,
+    pub budgets: Shelf<Child>,
+    pub policies: Shelf<Child>,
+    pub nodes: Shelf<world::Node>,
+    pub volumes: Shelf<SeenVolume>,
+    pub calls: Arc<Calls>,
+}
+
+impl Shelves {
+    pub(crate) fn new(scopes: &[Scope]) -> Shelves {
+        Shelves {
+            pods: Shelf::new(scopes),
+            claims: Shelf::new(scopes),
+            sets: Shelf::new(scopes),
+            services: Shelf::new(scopes),
+            config_maps: Shelf::new(scopes),
+            budgets: Shelf::new(scopes),
+            policies: Shelf::new(scopes),
+            nodes: Shelf::new(&[None]),
+            volumes: Shelf::new(&[None]),
+            calls: Arc::default(),
+        }
+    }
+
+    /// What has not been listed yet of that without which nothing can be said.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let shelves = [
+            ("pods", self.pods.missing()),
+            ("claims", self.claims.missing()),
+            ("StatefulSets", self.sets.missing()),
+            ("Services", self.services.missing()),
+            ("ConfigMaps", self.config_maps.missing()),
+            ("PodDisruptionBudgets", self.budgets.missing()),
+            ("NetworkPolicies", self.policies.missing()),
+        ];
+        shelves.into_iter().find_map(|(kind, missing)| Some(format!("{kind}: {}", missing?)))
+    }
+
+    /// Starts every watch; they end with the process.
+    pub(crate) fn watch(self: &Arc<Self>, client: &Client, scopes: &[Scope], metrics: &Arc<Metrics>) {
+        for scope in scopes {
+            let watches = Watches { shelves: self, client, scope, metrics };
+            watches.namespaced("pods", member_pods(), see::pod, |all| &all.pods, of_pod);
+            watches.namespaced("claims", watcher::Config::default(), see::claim, |all| &all.claims, of_claim);
+            watches.namespaced(
+                "statefulsets",
+                ours(),
+                see::stateful_set,
+                |all| &all.sets,
+                |all, seen| of_child(all, &seen.child),
+            );
+            watches.children::<Service>("services", |all| &all.services);
+            watches.children::<ConfigMap>("configmaps", |all| &all.config_maps);
+            watches.children::<PodDisruptionBudget>("poddisruptionbudgets", |all| &all.budgets);
+            watches.children::<NetworkPolicy>("networkpolicies", |all| &all.policies);
+        }
+        let watches = Watches { shelves: self, client, scope: &None, metrics };
+        let nodes = Api::<Node>::all(client.clone());
+        watches.start("nodes", nodes, watcher::Config::default(), see::node, |all| &all.nodes, of_node);
+        let volumes = Api::<PersistentVolume>::all(client.clone());
+        watches.start("volumes", volumes, watcher::Config::default(), see::volume, |all| &all.volumes, of_volume);
+    }
+}
+
+fn ours() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, label::MANAGED_BY_VALUE))
+}
+
+fn member_pods() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{}={},{}", label::NAME, label::NAME_VALUE, label::INSTANCE))
+}
+
+fn of_pod(_: &Shelves, seen: &SeenPod) -> Vec<ClusterName> {
+    vec![seen.cluster.clone()]
+}
+
+fn of_claim(_: &Shelves, seen: &SeenClaim) -> Vec<ClusterName> {
+    seen.cluster().map(|name| ClusterName::new(&seen.namespace, name)).into_iter().collect()
+}
+
+fn of_child(_: &Shelves, child: &Child) -> Vec<ClusterName> {
+    let owner = child.controller.as_ref();
+    owner.map(|(_, name, _)| ClusterName::new(&child.namespace, name)).into_iter().collect()
+}
+
+fn of_node(shelves: &Shelves, node: &world::Node) -> Vec<ClusterName> {
+    let there = shelves.pods.select(|_, seen| seen.pod.node.as_deref() == Some(node.name.as_str()));
+    there.iter().map(|(_, seen)| seen.cluster.clone()).collect()
+}
+
+fn of_volume(shelves: &Shelves, volume: &SeenVolume) -> Vec<ClusterName> {
+    let (namespace, name) = &volume.claim;
+    let claim = shelves.claims.get(&super::shelf::Key::new(namespace, name));
+    claim.map(|claim| of_claim(shelves, &claim)).unwrap_or_default()
+}
+
+type Concerned<T> = fn(&Shelves, &T) -> Vec<ClusterName>;
+type Place<T> = fn(&Shelves) -> &Shelf<T>;
+
+struct Watches<'a> {
+    shelves: &'a Arc<Shelves>,
+    client: &'a Client,
+    scope: &'a Scope,
+    metrics: &'a Arc<Metrics>,
+}
+
+impl Watches<'_> {
+    fn children<K>(&self, kind: &'static str, place: Place<Child>)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
+    {
+        let trim = |object: &PartialObjectMeta<K>| see::child(&object.metadata);
+        let api: Api<PartialObjectMeta<K>> = super::scoped(self.client, self.scope);
+        self.start(kind, api, ours(), trim, place, of_child);
+    }
+
+    fn namespaced<K, T>(
+        &self,
+        kind: &'static str,
+        config: watcher::Config,
+        trim: fn(&K) -> Option<T>,
+        place: Place<T>,
+        concerned: Concerned<T>,
+    ) where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+        K: Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+        T: PartialEq + Send + Sync + 'static,
+    {
+        self.start(kind, super::scoped(self.client, self.scope), config, trim, place, concerned);
+    }
+
+    fn start<K, T>(
+        &self,
+        kind: &'static str,
+        api: Api<K>,
+        config: watcher::Config,
+        trim: fn(&K) -> Option<T>,
+        place: Place<T>,
+        concerned: Concerned<T>,
+    ) where
+        K: ResourceExt + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+        T: PartialEq + Send + Sync + 'static,
+    {
+        let (shelves, scope, metrics) = (Arc::clone(self.shelves), self.scope.clone(), Arc::clone(self.metrics));
+        tokio::spawn(async move {
+            let backoff = watcher::DefaultBackoff::default();
+            let mut events =
+                Box::pin(watcher(api, config).backoff(super::backoff::Capped::new(backoff, WATCH_RETRY_MAX)));
+            let mut carrier = Carrier::new(scope.clone());
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(event) => {
+                        for changed in carrier.take(place(&shelves), event, trim) {
+                            concerned(&shelves, &changed).into_iter().for_each(|cluster| shelves.calls.call(cluster));
+                        }
+                    }
+                    Err(error) => {
+                        metrics.watch_failed(kind);
+                        tracing::warn!(kind, %error, "a watch failed; it is begun again");
+                        place(&shelves).failed(&scope, error.to_string());
+                    }
+                }
+            }
+        });
+    }
+}
