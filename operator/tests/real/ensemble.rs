@@ -4,19 +4,29 @@
 //!   disk (by claim) ─ identity, log?        members: id → name, vote        leader: the lowest voter that is up
 //! ```
 //!
-//! Rule: an order is carried out only by the leader, at the membership index that it names, while a majority is up;
-//! what is done already is a success. Reason: so do real members, and a fence that the fake lacks is not tested.
+//! Rule: as coordd's `raft::membership` and `raft::member`: an order is carried out only by the leader, at the
+//! membership index that it names, while a majority is up; what is done already is a success. The first membership has
+//! the index 0, a learner has to catch up, one that was removed goes on saying what it knew, and a survivor goes on
+//! alone a moment after it was told to. Reason: a fence that the fake lacks is not tested.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use coordd_api::{Addresses, AdminStatus, EnsembleView, MemberRole, MemberView, Refusal, RefusalCode, Seat};
+
+/// How long a learner takes to catch up.
+const CATCH_UP: Duration = Duration::from_millis(300);
+/// How long a survivor takes to start anew.
+const RESTART: Duration = Duration::from_millis(300);
 
 #[derive(Clone, Debug, Default)]
 struct Disk {
     node_id: Option<u64>,
     ensemble: Option<String>,
     has_log: bool,
+    /// The last membership that it heard of, if it hears of no other.
+    left: Option<Membership>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -31,8 +41,6 @@ struct State {
     founded: Vec<String>,
     ensemble: Option<String>,
     membership: Membership,
-    /// Of ensembles that were given up.
-    former: HashMap<String, Membership>,
     next_id: u64,
     leader: Option<u64>,
     term: u64,
@@ -43,6 +51,12 @@ struct State {
     done: Vec<String>,
     /// Members that do not start, whatever Kubernetes does.
     down: BTreeSet<String>,
+    /// Members that run and give the operator no answer.
+    mute: BTreeSet<String>,
+    /// Learners that have not caught up, and since when they learn.
+    learning: HashMap<u64, Instant>,
+    /// A survivor that is about to go on alone: its name, the new ensemble, and when.
+    recovering: Option<(String, String, Instant)>,
 }
 
 /// One ensemble.
@@ -69,6 +83,32 @@ impl State {
     fn is_up(&self, id: u64) -> bool {
         let name = self.membership.members.get(&id).map(|(name, _)| name.clone());
         name.is_some_and(|name| self.id(&name) == Some(id))
+    }
+
+    /// How far a member is behind, as the leader has it.
+    fn lag(&self, id: u64) -> Option<u64> {
+        let learns = self.learning.get(&id).map(Instant::elapsed);
+        match learns {
+            Some(since) if since < CATCH_UP / 2 => None,
+            Some(since) if since < CATCH_UP => Some(5_000),
+            _ => Some(0),
+        }
+    }
+
+    /// What a survivor has been told, once its time has come.
+    fn go_on_alone(&mut self) {
+        let Some((name, new, _)) = self.recovering.take_if(|(.., at)| *at <= Instant::now()) else { return };
+        let Some(id) = self.id(&name) else { return };
+        let given_up = self.membership.clone();
+        for disk in self.disks.values_mut().filter(|disk| disk.ensemble == self.ensemble && disk.node_id.is_some()) {
+            disk.left.get_or_insert_with(|| given_up.clone());
+        }
+        self.membership.members = [(id, (name.clone(), true))].into();
+        self.ensemble = Some(new.clone());
+        if let Some(disk) = self.disk(&name) {
+            *disk = Disk { ensemble: Some(new), left: None, ..disk.clone() };
+        }
+        self.changed(format!("recover {name}"));
     }
 
     /// The lowest voter that is up leads, as long as a majority is up.
@@ -113,7 +153,9 @@ impl State {
 
 impl Ensemble {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        let mut state = self.0.lock().unwrap();
+        state.go_on_alone();
+        state
     }
 
     pub(crate) fn start(&self, name: &str, claim: &str) {
@@ -139,6 +181,19 @@ impl Ensemble {
 
     pub(crate) fn is_kept_down(&self, name: &str) -> bool {
         self.lock().down.contains(name)
+    }
+
+    /// As if the way from the operator to the member of `name` were cut, and only that.
+    pub(crate) fn mute(&self, name: &str) {
+        self.lock().mute.insert(name.to_owned());
+    }
+
+    pub(crate) fn let_all_speak(&self) {
+        self.lock().mute.clear();
+    }
+
+    pub(crate) fn is_mute(&self, name: &str) -> bool {
+        self.lock().mute.contains(name)
     }
 
     /// As if there had been an election.
@@ -189,12 +244,13 @@ impl Ensemble {
             state.membership.members.insert(number, (name.clone(), true));
             state.next_id = number;
             if let Some(disk) = state.disk(name) {
-                *disk = Disk { node_id: Some(number), ensemble: Some(id.clone()), has_log: true };
+                *disk = Disk { node_id: Some(number), ensemble: Some(id.clone()), has_log: true, left: None };
             }
         }
         state.ensemble = Some(id.clone());
         state.founded.push(id.clone());
-        state.changed(format!("bootstrap {}", names.join(",")));
+        state.done.push(format!("bootstrap {}", names.join(",")));
+        state.elect();
         Ok(id)
     }
 
@@ -202,19 +258,22 @@ impl Ensemble {
         let mut state = self.lock();
         state.lead(name)?;
         let new = peer_addr.split('.').next().unwrap_or_default().to_owned();
-        if let Some(id) = state.id(&new) {
+        if let Some(id) = state.id(&new).filter(|id| state.membership.members.contains_key(id)) {
             return Ok((id, state.membership.index));
         }
         state.at(index)?;
         let ensemble = state.ensemble.clone();
         let id = state.next_id + 1;
         match state.disk(&new) {
-            Some(disk) if disk.node_id.is_none() => *disk = Disk { node_id: Some(id), ensemble, has_log: true },
+            Some(disk) if disk.node_id.is_none() => {
+                *disk = Disk { node_id: Some(id), ensemble, has_log: true, left: None };
+            }
             Some(_) => return Err(refusal(RefusalCode::Refused, "its disk belongs to another")),
             None => return Err(refusal(RefusalCode::Unavailable, "it does not answer")),
         }
         state.next_id = id;
         state.membership.members.insert(id, (new.clone(), false));
+        state.learning.insert(id, Instant::now());
         Ok((id, state.changed(format!("add {new}"))))
     }
 
@@ -228,6 +287,9 @@ impl Ensemble {
             return Ok(state.membership.index);
         }
         state.at(index)?;
+        if state.lag(id) != Some(0) {
+            return Err(refusal(RefusalCode::Unavailable, "it has not caught up"));
+        }
         state.membership.members.insert(id, (member.clone(), true));
         Ok(state.changed(format!("promote {member}")))
     }
@@ -242,16 +304,20 @@ impl Ensemble {
         if state.leader == Some(id) {
             return Err(refusal(RefusalCode::Refused, "it leads"));
         }
+        let last_heard = state.membership.clone();
+        if let Some(disk) = state.disks.values_mut().find(|disk| disk.node_id == Some(id)) {
+            disk.left = Some(last_heard);
+        }
         let removed = state.membership.members.remove(&id).map(|(name, _)| name).unwrap_or_default();
         Ok(state.changed(format!("remove {removed}")))
     }
 
     pub(crate) fn transfer(&self, name: &str, to: Option<u64>) -> Done<u64> {
         let mut state = self.lock();
+        state.lead(name)?;
         if to.is_some() && state.leader == to {
             return Ok(to.unwrap_or_default());
         }
-        state.lead(name)?;
         match to.filter(|to| state.is_up(*to) && state.membership.members[to].1) {
             Some(to) => {
                 state.leader = Some(to);
@@ -270,17 +336,12 @@ impl Ensemble {
         if given_up.as_deref() != Some(ensemble) {
             return Err(refusal(RefusalCode::Refused, "it is not a part of that ensemble"));
         }
-        let Some(id) = state.id(name) else { return Err(refusal(RefusalCode::Refused, "it has no identity")) };
-        let new = format!("{ensemble}-recovered");
-        let former = state.membership.clone();
-        state.former.insert(ensemble.to_owned(), former);
-        state.membership.members = [(id, (name.to_owned(), true))].into();
-        state.ensemble = Some(new.clone());
-        if let Some(disk) = state.disk(name) {
-            disk.ensemble = Some(new.clone());
+        if state.id(name).is_none() {
+            return Err(refusal(RefusalCode::Refused, "it has no identity"));
         }
-        state.changed(format!("recover {name}"));
-        Ok(new)
+        // Asked again before it has started anew, it goes on with the first order.
+        let order = || (name.to_owned(), format!("{ensemble}-recovered"), Instant::now() + RESTART);
+        Ok(state.recovering.get_or_insert_with(order).1.clone())
     }
 
     /// What the member `name` says of itself.
@@ -288,11 +349,11 @@ impl Ensemble {
         let mut state = self.lock();
         state.elect();
         let disk = state.disk(name).cloned().unwrap_or_default();
-        let current = disk.ensemble.is_some() && disk.ensemble == state.ensemble;
-        let membership = match &disk.ensemble {
+        let current = disk.ensemble.is_some() && disk.ensemble == state.ensemble && disk.left.is_none();
+        let membership = match &disk.left {
+            Some(left) => left.clone(),
+            None if current => state.membership.clone(),
             None => Membership::default(),
-            Some(_) if current => state.membership.clone(),
-            Some(id) => state.former.get(id).cloned().unwrap_or_default(),
         };
         let leader = state.leader.filter(|_| current);
         let role = |id: u64, voter: bool| match (leader == Some(id), voter) {
@@ -305,7 +366,7 @@ impl Ensemble {
             id: *id,
             name: name.clone(),
             role: role(*id, *voter),
-            lag: leads.then_some(0),
+            lag: if leads && leader != Some(*id) { state.lag(*id) } else { None },
             addresses: Addresses::default(),
             disk_id: None,
         };
@@ -316,6 +377,7 @@ impl Ensemble {
             node_id: disk.node_id,
             role: match disk.node_id {
                 None => MemberRole::Unformed,
+                Some(_) if disk.left.is_some() => MemberRole::Learner,
                 Some(id) => role(id, membership.members.get(&id).is_some_and(|(_, voter)| *voter)),
             },
             last_log_index: if disk.has_log { 100 } else { 0 },
@@ -326,7 +388,7 @@ impl Ensemble {
             ensemble: EnsembleView {
                 ensemble_id: disk.ensemble,
                 leader,
-                term: state.term,
+                term: if disk.node_id.is_some() { state.term } else { 0 },
                 membership_index: index,
                 connect_string: String::new(),
                 members: membership.members.iter().map(member).collect(),

@@ -45,17 +45,16 @@ async fn the_operator_may_die_at_any_write() {
         "disruption-budget",
         "record-bootstrap",
         "stateful-set",
-        "status",
         "bootstrap",
-        "record-bootstrap",
         "claim",
-        "event",
+        "record-bootstrap",
+        "status",
     ];
     survive(&stage, &founding, 3).await;
     assert_eq!(ensemble.founded().len(), 1);
 
     stage.apply(NAME, json!({"replicas": 5, "healing": {"replaceAfter": "10s"}})).await;
-    survive(&stage, &["set-replicas", "add-learner", "promote"], 5).await;
+    survive(&stage, &["set-replicas", "event", "add-learner", "promote"], 5).await;
     assert_eq!(ensemble.voters().len(), 5);
 
     ensemble.lead_from_now_on("orders-4");

@@ -4,6 +4,7 @@
 //! a pod has, and so it does here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use coordd_api::{
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
+use operator::names::ADMIN_PORT;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -31,7 +33,7 @@ use crate::ensemble::Ensemble;
 /// Pods whose image ends so never start.
 pub(crate) const NO_SUCH_IMAGE: &str = ":missing";
 
-static ADDRESSES: AtomicU32 = AtomicU32::new(1);
+static ADDRESSES: AtomicU32 = AtomicU32::new(0);
 
 /// The ensembles of one namespace, by cluster.
 pub(crate) type Ensembles = Arc<Mutex<BTreeMap<String, Arc<Ensemble>>>>;
@@ -139,10 +141,8 @@ impl Node {
         let Some(secret) = self.secrets.get_opt(&format!("{cluster}-secrets")).await? else { return Ok(None) };
         let token = secret.data.iter().flatten().find(|(key, _)| *key == "admin-token").map(|(_, value)| &value.0);
         let token = String::from_utf8(token.cloned().unwrap_or_default()).unwrap();
-        let number = ADDRESSES.fetch_add(1, Ordering::Relaxed);
-        let ip = format!("127.{}.{}.{}", 100 + (number >> 16), (number >> 8) & 255, number & 255);
+        let (ip, listener) = address().await;
         let version = image.rsplit(':').next().unwrap_or_default().to_owned();
-        let listener = TcpListener::bind((ip.as_str(), 9080)).await.unwrap();
         let member = Member { name: name.clone(), version, ensemble: Arc::clone(&ensemble), token };
         let server = tokio::spawn(async move { axum::serve(listener, member.router()).await.unwrap() });
         ensemble.start(&name, claim);
@@ -170,6 +170,18 @@ impl Node {
         ignore_late(self.pods.patch_status(&member.name, &PatchParams::default(), &status).await)?;
         member.told = Some(ready);
         Ok(())
+    }
+}
+
+/// An address that no other pod has, not even one that another process on this machine plays.
+async fn address() -> (String, TcpListener) {
+    loop {
+        let number = std::process::id().wrapping_mul(1021).wrapping_add(ADDRESSES.fetch_add(1, Ordering::Relaxed));
+        let ip = format!("127.{}.{}.{}", 100 + ((number >> 16) & 63), (number >> 8) & 255, number & 255);
+        match TcpListener::bind((ip.as_str(), ADMIN_PORT)).await {
+            Ok(listener) => return (ip, listener),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse, "{ip}: {error}"),
+        }
     }
 }
 
@@ -225,6 +237,9 @@ impl Member {
 }
 
 async fn only_with_token(State(member): State<Member>, request: Request, next: Next) -> Response {
+    if member.ensemble.is_mute(&member.name) {
+        std::future::pending::<()>().await;
+    }
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given == Some(&format!("Bearer {}", member.token)) {
         return next.run(request).await;

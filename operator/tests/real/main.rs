@@ -14,11 +14,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod asking;
 mod ensemble;
 mod fail_points;
 mod founding;
 mod kubelet;
 mod leases;
+mod lives;
 mod machine;
 mod many;
 mod resource;

@@ -71,7 +71,7 @@ async fn bad_specs_are_refused_with_what_to_do() {
         (NAME, json!({"healing": {"replaceAfter": "soon"}}), "replaceAfter"),
         (NAME, json!({"update": {"timeout": "10s", "pauseBetween": "1m"}}), "longer than update.pauseBetween"),
         (NAME, json!({"version": "newest"}), "version"),
-        (NAME, json!({"replica": 3}), "unknown field"),
+        (NAME, json!({"replica": 3}), ".spec.replica: field not declared"),
         ("orders-peers", json!({}), "must not end in"),
         ("orders-1", json!({}), "must not end in"),
         ("0orders", json!({}), "must begin with a letter"),

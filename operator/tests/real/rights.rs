@@ -37,11 +37,10 @@ async fn install(client: &Client, namespace: &str, manifests: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rights_of_the_installation_are_enough_for_a_whole_life() {
-    let Some(stage) = Stage::set("rights").await else { return };
+/// A whole life under the rights that `operator manifests` prints with these arguments.
+async fn live(stage: &Stage, arguments: &[&str]) {
     let mut operator = Command::new(env!("CARGO_BIN_EXE_operator"));
-    operator.args(["manifests", "--namespace", &stage.namespace, "--watch-namespaces", &stage.namespace]);
+    operator.args(["manifests", "--namespace", &stage.namespace]).args(arguments);
     let printed = operator.output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     install(&stage.client, &stage.namespace, &String::from_utf8(printed.stdout).unwrap()).await;
@@ -49,7 +48,7 @@ async fn the_rights_of_the_installation_are_enough_for_a_whole_life() {
     let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
     let accounts = stage.api::<ServiceAccount>();
     let token = accounts.create_token_request("coordd-operator", &PostParams::default(), &request).await.unwrap();
-    let kubeconfig = stage.machine.kubeconfig("rights.kubeconfig", &token.status.unwrap().token);
+    let kubeconfig = stage.machine.kubeconfig(&format!("{}.kubeconfig", stage.namespace), &token.status.unwrap().token);
     let operator = stage.operator_as("coordd-operator-0", &kubeconfig, &[]);
 
     let spec = |more: Value| {
@@ -68,4 +67,17 @@ async fn the_rights_of_the_installation_are_enough_for_a_whole_life() {
     assert!(forbidden.is_empty(), "{forbidden:#?}");
     let claim = stage.api::<k8s_openapi::api::core::v1::PersistentVolumeClaim>().get("data-orders-0").await.unwrap();
     assert_eq!(claim.owner_references().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_in_one_namespace_are_enough_for_a_whole_life() {
+    let Some(stage) = Stage::set("rights").await else { return };
+    live(&stage, &["--watch-namespaces", &stage.namespace]).await;
+}
+
+/// The operator is told to keep to its namespace here only because other tests have clusters in theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_in_all_namespaces_are_enough_for_a_whole_life() {
+    let Some(stage) = Stage::set("rights-everywhere").await else { return };
+    live(&stage, &[]).await;
 }

@@ -1,22 +1,22 @@
 //! What a test stands on: a namespace of its own, nodes that play in it, and operators that it starts and kills.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Api, Client, CustomResourceExt};
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use operator::crd::{ClusterStatus, CoordinationCluster};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::ensemble::Ensemble;
 use crate::kubelet::{Ensembles, Kubelet};
-use crate::machine::{Machine, machine};
+use crate::machine::{Machine, free_port, machine};
 
 /// The cluster of most tests.
 pub(crate) const NAME: &str = "orders";
@@ -79,6 +79,16 @@ impl Stage {
         self.cluster(cluster).await.status.unwrap_or_default()
     }
 
+    /// The uids of all objects of a kind, by name.
+    pub(crate) async fn uids<K>(&self) -> BTreeMap<String, String>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+        K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+    {
+        let all = self.api::<K>().list(&ListParams::default()).await.unwrap();
+        all.iter().map(|object| (object.name_any(), object.uid().unwrap_or_default())).collect()
+    }
+
     /// Waits until the status is as wanted.
     pub(crate) async fn until(&self, cluster: &str, what: &str, seconds: u64, wanted: impl Fn(&ClusterStatus) -> bool) {
         let began = Instant::now();
@@ -116,12 +126,13 @@ impl Stage {
 
     /// The same, as whoever `kubeconfig` says.
     pub(crate) fn operator_as(&self, identity: &str, kubeconfig: &Path, more: &[&str]) -> Operator {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let log = self.machine.dir.join(format!("{}-{identity}-{port}.log", self.namespace));
         let mut operator = Command::new(env!("CARGO_BIN_EXE_operator"));
-        operator.args(["run", "--namespaces", &self.namespace, "--operator-namespace", &self.namespace]);
-        operator.args(["--identity", identity, "--listen", &format!("127.0.0.1:{port}"), "--log-level", "debug"]);
-        operator.args(more).env("KUBECONFIG", kubeconfig);
+        operator.args(["run", "--operator-namespace", &self.namespace]);
+        operator.args(["--identity", identity, "--listen", &format!("127.0.0.1:{port}")]).args(more);
+        operator.env("KUBECONFIG", kubeconfig).env("COORDD_OPERATOR_LOG_LEVEL", "debug");
+        operator.env("COORDD_OPERATOR_NAMESPACES", &self.namespace);
         operator.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Operator { child: operator.spawn().unwrap(), port, log }
     }
