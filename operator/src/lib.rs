@@ -4,8 +4,8 @@
 //!   observe (Kubernetes + every member) ─► World ─► plan (pure) ─► build (pure) ─► apply ─► the one step ─► status
 //! ```
 //!
-//! Rule: `crd`, `world`, `plan`, `build` and `status` are pure and know no client. Reason: whatever decides can then be
-//! tried on a million worlds without a cluster. The whole picture, and what of it is not here yet: `ARCHITECTURE.md`.
+//! Rule: `crd`, `world`, `plan`, `build` and `status` are pure and know no client; `runtime` decides nothing. Reason:
+//! whatever decides can then be tried on a million worlds without a cluster. The whole picture: `ARCHITECTURE.md`.
 
 pub mod build;
 pub mod cli;

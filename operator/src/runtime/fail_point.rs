@@ -1,9 +1,7 @@
 //! Where tests have the operator die: before or after any of its writes.
 //!
 //! `COORDD_OPERATOR_FAIL_AT=NAME`, `NAME:before` or `NAME:after` ends the process at that write, as a power cut would;
-//! NAME is a step's (`Step::name`: record-bootstrap, set-replicas, bootstrap, add-learner, promote, remove,
-//! transfer-leader, delete-pod, delete-claim, recover, record-recovery) or one of secret, peer-service,
-//! client-service, connection-map, network-policy, disruption-budget, stateful-set, claim, status, event, lease.
+//! NAME is one of `WRITES`.
 //!
 //! Rule: the name of a write in metrics is its name here. Reason: what is measured can be broken.
 
@@ -11,6 +9,32 @@ use std::str::FromStr;
 
 /// What the process ends with, so that a test knows that it died where it was meant to.
 pub const EXIT_CODE: i32 = 86;
+
+/// Every write that the operator makes: those of `Step::name`, and what needs no decision.
+pub const WRITES: [&str; 22] = [
+    "lease",
+    "secret",
+    "peer-service",
+    "client-service",
+    "connection-map",
+    "network-policy",
+    "disruption-budget",
+    "stateful-set",
+    "claim",
+    "status",
+    "event",
+    "record-bootstrap",
+    "bootstrap",
+    "set-replicas",
+    "add-learner",
+    "promote",
+    "remove",
+    "transfer-leader",
+    "delete-pod",
+    "delete-claim",
+    "record-recovery",
+    "recover",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -35,8 +59,8 @@ impl FromStr for FailPoint {
             Some((name, "after")) => (name, Side::After),
             Some(_) => return Err(format!("{text:?} must be NAME, NAME:before or NAME:after")),
         };
-        if name.is_empty() {
-            return Err("a fail point has a name".to_owned());
+        if !WRITES.contains(&name) {
+            return Err(format!("{name:?} must be one of {}", WRITES.join(", ")));
         }
         Ok(FailPoint { name: name.to_owned(), side })
     }
@@ -62,6 +86,6 @@ mod tests {
         assert_eq!(read("promote"), Ok(("promote".to_owned(), Side::Before)));
         assert_eq!(read("promote:after"), Ok(("promote".to_owned(), Side::After)));
         assert!(read("promote:during").is_err());
-        assert!(read("").is_err());
+        assert!(read("promotes").is_err_and(|why| why.contains("promote, remove")));
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::fail_point::{FailPoint, Side};
+use super::fail_point::{FailPoint, Side, WRITES};
 use super::failure::Failure;
 use super::metrics::Metrics;
 
@@ -83,6 +83,7 @@ impl Gate {
         if !self.held.is_held() {
             return Err(Failure::NotLeading);
         }
+        debug_assert!(WRITES.contains(&name), "{name} is not among the writes that tests know of");
         if let Some(fail) = &self.fail {
             fail.reached(name, Side::Before);
         }
@@ -110,11 +111,11 @@ mod tests {
     async fn nothing_is_written_before_the_lease_and_nothing_after_it() {
         let gate = gate();
         let written = || async { Ok::<_, kube::Error>(()) };
-        assert!(matches!(gate.write("x", written()).await, Err(Failure::NotLeading)));
+        assert!(matches!(gate.write("status", written()).await, Err(Failure::NotLeading)));
         gate.held.until(Some(Instant::now() + Duration::from_secs(60)));
-        assert!(gate.write("x", written()).await.is_ok());
+        assert!(gate.write("status", written()).await.is_ok());
         gate.held.until(Some(Instant::now()));
-        assert!(matches!(gate.write("x", written()).await, Err(Failure::NotLeading)));
+        assert!(matches!(gate.write("status", written()).await, Err(Failure::NotLeading)));
     }
 
     #[tokio::test]
@@ -122,7 +123,7 @@ mod tests {
         let gate = gate();
         gate.held.until(Some(Instant::now() + Duration::from_secs(60)));
         let began = Instant::now();
-        let done = gate.write("x", std::future::pending::<Result<(), kube::Error>>()).await;
+        let done = gate.write("status", std::future::pending::<Result<(), kube::Error>>()).await;
         assert!(matches!(done, Err(Failure::Late { .. })));
         assert!(began.elapsed() >= SHORT);
     }

@@ -47,7 +47,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use fail_point::EXIT_CODE as FAIL_POINT_EXIT_CODE;
+pub use fail_point::{EXIT_CODE as FAIL_POINT_EXIT_CODE, WRITES};
 pub use failure::Failure;
 pub use options::Run;
 

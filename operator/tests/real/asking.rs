@@ -19,7 +19,7 @@ async fn a_member_that_cannot_be_asked_is_neither_well_nor_gone() {
         (stage.uids::<Pod>().await, stage.uids::<PersistentVolumeClaim>().await, ensemble.done());
 
     ensemble.mute("orders-1");
-    stage.until(NAME, "unknown", 60, |status| is(status, "MembersReady", "Unknown")).await;
+    stage.until(NAME, "unknown", 180, |status| is(status, "MembersReady", "Unknown")).await;
     stage.apply(NAME, spec("coordd:next")).await;
     // Longer than replaceAfter.
     tokio::time::sleep(Duration::from_secs(12)).await;
@@ -30,7 +30,7 @@ async fn a_member_that_cannot_be_asked_is_neither_well_nor_gone() {
     assert_eq!((&now["orders-0"], &now["orders-2"]), (&pods["orders-0"], &pods["orders-2"]));
 
     ensemble.mute("orders-2");
-    stage.until(NAME, "unknown", 60, |status| is(status, "Available", "Unknown")).await;
+    stage.until(NAME, "unknown", 180, |status| is(status, "Available", "Unknown")).await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(stage.status(NAME).await.quorum.as_deref(), Some("unknown"));
     assert_eq!(stage.uids::<Pod>().await, now);

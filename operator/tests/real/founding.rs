@@ -55,7 +55,7 @@ async fn what_is_taken_away_by_hand_comes_back_and_secrets_stay() {
         if map.is_some() && selector.contains_key("app.kubernetes.io/instance") {
             break;
         }
-        assert!(began.elapsed() < Duration::from_secs(20));
+        assert!(began.elapsed() < Duration::from_secs(180));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(stage.api::<Secret>().get("orders-secrets").await.unwrap().data.unwrap(), secret);
@@ -71,7 +71,7 @@ async fn an_object_of_somebody_else_under_a_needed_name_stops_everything() {
     stage.api::<Service>().create(&PostParams::default(), &theirs).await.unwrap();
     let _operator = stage.operator("a", &[]);
     stage.apply(NAME, json!({})).await;
-    stage.until(NAME, "held", 20, |status| status.state.as_deref() == Some("ForeignObject")).await;
+    stage.until(NAME, "held", 180, |status| status.state.as_deref() == Some("ForeignObject")).await;
     assert!(stage.api::<StatefulSet>().list(&ListParams::default()).await.unwrap().items.is_empty());
     let service = stage.api::<Service>().get("orders").await.unwrap();
     assert_eq!(service.spec.unwrap().selector.unwrap()["app"], "theirs");
@@ -91,7 +91,7 @@ async fn deletion_hangs_on_nothing_and_keeps_or_removes_volumes_as_asked() {
     let began = std::time::Instant::now();
     let founded = stage.ensemble(NAME).founded();
     while claims.get("data-orders-0").await.unwrap().annotations().get("coordd.dev/ensemble-id") != founded.first() {
-        assert!(began.elapsed() < Duration::from_secs(20));
+        assert!(began.elapsed() < Duration::from_secs(180));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // Nobody is there to help.
@@ -108,13 +108,13 @@ async fn deletion_hangs_on_nothing_and_keeps_or_removes_volumes_as_asked() {
         if clusters == 0 && pods == 0 && left == ["data-orders-0"] {
             break;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{clusters} clusters, {pods} pods, claims {left:?}");
+        assert!(began.elapsed() < Duration::from_secs(180), "{clusters} clusters, {pods} pods, claims {left:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // The same name again: the volume that was kept is not taken for an empty one.
     let _operator = stage.operator("a", &[]);
     stage.apply(NAME, json!({"replicas": 1})).await;
-    stage.until(NAME, "held", 20, |status| status.state.as_deref() == Some("StaleVolumes")).await;
+    stage.until(NAME, "held", 180, |status| status.state.as_deref() == Some("StaleVolumes")).await;
     stage.annotate(NAME, "coordd.dev/adopt-ensemble", &founded[0]).await;
     stage.until_ready(NAME, 1).await;
     assert_eq!(stage.ensemble(NAME).founded(), founded, "nothing was founded anew");

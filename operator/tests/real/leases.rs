@@ -38,7 +38,7 @@ async fn the_second_replica_takes_over_at_once_when_told_and_soon_when_not() {
 
     let third = stage.operator("third", &[]);
     stage.apply(NAME, json!({"replicas": 1, "paused": true})).await;
-    stage.until(NAME, "paused", 20, |status| status.state.as_deref() == Some("Paused")).await;
+    stage.until(NAME, "paused", 180, |status| status.state.as_deref() == Some("Paused")).await;
     second.signal("KILL");
     let took = until_it_leads(&third, Duration::from_secs(30)).await;
     assert_eq!(second.end(5).await, None);

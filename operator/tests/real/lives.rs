@@ -18,11 +18,11 @@ async fn while_paused_it_is_looked_at_and_left_alone() {
     stage.until_ready(NAME, 3).await;
     let ensemble = stage.ensemble(NAME);
     stage.apply(NAME, json!({"paused": true, "replicas": 5, "image": "coordd:next"})).await;
-    stage.until(NAME, "paused", 60, |status| status.state.as_deref() == Some("Paused")).await;
+    stage.until(NAME, "paused", 180, |status| status.state.as_deref() == Some("Paused")).await;
     let (pods, done) = (stage.uids::<Pod>().await, ensemble.done());
     stage.api::<ConfigMap>().delete("orders-connection", &DeleteParams::default()).await.unwrap();
     ensemble.mute("orders-2");
-    stage.until(NAME, "seen", 60, |status| is(status, "MembersReady", "Unknown")).await;
+    stage.until(NAME, "seen", 180, |status| is(status, "MembersReady", "Unknown")).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(is(&stage.status(NAME).await, "Paused", "True"));
     assert!(stage.api::<ConfigMap>().get_opt("orders-connection").await.unwrap().is_none());
@@ -43,7 +43,7 @@ async fn what_was_hibernated_comes_back_as_the_same_ensemble() {
     let (claims, done) = (stage.uids::<PersistentVolumeClaim>().await, stage.ensemble(NAME).done());
     let id = stage.status(NAME).await.ensemble_id;
     stage.apply(NAME, json!({"hibernate": true})).await;
-    stage.until(NAME, "hibernated", 60, |status| is(status, "Hibernated", "True")).await;
+    stage.until(NAME, "hibernated", 180, |status| is(status, "Hibernated", "True")).await;
     assert!(stage.uids::<Pod>().await.is_empty());
     assert!(is(&stage.status(NAME).await, "Ready", "False"));
     stage.apply(NAME, json!({"hibernate": false})).await;
@@ -62,7 +62,7 @@ async fn a_member_whose_volume_is_taken_away_is_replaced_by_single_steps() {
     let (claims, before) = (stage.uids::<PersistentVolumeClaim>().await, ensemble.done().len());
     // It goes once its pod does, and that is the operator's to time.
     stage.api::<PersistentVolumeClaim>().delete("data-orders-1", &DeleteParams::default()).await.unwrap();
-    stage.until(NAME, "replaced", 90, |_| ensemble.done().iter().any(|done| done == "promote orders-1")).await;
+    stage.until(NAME, "replaced", 180, |_| ensemble.done().iter().any(|done| done == "promote orders-1")).await;
     stage.until_ready(NAME, 3).await;
     assert_eq!(ensemble.done()[before..], ["add orders-1", "remove orders-1", "promote orders-1"]);
     let now = stage.uids::<PersistentVolumeClaim>().await;
@@ -105,10 +105,10 @@ async fn clusters_beside_each_other_and_of_one_name_do_not_meet() {
     one.apply(NAME, json!({"replicas": 1, "image": "coordd:next"})).await;
     one.api::<CoordinationCluster>().delete("orders-eu", &DeleteParams::default()).await.unwrap();
     one.until_ready(NAME, 1).await;
-    one.until(NAME, "gone", 60, |_| true).await;
+    one.until(NAME, "gone", 180, |_| true).await;
     let began = std::time::Instant::now();
     while one.uids::<PersistentVolumeClaim>().await.len() > 1 {
-        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", one.uids::<PersistentVolumeClaim>().await);
+        assert!(began.elapsed() < Duration::from_secs(180), "{:?}", one.uids::<PersistentVolumeClaim>().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(other.uids::<Pod>().await, pods);
@@ -130,7 +130,7 @@ async fn a_statefulset_that_somebody_scales_by_hand_is_set_right_and_costs_no_vo
     let set = async || stage.api::<StatefulSet>().get(NAME).await.unwrap().spec.unwrap().replicas;
     let began = std::time::Instant::now();
     while set().await != Some(3) {
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_secs(180));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stage.until_ready(NAME, 3).await;

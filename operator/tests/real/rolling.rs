@@ -35,7 +35,7 @@ async fn a_roll_restarts_the_leader_last_and_changes_no_vote() {
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     };
-    let new = tokio::time::timeout(Duration::from_secs(60), last).await.unwrap();
+    let new = tokio::time::timeout(Duration::from_secs(180), last).await.unwrap();
     assert_eq!(new.len(), 3, "the others came first");
     stage.until_ready(NAME, 3).await;
     let done = ensemble.done().split_off(before);
@@ -51,7 +51,7 @@ async fn a_roll_to_an_image_that_is_not_there_costs_one_member_and_ends_when_the
     stage.until_ready(NAME, 3).await;
     let missing = format!("coordd{NO_SUCH_IMAGE}");
     stage.apply(NAME, json!({"image": missing, "update": {"timeout": "10s"}})).await;
-    stage.until(NAME, "degraded", 60, |status| is(status, "Degraded", "True")).await;
+    stage.until(NAME, "degraded", 180, |status| is(status, "Degraded", "True")).await;
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(of_image(&stage, &missing).await.len(), 1);
     assert!(is(&stage.status(NAME).await, "Available", "True"));

@@ -109,7 +109,7 @@ impl Stage {
     pub(crate) async fn until_ready(&self, cluster: &str, members: i32) {
         let what = format!("ready with {members} members");
         let generation = self.cluster(cluster).await.metadata.generation;
-        self.until(cluster, &what, 90, |status| {
+        self.until(cluster, &what, 180, |status| {
             is(status, "Ready", "True")
                 && status.voting_members == Some(members)
                 && status.replicas == members
