@@ -14,9 +14,11 @@ use crate::step::{ClaimReason, Grace, RestartReason, Step};
 use crate::world::{Claim, ClaimState, NodeState, Pod, PodState, Seen};
 
 const REPLACE_AFTER: Duration = Duration::from_secs(600);
+/// A claim is there before its pod, but they are watched apart: so long after the pod was made it has been seen.
+const CLAIM_SEEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Replaces members whose claim is being deleted while they still run: their disk ends with their pod, so it had better
-/// end while the others can bear it.
+/// Replaces members whose claim is being deleted, or gone, while they still run: their disk ends with their pod, so it
+/// had better end while the others can bear it.
 pub(crate) fn going(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut Vec<Hold>) -> Option<Decision> {
     confirmed.rows.iter().find_map(|row| {
         let pod = row.pod.filter(|pod| pod.deleting.is_none() && row.standing != Standing::DiskLost)?;
@@ -25,8 +27,8 @@ pub(crate) fn going(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut 
         }
         if row.voter && !confirmed.bears_loss_of(row.id) {
             let message = format!(
-                "the volume claim of {} is being deleted and its disk ends with its pod, which the other voters do \
-                 not bear; add members or bring the others back",
+                "the volume claim of {} was deleted and its disk ends with its pod, which the other voters do not \
+                 bear; add members or bring the others back",
                 row.name
             );
             notes.push(Hold::new(Reason::VolumeGoing, message));
@@ -41,7 +43,18 @@ pub(crate) fn going(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut 
 
 /// Whether a member's disk ends when its pod does.
 pub(crate) fn volume_is_going(ground: &Ground<'_>, row: &Row<'_>) -> bool {
-    row.ordinal.and_then(|ordinal| ground.world.claim(ordinal)).is_some_and(|claim| claim.deleting)
+    match row.pod {
+        Some(pod) => disk_ends_with(ground, pod),
+        None => row.ordinal.and_then(|ordinal| ground.world.claim(ordinal)).is_some_and(|claim| claim.deleting),
+    }
+}
+
+/// Whether the claim of a pod is being deleted, or is gone without having waited for the pod.
+pub(crate) fn disk_ends_with(ground: &Ground<'_>, pod: &Pod) -> bool {
+    match ground.world.claim(pod.ordinal) {
+        Some(claim) => claim.deleting,
+        None => pod.node.is_some() && pod.created.until(ground.now) > CLAIM_SEEN_AFTER,
+    }
 }
 
 /// Why a member is held to be lost, and for how long it has been.

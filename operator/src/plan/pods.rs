@@ -8,7 +8,7 @@
 //! Rule: more pods are always safe, since an empty disk forms nothing; fewer are not. Reason: a pod that is taken from
 //! a voter costs its vote.
 
-use super::{Confirmed, Decision, Ground, Operation, Reason};
+use super::{Confirmed, Decision, Ground, Operation, Reason, lost};
 use crate::step::Step;
 use crate::world::{Asked, Pod, PodState, Seen, StatefulSet};
 
@@ -76,8 +76,8 @@ pub(crate) fn hibernate(ground: &Ground<'_>) -> Option<Decision> {
     if !ground.spec.hibernate {
         return None;
     }
-    // A disk whose claim is being deleted ends with its pod; first it is replaced.
-    let going = |pod: &Pod| ground.world.claim(pod.ordinal).is_some_and(|claim| claim.deleting);
+    // A disk whose claim was deleted ends with its pod; first it is replaced.
+    let going = |pod: &Pod| lost::disk_ends_with(ground, pod);
     let founded = ground.world.bootstrap.as_ref().is_some_and(|record| record.ensemble_id.is_some());
     match ground.world.stateful_set.there() {
         Some(set) if set.replicas > 0 && founded && ground.world.pods.iter().any(going) => None,

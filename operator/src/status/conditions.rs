@@ -192,6 +192,9 @@ fn volumes(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
                 ClaimState::Pending => pending.push(claim.name.clone()),
                 ClaimState::Lost => lost.push(format!("the volume of {} is gone", claim.name)),
             },
+            None if scene.world.pods.iter().any(|pod| pod.ordinal == ordinal && pod.node.is_some()) => {
+                lost.push(format!("{} is gone, though its pod is there", scene.world.name.claim(ordinal)));
+            }
             None => pending.push(scene.world.name.claim(ordinal)),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use operator::crd::CoordinationCluster;
 use serde_json::json;
@@ -60,7 +61,12 @@ async fn a_member_whose_volume_is_taken_away_is_replaced_by_single_steps() {
     stage.until_ready(NAME, 3).await;
     let ensemble = stage.ensemble(NAME);
     let (claims, before) = (stage.uids::<PersistentVolumeClaim>().await, ensemble.done().len());
-    // It goes once its pod does, and that is the operator's to time.
+    // Under the protection of its pod: it goes once that does, and that is the operator's to time.
+    let protected =
+        async || stage.api::<PersistentVolumeClaim>().get("data-orders-1").await.unwrap().finalizers().len();
+    while protected().await == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     stage.api::<PersistentVolumeClaim>().delete("data-orders-1", &DeleteParams::default()).await.unwrap();
     stage.until(NAME, "replaced", 180, |_| ensemble.done().iter().any(|done| done == "promote orders-1")).await;
     stage.until_ready(NAME, 3).await;

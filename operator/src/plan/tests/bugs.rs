@@ -290,6 +290,15 @@ fn bug_29_claims_that_are_deleted_by_hand_are_replaced_one_by_one_while_their_me
 }
 
 #[test]
+fn bug_29_a_claim_that_vanished_under_its_pod_is_noticed_and_its_member_replaced() {
+    let mut sim = Sim::settled(3);
+    sim.claims.get_mut(&1).unwrap().unlinked = true;
+    let steps = sim.run(100);
+    assert_eq!(names(&steps), ["delete-pod", "add-learner", "remove", "promote"]);
+    assert!(sim.is_settled() && sim.claims.values().all(|claim| !claim.unlinked), "{:?}", sim.plan());
+}
+
+#[test]
 fn bug_30_broken_pods_of_an_older_template_are_made_anew_even_without_a_quorum() {
     let mut sim = Sim::settled(3);
     sim.bad.push(sim.revision);

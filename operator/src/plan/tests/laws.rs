@@ -21,6 +21,7 @@ enum Fault {
     NodeDown(usize),
     NodeUp(usize),
     DiskLost(i32),
+    ClaimUnlinked(i32),
     Silent(i32, bool),
     Template { bad: bool },
     Replicas(i32),
@@ -51,6 +52,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => (0..8usize).prop_map(Fault::NodeDown),
         3 => (0..8usize).prop_map(Fault::NodeUp),
         4 => (0..7).prop_map(Fault::DiskLost),
+        1 => (0..7).prop_map(Fault::ClaimUnlinked),
         2 => (0..7, any::<bool>()).prop_map(|(ordinal, silent)| Fault::Silent(ordinal, silent)),
         3 => prop::bool::weighted(0.3).prop_map(|bad| Fault::Template { bad }),
         4 => (1..=7).prop_map(Fault::Replicas),
@@ -75,7 +77,8 @@ impl Sim {
         let Some(ensemble) = self.ensembles.iter().find(|one| one.id == own.ensemble) else { return true };
         let votes = |id: u64| ensemble.members.iter().any(|(one, _, votes)| *one == id && *votes);
         let whole = |ensemble: &Ensemble| {
-            let disks = self.claims.iter().filter(|(other, claim)| **other != ordinal && !claim.deleting);
+            let disks =
+                self.claims.iter().filter(|(other, claim)| **other != ordinal && !claim.deleting && !claim.unlinked);
             let disks = disks.filter_map(|(_, claim)| Some((claim.disk.identity.as_ref()?, claim.disk.position)));
             disks.filter(|(id, at)| id.ensemble == ensemble.id && votes(id.node) && *at == ensemble.commit).count()
         };
@@ -101,6 +104,12 @@ impl Sim {
                     self.pods.remove(&ordinal);
                 }
             }
+            Fault::ClaimUnlinked(ordinal) if self.can_lose(ordinal) && self.pods.contains_key(&ordinal) => {
+                if let Some(claim) = self.claims.get_mut(&ordinal) {
+                    claim.unlinked = true;
+                }
+            }
+            Fault::ClaimUnlinked(_) => {}
             Fault::Silent(ordinal, silent) => {
                 if let Some(pod) = self.pods.get_mut(&ordinal) {
                     pod.silent = silent;

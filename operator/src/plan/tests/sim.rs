@@ -49,6 +49,8 @@ pub(super) struct SimClaim {
     pub disk: Disk,
     pub node: Option<usize>,
     pub deleting: bool,
+    /// Gone from Kubernetes; the pod that runs has the disk as long as it lives.
+    pub unlinked: bool,
     pub ours: bool,
 }
 
@@ -250,7 +252,7 @@ impl Sim {
             self.pods.remove(&ordinal);
         }
         let pods = self.pods.clone();
-        self.claims.retain(|ordinal, claim| !claim.deleting || pods.contains_key(ordinal));
+        self.claims.retain(|ordinal, claim| !(claim.deleting || claim.unlinked) || pods.contains_key(ordinal));
         let Some((replicas, _)) = self.set else { return };
         let now = self.now;
         for (_, pod) in self.pods.range_mut(replicas..) {
@@ -259,7 +261,8 @@ impl Sim {
         for ordinal in 0..replicas {
             if !self.claims.contains_key(&ordinal) {
                 let (uid, version) = (self.next(), self.next());
-                let claim = SimClaim { uid, version, disk: Disk::default(), node: None, deleting: false, ours: true };
+                let (disk, node) = (Disk::default(), None);
+                let claim = SimClaim { uid, version, disk, node, deleting: false, unlinked: false, ours: true };
                 self.claims.insert(ordinal, claim);
             }
             if !self.pods.contains_key(&ordinal) && !self.claims[&ordinal].deleting {

@@ -6,7 +6,8 @@ use crate::world::*;
 impl Sim {
     pub(super) fn world(&self) -> World {
         let moment = Moment;
-        let claims = self.claims.iter().map(|(ordinal, claim)| Claim {
+        let linked = self.claims.iter().filter(|(_, claim)| !claim.unlinked);
+        let claims = linked.map(|(ordinal, claim)| Claim {
             name: name().claim(*ordinal),
             ordinal: *ordinal,
             uid: claim.uid.to_string(),
