@@ -73,6 +73,14 @@ fn a_new_operator_builds_the_templates_of_the_old_one() {
 }
 
 #[test]
+fn no_pod_is_told_of_services_by_variables() {
+    for (name, file) in CASES {
+        let told = pod(&set(file)).enable_service_links;
+        assert_eq!(told, Some(false), "{name}: a Service named coordd would set COORDD_PORT, which coordd reads");
+    }
+}
+
+#[test]
 fn neither_the_operator_s_version_nor_its_namespace_is_in_the_pod_template() {
     let cluster = cluster("examples/minimal.yaml");
     let template = |namespace: &str| {
