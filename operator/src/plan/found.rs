@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use super::{Decision, Ground, Operation, Reason, discard, pods, quorumless};
 use crate::crd::Bootstrap;
 use crate::step::{ClaimReason, Record, Seat, Step, Target};
-use crate::world::{Answer, Claim, ClaimState, Pod};
+use crate::world::{Answer, Claim, ClaimState, Part, Pod};
 
 /// Records how the ensemble is to come to be, if that is not recorded yet.
 pub(crate) fn record(ground: &Ground<'_>) -> Option<Decision> {
@@ -83,6 +83,11 @@ pub(crate) fn found(ground: &Ground<'_>) -> Option<Decision> {
         if let Some((pod, _)) = never {
             return Some(discard::volume(ground, pod, ClaimReason::NeverFounded, Operation::Founding));
         }
+    }
+    if answer.node_id.is_some() && matches!(answer.part, Part::Follower | Part::Candidate | Part::Leader) {
+        // It votes in a membership, so it was founded; there is nothing in its log yet.
+        let message = "the first members elect their leader";
+        return Some(Decision::wait(Operation::Founding, Reason::WaitingForPods, message));
     }
     let name = &ground.world.name;
     let seats = (0..record.members).map(|ordinal| name.pod(ordinal));

@@ -98,7 +98,9 @@ pub struct Plan {
 
 /// How often the ensemble is looked at when nothing is under way: it changes without Kubernetes hearing of it.
 pub const STEADY: Duration = Duration::from_secs(15);
-/// How often it is looked at while something is.
+/// How often it is looked at while some member is not well: it comes back without Kubernetes hearing of it.
+pub const ATTENTIVE: Duration = Duration::from_secs(3);
+/// How often it is looked at while something is under way.
 pub const BUSY: Duration = Duration::from_secs(1);
 
 /// All that a decision is made from.
@@ -157,8 +159,27 @@ pub fn plan(spec: &CoordinationClusterSpec, world: &World, operator: &Operator, 
     let Decision { step, operation, mut holds } = decision;
     holds.sort_by_key(|hold| (std::cmp::Reverse(hold.reason.weight()), hold.reason));
     holds.dedup();
-    let requeue = if step.is_some() || operation.is_some() { BUSY } else { STEADY };
+    let requeue = if step.is_some() || operation.is_some() {
+        BUSY
+    } else if holds.iter().any(|hold| awaits(hold.reason)) {
+        ATTENTIVE
+    } else {
+        STEADY
+    };
     Plan { children, step, operation, holds, requeue }
+}
+
+/// Whether a member is to answer otherwise before anything else can be done.
+fn awaits(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::WaitingForMember
+            | Reason::WaitingForPods
+            | Reason::MemberUnreachable
+            | Reason::MemberBroken
+            | Reason::QuorumUnknown
+            | Reason::QuorumLost
+    )
 }
 
 /// Why nothing at all is done.

@@ -38,12 +38,18 @@ pub(crate) fn recover(ground: &Ground<'_>, id: &str, quorum: &Quorum<'_>, notes:
     if carried_out {
         return None;
     }
+    let recorded = pending.is_some_and(|record| record.survivor == order.survivor);
+    let no_quorum = matches!(quorum, Quorum::Unknown(_) | Quorum::Lost(_));
+    if recorded && no_quorum && survivor(ground, &order.survivor).is_none() {
+        let message = format!("{} was told to go on alone and does not answer yet", order.survivor);
+        return Some(Decision::wait(Operation::Recovering, Reason::WaitingForMember, message));
+    }
     match refusal(ground, id, order, quorum) {
         Some(why) => {
             notes.push(Hold::new(Reason::RecoverRefused, why));
             None
         }
-        None => go_on(ground, id, order, pending.is_some_and(|record| record.survivor == order.survivor)),
+        None => go_on(ground, id, order, recorded),
     }
 }
 

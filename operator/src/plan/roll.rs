@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::{Confirmed, Decision, Ground, Operation, Reason, Row, Standing, discard, lost};
+use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost};
 use crate::step::{Grace, RestartReason, Step};
 use crate::world::{Pod, PodState};
 
@@ -49,6 +49,9 @@ pub(crate) fn broken(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<D
 
 /// The next restart, or what it waits for; nothing while all run the newest template.
 pub(crate) fn roll(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    if newest(ground).is_none() {
+        return unseen(ground);
+    }
     outdated(ground).next()?;
     if let Some(decision) = settle(ground, confirmed) {
         return Some(decision);
@@ -57,6 +60,14 @@ pub(crate) fn roll(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Dec
     let next =
         rows.min_by_key(|row| (row.id == confirmed.leader_id, row.standing.is_well(), row.voter, row.ordinal))?;
     Some(stop(ground, confirmed, next))
+}
+
+/// Waits for Kubernetes to look at the newest template: until then nobody knows who runs it.
+fn unseen(ground: &Ground<'_>) -> Option<Decision> {
+    ground.world.stateful_set.there()?;
+    let message = "Kubernetes has not looked at the newest template yet";
+    let hold = Hold::new(Reason::WaitingForPods, message);
+    Some(Decision { holds: vec![hold], ..Decision::default() })
 }
 
 fn is_down(confirmed: &Confirmed<'_>, pod: &Pod) -> bool {

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Context;
 use super::ask;
@@ -28,6 +28,11 @@ use crate::step::{Doomed, Grace, Step, Target};
 
 /// A member takes in another, or hands leadership over, in well under this.
 const ORDER_MAX: Duration = Duration::from_secs(10);
+
+/// A member shows what it was ordered to at most so much later; to look earlier would be to order it again.
+const SHOWN: Duration = Duration::from_millis(250);
+/// A survivor starts its process anew first.
+const RECOVERY_SHOWN: Duration = Duration::from_millis(1000);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -118,7 +123,10 @@ impl Act<'_> {
             }
         };
         Ok(match self.context.gate.order(self.name, call).await? {
-            Ok(()) => Outcome::Done,
+            Ok(()) => {
+                sleep(if matches!(step, Step::Recover { .. }) { RECOVERY_SHOWN } else { SHOWN }).await;
+                Outcome::Done
+            }
             Err(ClientError::Refused(refusal))
                 if matches!(refusal.code, RefusalCode::Moved | RefusalCode::NotLeader) =>
             {

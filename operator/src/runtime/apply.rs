@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use super::Context;
 use super::children::{ChildKind, Children};
 use super::failure::Failure;
-use super::see;
+use super::see::{self, SeenSet};
 use crate::build::Desired;
 use crate::names::{ClusterName, manager};
 
@@ -45,31 +45,42 @@ impl Applied {
     }
 }
 
-/// Applies all; returns what Kubernetes does not let in, in its own words.
+/// What came of applying.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// What Kubernetes does not let in, in its own words.
+    pub refused: Vec<String>,
+    /// The StatefulSet as it is now, if it was written.
+    pub set: Option<SeenSet>,
+}
+
+/// Applies all.
 pub(crate) async fn apply(
     context: &Context,
     cluster: &ClusterName,
     children: &Children,
     desired: Desired,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Done, Failure> {
     let mut refused = Vec::new();
     let apply = Apply { context, cluster, children };
     let mut note = |done: Result<(), Failure>| match done {
         Err(failure) => failure.refused().map(|why| refused.push(why)).ok_or(failure),
         Ok(()) => Ok(()),
     };
-    note(apply.one(ChildKind::PeerService, desired.peer_service).await)?;
-    note(apply.one(ChildKind::ClientService, desired.client_service).await)?;
-    note(apply.one(ChildKind::ConnectionMap, desired.connection_map).await)?;
-    note(apply.one(ChildKind::NetworkPolicy, desired.network_policy).await)?;
+    note(apply.one(ChildKind::PeerService, desired.peer_service).await.map(drop))?;
+    note(apply.one(ChildKind::ClientService, desired.client_service).await.map(drop))?;
+    note(apply.one(ChildKind::ConnectionMap, desired.connection_map).await.map(drop))?;
+    note(apply.one(ChildKind::NetworkPolicy, desired.network_policy).await.map(drop))?;
     match desired.disruption_budget {
-        Some(budget) => note(apply.one(ChildKind::DisruptionBudget, budget).await)?,
+        Some(budget) => note(apply.one(ChildKind::DisruptionBudget, budget).await.map(drop))?,
         None => apply.no_budget().await?,
     }
-    if let Some(set) = desired.stateful_set {
-        note(apply.one(ChildKind::StatefulSet, set).await)?;
+    let mut set = None;
+    if let Some(desired) = desired.stateful_set {
+        let applied = apply.one(ChildKind::StatefulSet, desired).await;
+        note(applied.map(|written| set = written.as_ref().and_then(see::stateful_set)))?;
     }
-    Ok(refused)
+    Ok(Done { refused, set })
 }
 
 struct Apply<'a> {
@@ -79,7 +90,8 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    async fn one<K>(&self, kind: ChildKind, mut object: K) -> Result<(), Failure>
+    /// The object as it is now, if it was written.
+    async fn one<K>(&self, kind: ChildKind, mut object: K) -> Result<Option<K>, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
         K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
@@ -89,7 +101,7 @@ impl Apply<'_> {
             let same = self.context.applied.is(self.cluster, kind, body, present.print);
             // What is on its way out is made anew when it is gone.
             if same || present.deleting {
-                return Ok(());
+                return Ok(None);
             }
             object.meta_mut().uid = Some(present.uid.clone());
             if kind == ChildKind::StatefulSet {
@@ -104,7 +116,7 @@ impl Apply<'_> {
         if let Some(child) = see::child(written.meta()) {
             self.context.applied.note(self.cluster, kind, body, child.print);
         }
-        Ok(())
+        Ok(Some(written))
     }
 
     /// A single member has no budget: it would only block every drain.

@@ -15,17 +15,19 @@ use kube::runtime::controller::Action;
 use tracing::Instrument;
 
 use super::act::{Outcome, act};
+use super::apply::Done;
 use super::backoff::jitter;
+use super::children::ChildKind;
 use super::failure::Failure;
 use super::observe::{Look, observe};
-use super::report::{Seen, report};
+use super::report::{self, report};
 use super::{Context, Guarded, apply, claims, secret};
 use crate::build::{Ground, build};
 use crate::crd::CoordinationCluster;
 use crate::names::ClusterName;
 use crate::plan::{Children, Hold, Plan, Reason, plan};
 use crate::step::Step;
-use crate::world::Moment;
+use crate::world::{Moment, Seen};
 
 /// Until the watches have shown what was just written.
 const SOON: Duration = Duration::from_millis(50);
@@ -77,10 +79,17 @@ pub(crate) fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Cont
 }
 
 async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Duration, Failure> {
-    let look = observe(context, cluster).await?;
+    let mut look = observe(context, cluster).await?;
     let now = Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond());
     let mut plan = plan(&cluster.spec, &look.world, &context.operator, now);
-    children(context, cluster, &look, &mut plan).await?;
+    let applied = children(context, cluster, &look, &plan).await?;
+    if let Some(set) = applied.set {
+        // What was planned on is not there any more, and nobody may hear that the new template runs everywhere.
+        look.children.present.insert(ChildKind::StatefulSet, set.child);
+        look.world.stateful_set = Seen::There(set.set);
+        plan = crate::plan::plan(&cluster.spec, &look.world, &context.operator, now);
+    }
+    plan.holds.extend(applied.refused.into_iter().map(|why| Hold::new(Reason::InvalidSpec, why)));
     let outcome = match &plan.step {
         None | Some(Step::Record(_)) => None,
         Some(step) => Some(carry_out(context, cluster, &look, step).await?),
@@ -89,7 +98,7 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
         plan.holds.push(Hold::new(Reason::WaitingForMember, why.clone()));
     }
     let done = plan.step.as_ref().filter(|_| outcome == Some(Outcome::Done));
-    let changed = report(context, &Seen { cluster, look: &look, plan: &plan, now, done }).await?;
+    let changed = report(context, &report::Seen { cluster, look: &look, plan: &plan, now, done }).await?;
     Ok(match outcome {
         Some(Outcome::Done) => SOON,
         Some(Outcome::Again(_)) => AGAIN,
@@ -100,14 +109,9 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
 }
 
 /// Whatever is safe in any state.
-async fn children(
-    context: &Context,
-    cluster: &CoordinationCluster,
-    look: &Look,
-    plan: &mut Plan,
-) -> Result<(), Failure> {
+async fn children(context: &Context, cluster: &CoordinationCluster, look: &Look, plan: &Plan) -> Result<Done, Failure> {
     let members = match &plan.children {
-        Children::Nothing => return Ok(()),
+        Children::Nothing => return Ok(Done::default()),
         Children::WithoutMembers => None,
         Children::All { replicas, image } => Some(crate::build::Members { replicas: *replicas, image: image.clone() }),
     };
@@ -115,10 +119,9 @@ async fn children(
     let ground = Ground { members, operator_namespace: context.namespace.clone() };
     let desired = build(cluster, &ground);
     // On the heap: it holds every object of the cluster.
-    for why in Box::pin(apply::apply(context, &look.world.name, &look.children, desired)).await? {
-        plan.holds.push(Hold::new(Reason::InvalidSpec, why));
-    }
-    claims::note(context, cluster, &look.world, &look.claims).await
+    let done = Box::pin(apply::apply(context, &look.world.name, &look.children, desired)).await?;
+    claims::note(context, cluster, &look.world, &look.claims).await?;
+    Ok(done)
 }
 
 async fn carry_out(

@@ -195,6 +195,8 @@ fn bug_29_a_volume_that_is_being_deleted_is_shown() {
     world.claims[1].deleting = true;
     assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"));
     world.claims.remove(1);
+    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"), "under its pod");
+    world.pods[1].node = None;
     assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesPending"));
 }
 

@@ -111,6 +111,7 @@ impl Stage {
         let generation = self.cluster(cluster).await.metadata.generation;
         self.until(cluster, &what, 180, |status| {
             is(status, "Ready", "True")
+                && is(status, "MembersUpdated", "True")
                 && status.voting_members == Some(members)
                 && status.replicas == members
                 && status.operation.is_none()

@@ -4,5 +4,6 @@ mod bugs;
 mod carry_out;
 mod laws;
 mod lives;
+mod real;
 mod sim;
 mod view;
