@@ -35,6 +35,7 @@ const USAGE: &str = "usage: cargo e2e COMMAND
   run [--short|SCENARIO…]  a cluster of three nodes, the scenarios in it (all, or these), and everything down again;
                            in the cluster that is up already, or in that of COORDD_E2E_KUBECONFIG, where there is one
   list                     the scenarios
+  build                    the programs of which a Kubernetes is made, once a machine
   up, down, status         a cluster that stays
   shell                    a shell in which kubectl and helm reach it
   load ARCHIVE             make an image known to every node
@@ -46,6 +47,7 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     match words.as_slice() {
         ["run", scenarios @ ..] => run::scenarios(scenarios),
         ["list"] => run::list(),
+        ["build"] => programs(),
         ["up"] => up(),
         ["down"] => Cluster::of_this_machine()?.down(),
         ["status"] => status(),
@@ -56,6 +58,13 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
         ["apiserver", what] => hurt_api_server(what),
         _ => Err(Failure::new(USAGE)),
     }
+}
+
+/// Builds what the cluster, and the tests of the operator, are made of.
+pub(crate) fn programs() -> Result<()> {
+    let bin = parts::built()?;
+    println!("      in {}", bin.display());
+    Ok(())
 }
 
 fn up() -> Result<()> {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::{clients, launch, place, shell, tools};
+use crate::{clients, kubernetes, launch, place, shell, tools};
 
 /// One check.
 pub(super) struct Step {
@@ -17,6 +17,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, sources and banned crates", run: deny },
     Step { name: "clippy", about: "lints of every crate and test, as errors", run: lints },
     Step { name: "docs", about: "documentation without a broken link", run: documentation },
+    Step { name: "kube", about: "the programs of a Kubernetes, built once a machine", run: kubernetes::programs },
     Step { name: "test", about: "every test of the workspace", run: tests },
     Step { name: "sim", about: "one seed lived twice: simulated network, clock and disk", run: launch::short_sim },
     Step { name: "faults", about: "members killed, stopped and cut off while clients work", run: launch::short_faults },
