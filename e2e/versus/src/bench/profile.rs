@@ -10,7 +10,8 @@ pub fn print(ensemble: &Ensemble) {
     for text in ensemble.metrics() {
         add(&text, &mut hops);
     }
-    for (name, (sum, count)) in hops.iter().filter(|(_, (_, count))| *count > 0.0) {
+    // What has a count and no sum is a counter whose name ends so.
+    for (name, (sum, count)) in hops.iter().filter(|(_, (sum, count))| *sum > 0.0 && *count > 0.0) {
         eprintln!("    hop {name}: mean {:.6} over {count:.0}", sum / count);
     }
 }
