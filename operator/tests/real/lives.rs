@@ -61,13 +61,20 @@ async fn a_member_whose_volume_is_taken_away_is_replaced_by_single_steps() {
     stage.until_ready(NAME, 3).await;
     let ensemble = stage.ensemble(NAME);
     let (claims, before) = (stage.uids::<PersistentVolumeClaim>().await, ensemble.done().len());
-    // Under the protection of its pod: it goes once that does, and that is the operator's to time.
-    let protected =
-        async || stage.api::<PersistentVolumeClaim>().get("data-orders-1").await.unwrap().finalizers().len();
-    while protected().await == 0 {
+    // It goes once its pod does, and that is the operator's to time. Kubernetes protects the claims of pods that have a
+    // node, which these have not: a finalizer stands for that.
+    let volumes = stage.api::<PersistentVolumeClaim>();
+    let held = async |by: &[&str]| {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": by}}));
+        volumes.patch("data-orders-1", &PatchParams::default(), &patch).await.unwrap();
+    };
+    held(&["coordd.test/in-use"]).await;
+    let pod = stage.uids::<Pod>().await.remove("orders-1");
+    volumes.delete("data-orders-1", &DeleteParams::default()).await.unwrap();
+    while stage.uids::<Pod>().await.remove("orders-1") == pod {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    stage.api::<PersistentVolumeClaim>().delete("data-orders-1", &DeleteParams::default()).await.unwrap();
+    held(&[]).await;
     stage.until(NAME, "replaced", 180, |_| ensemble.done().iter().any(|done| done == "promote orders-1")).await;
     stage.until_ready(NAME, 3).await;
     assert_eq!(ensemble.done()[before..], ["add orders-1", "remove orders-1", "promote orders-1"]);
