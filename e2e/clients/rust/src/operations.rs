@@ -80,6 +80,7 @@ pub async fn acls_admit_whom_they_name(t: World) -> Outcome {
     owner.auth("digest", b"u:p").await?;
     let mine = t.path("/mine");
     owner.create(&mine, b"", &CreateMode::Persistent.with_acls(Acls::creator_all())).await?;
+    stranger.sync("/").await?;
     fails(stranger.get_data(&mine).await, Error::NoAuth)?;
     let (acls, stat) = owner.get_acl(&mine).await?;
     expect(acls.len() == 1 && acls[0].scheme() == "digest" && acls[0].id().starts_with("u:"), || format!("{acls:?}"))?;
@@ -98,6 +99,7 @@ pub async fn a_chroot_hides_what_is_above(t: World) -> Outcome {
     let zk = t.rooted().await?;
     let inner = t.client().await?.chroot(t.root.clone()).map_err(|_| "no chroot")?;
     inner.create("/in", b"1", OPEN).await?;
+    zk.sync("/").await?;
     equal(zk.get_data(&t.path("/in")).await?.0, b"1".to_vec())?;
     let (_, _, watcher) = inner.get_and_watch_data("/in").await?;
     zk.set_data(&t.path("/in"), b"2", None).await?;
