@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
-use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use operator::crd::CoordinationCluster;
 use serde_json::json;
