@@ -72,7 +72,8 @@ fn resources(wanted: &Resources) -> ResourceRequirements {
     }
 }
 
-fn probe(path: &str, period_seconds: i32, timeout_seconds: i32) -> Probe {
+/// Asks a path of the HTTP port, of members and of the operator alike.
+pub(crate) fn probe(path: &str, period_seconds: i32, timeout_seconds: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(path.to_owned()),

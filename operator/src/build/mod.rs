@@ -23,6 +23,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use crate::crd::CoordinationCluster;
+pub(crate) use container::probe;
 use meta::Owner;
 
 /// What the spec alone does not tell.

@@ -5,9 +5,9 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector,
-    PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    SeccompProfile, SecurityContext, Service, ServicePort, ServiceSpec, WeightedPodAffinityTerm,
+    Affinity, Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, PodAffinityTerm,
+    PodAntiAffinity, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, Service, ServicePort, ServiceSpec, WeightedPodAffinityTerm,
 };
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec};
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Documents, NAME, Options, meta, within};
+use crate::build::probe;
 use crate::names::{HTTP_PORT, label, port};
 
 const USER: i64 = 65_532;
@@ -102,8 +103,8 @@ fn container(options: &Options) -> Container {
             limits: amounts(&[("memory", "256Mi")]),
             ..ResourceRequirements::default()
         }),
-        liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/livez", 10) }),
-        readiness_probe: Some(probe("/readyz", 5)),
+        liveness_probe: Some(Probe { failure_threshold: Some(3), ..probe("/livez", 10, 5) }),
+        readiness_probe: Some(probe("/readyz", 5, 5)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
@@ -134,19 +135,6 @@ fn environment(options: &Options) -> Vec<EnvVar> {
         value("COORDD_OPERATOR_LOG_LEVEL", "info"),
         value("COORDD_OPERATOR_LOG_FORMAT", "json"),
     ]
-}
-
-fn probe(path: &str, period_seconds: i32) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(path.to_owned()),
-            port: IntOrString::String(port::HTTP.to_owned()),
-            ..HTTPGetAction::default()
-        }),
-        period_seconds: Some(period_seconds),
-        timeout_seconds: Some(5),
-        ..Probe::default()
-    }
 }
 
 fn service(options: &Options) -> Service {
