@@ -44,11 +44,11 @@ fn unavailable(error: &dyn std::fmt::Display) -> OpsError {
     OpsError::Unavailable(error.to_string())
 }
 
-async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> Result<u64, OpsError> {
+async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> Result<(u64, u64), OpsError> {
     let core = member.formed()?;
     // One that is gone already was taken out by an earlier call that did not come to its end.
     let voted = member.status().borrow().members.iter().find(|known| known.id == id).is_none_or(|known| known.voter);
-    let newcomer = core.add(peer_addr, Some(planned_on)).await?;
+    let (newcomer, _) = core.add(peer_addr, Some(planned_on)).await?;
     let until = Instant::now() + CATCH_UP_MAX;
     while !core.has_caught_up(newcomer) {
         if Instant::now() > until {
@@ -56,8 +56,7 @@ async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> 
         }
         sleep(Duration::from_millis(100)).await;
     }
-    core.put_in_place(newcomer, id, voted).await?;
-    Ok(newcomer)
+    Ok((newcomer, core.put_in_place(newcomer, id, voted).await?))
 }
 
 impl AdminOps for Ops {
@@ -69,22 +68,22 @@ impl AdminOps for Ops {
         })
     }
 
-    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<u64> {
+    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)> {
         let member = self.member.clone();
         Box::pin(async move { Ok(member.formed()?.add(&peer_addr, Some(planned_on)).await?) })
     }
 
-    fn promote(&self, id: u64, planned_on: u64) -> Answer<()> {
+    fn promote(&self, id: u64, planned_on: u64) -> Answer<u64> {
         let member = self.member.clone();
         Box::pin(async move { Ok(member.formed()?.promote(id, Some(planned_on)).await?) })
     }
 
-    fn remove(&self, id: u64, planned_on: u64) -> Answer<()> {
+    fn remove(&self, id: u64, planned_on: u64) -> Answer<u64> {
         let member = self.member.clone();
         Box::pin(async move { Ok(member.formed()?.remove(id, Some(planned_on)).await?) })
     }
 
-    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<u64> {
+    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)> {
         let member = self.member.clone();
         Box::pin(async move { replace(&member, id, &peer_addr, planned_on).await })
     }

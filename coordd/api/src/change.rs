@@ -1,6 +1,7 @@
 //! What can be asked of an ensemble's leader, and what is answered.
 //!
-//! Rule: `membership_index` is that of the status by which the change was decided.
+//! Rule: `membership_index` is that of the status by which the change was decided; in an answer, that of the membership
+//! which came of it, and the status of whoever answered shows that one.
 
 use serde::{Deserialize, Serialize};
 

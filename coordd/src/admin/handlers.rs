@@ -13,6 +13,7 @@ use coordd_api::{
     Recovered, Refusal, RefusalCode, Replace, Replaced, TransferLeader, Transferred,
 };
 use futures_util::stream;
+use tokio::time::timeout;
 
 use super::Admin;
 use super::failure::Failure;
@@ -22,9 +23,17 @@ type Answer<T> = Result<Json<T>, Failure>;
 type Order<T> = Result<Json<T>, JsonRejection>;
 type Id = Result<Path<u64>, PathRejection>;
 
+/// The status is published ten times a second, so it shows a change well within this.
+const SHOWN_MAX: Duration = Duration::from_secs(1);
+
 impl Admin {
-    fn membership_index(&self) -> u64 {
-        self.consensus.status().borrow().membership_index
+    /// Waits until this member's status shows the membership of log index `index`, and says that index: whoever has the
+    /// answer and asks for the status plans on what was done, not on what was there before.
+    async fn shown(&self, index: u64) -> u64 {
+        let mut status = self.consensus.status();
+        // What is committed stands, shown or not.
+        let _ = timeout(SHOWN_MAX, status.wait_for(|status| status.membership_index >= index)).await;
+        index
     }
 }
 
@@ -48,8 +57,8 @@ pub(super) async fn bootstrap(State(admin): State<Admin>, order: Order<Bootstrap
     responses((status = 200, body = Added), (status = "default", body = Refusal)))]
 pub(super) async fn add(State(admin): State<Admin>, order: Order<AddMember>) -> Answer<Added> {
     let Json(order) = order?;
-    let id = admin.ops.add(order.peer_addr, order.membership_index).await?;
-    Ok(Json(Added { id, membership_index: admin.membership_index() }))
+    let (id, index) = admin.ops.add(order.peer_addr, order.membership_index).await?;
+    Ok(Json(Added { id, membership_index: admin.shown(index).await }))
 }
 
 /// Give a learner that has caught up its vote.
@@ -57,8 +66,8 @@ pub(super) async fn add(State(admin): State<Admin>, order: Order<AddMember>) -> 
     responses((status = 200, body = Changed), (status = "default", body = Refusal)))]
 pub(super) async fn promote(State(admin): State<Admin>, id: Id, order: Order<Promote>) -> Answer<Changed> {
     let (Path(id), Json(order)) = (id?, order?);
-    admin.ops.promote(id, order.membership_index).await?;
-    Ok(Json(Changed { membership_index: admin.membership_index() }))
+    let index = admin.ops.promote(id, order.membership_index).await?;
+    Ok(Json(Changed { membership_index: admin.shown(index).await }))
 }
 
 /// Take a member out, voter or learner. Out already: a success.
@@ -70,8 +79,8 @@ pub(super) async fn remove(
     planned: Result<Query<Planned>, QueryRejection>,
 ) -> Answer<Changed> {
     let (Path(id), Query(planned)) = (id?, planned?);
-    admin.ops.remove(id, planned.membership_index).await?;
-    Ok(Json(Changed { membership_index: admin.membership_index() }))
+    let index = admin.ops.remove(id, planned.membership_index).await?;
+    Ok(Json(Changed { membership_index: admin.shown(index).await }))
 }
 
 /// Put an unformed member in the place of one whose disk is lost.
@@ -79,8 +88,8 @@ pub(super) async fn remove(
     responses((status = 200, body = Replaced), (status = "default", body = Refusal)))]
 pub(super) async fn replace(State(admin): State<Admin>, id: Id, order: Order<Replace>) -> Answer<Replaced> {
     let (Path(id), Json(order)) = (id?, order?);
-    let id = admin.ops.replace(id, order.peer_addr, order.membership_index).await?;
-    Ok(Json(Replaced { id, membership_index: admin.membership_index() }))
+    let (id, index) = admin.ops.replace(id, order.peer_addr, order.membership_index).await?;
+    Ok(Json(Replaced { id, membership_index: admin.shown(index).await }))
 }
 
 /// Move leadership.

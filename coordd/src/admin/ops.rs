@@ -1,7 +1,8 @@
 //! What the admin port asks of consensus; `raft` answers it.
 //!
 //! Rule: every method may be called again after a lost answer, and says `Ok` to what is done already. Where
-//! `planned_on` is given, the change is made only if that is still the log index of the newest membership.
+//! `planned_on` is given, the change is made only if that is still the log index of the newest membership, and the answer
+//! ends in the index of the membership that came of it.
 
 use bytes::Bytes;
 use coordd_api::{Recover, Seat};
@@ -38,14 +39,14 @@ pub trait AdminOps: Send + Sync + 'static {
     fn bootstrap(&self, members: Vec<Seat>) -> Answer<String>;
 
     /// Takes the unformed member at `peer_addr` in as a learner; its id.
-    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<u64>;
+    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)>;
 
-    fn promote(&self, id: u64, planned_on: u64) -> Answer<()>;
+    fn promote(&self, id: u64, planned_on: u64) -> Answer<u64>;
 
-    fn remove(&self, id: u64, planned_on: u64) -> Answer<()>;
+    fn remove(&self, id: u64, planned_on: u64) -> Answer<u64>;
 
     /// Puts the unformed member at `peer_addr` in the place of member `id`; the new one's id.
-    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<u64>;
+    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)>;
 
     /// Moves leadership to `to`, or to the most advanced voter that is up; who leads then.
     fn transfer_leader(&self, to: Option<u64>) -> Answer<u64>;

@@ -17,6 +17,9 @@ use crate::http::tests::Still;
 
 use ops::OpsError;
 
+/// Log index of a membership that the status of `Still` does not show.
+const NEWER: u64 = 12;
+
 /// Says what it is told to say and remembers what it was asked.
 #[derive(Default)]
 struct Told {
@@ -37,20 +40,20 @@ impl AdminOps for Told {
         self.answer(format!("bootstrap {}", members.len()), "e".to_owned())
     }
 
-    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<u64> {
-        self.answer(format!("add {peer_addr} on {planned_on}"), 44)
+    fn add(&self, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)> {
+        self.answer(format!("add {peer_addr} on {planned_on}"), (44, 7))
     }
 
-    fn promote(&self, id: u64, planned_on: u64) -> Answer<()> {
-        self.answer(format!("promote {id} on {planned_on}"), ())
+    fn promote(&self, id: u64, planned_on: u64) -> Answer<u64> {
+        self.answer(format!("promote {id} on {planned_on}"), 8)
     }
 
-    fn remove(&self, id: u64, planned_on: u64) -> Answer<()> {
-        self.answer(format!("remove {id} on {planned_on}"), ())
+    fn remove(&self, id: u64, planned_on: u64) -> Answer<u64> {
+        self.answer(format!("remove {id} on {planned_on}"), NEWER)
     }
 
-    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<u64> {
-        self.answer(format!("replace {id} by {peer_addr} on {planned_on}"), 45)
+    fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)> {
+        self.answer(format!("replace {id} by {peer_addr} on {planned_on}"), (45, 9))
     }
 
     fn transfer_leader(&self, to: Option<u64>) -> Answer<u64> {
@@ -74,12 +77,17 @@ impl AdminOps for Told {
     }
 }
 
+/// Open over a consensus whose status is of membership index 9.
 async fn open(token: Option<&str>) -> (Arc<Told>, Client) {
+    open_over(Still::new(), token).await
+}
+
+async fn open_over(consensus: Arc<Still>, token: Option<&str>) -> (Arc<Told>, Client) {
     let told = Arc::<Told>::default();
     let token = token.map(|token| Secret(token.as_bytes().to_vec()));
     let listener = http::bind("admin_addr", SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = listener.local_addr().unwrap();
-    http::serve(listener, router(Still::new(), told.clone(), token));
+    http::serve(listener, router(consensus, told.clone(), token));
     (told, Client::new(address.to_string()))
 }
 
@@ -92,9 +100,11 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Refusal {
 
 #[tokio::test]
 async fn each_call_reaches_consensus_with_the_index_it_was_planned_on() {
-    let (told, client) = open(None).await;
+    let consensus = Still::new();
+    consensus.status.send_modify(|status| Arc::make_mut(status).membership_index = NEWER);
+    let (told, client) = open_over(consensus, None).await;
     assert_eq!(client.add(&AddMember { peer_addr: "h:1".into(), membership_index: 9 }).await.unwrap().id, 44);
-    assert_eq!(client.promote(44, &Promote { membership_index: 10 }).await.unwrap().membership_index, 9);
+    assert_eq!(client.promote(44, &Promote { membership_index: 10 }).await.unwrap().membership_index, 8);
     client.remove(2, 11).await.unwrap();
     let replace = coordd_api::Replace { peer_addr: "h:2".into(), membership_index: 12 };
     assert_eq!(client.replace(3, &replace).await.unwrap().id, 45);
@@ -110,6 +120,17 @@ async fn each_call_reaches_consensus_with_the_index_it_was_planned_on() {
         "drain 20ms",
     ];
     assert_eq!(asked, expected);
+}
+
+#[tokio::test]
+async fn a_change_is_answered_when_the_status_shows_it_and_with_its_own_index() {
+    let consensus = Still::new();
+    let (_, client) = open_over(consensus.clone(), None).await;
+    let removed = tokio::spawn(async move { client.remove(2, 9).await.unwrap().membership_index });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!removed.is_finished(), "whoever looked now would not see it");
+    consensus.status.send_modify(|status| Arc::make_mut(status).membership_index = NEWER);
+    assert_eq!(removed.await.unwrap(), NEWER);
 }
 
 #[tokio::test]

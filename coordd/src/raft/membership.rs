@@ -93,6 +93,8 @@ fn to_make_room(
 
 /// The membership as the leader has it, and what openraft says of everyone.
 struct Present {
+    /// Log index of the membership.
+    index: u64,
     metrics: RaftMetrics<TypeConfig>,
     nodes: BTreeMap<NodeId, Node>,
     voters: BTreeSet<NodeId>,
@@ -128,7 +130,7 @@ impl Core {
         }
         let nodes = metrics.membership_config.nodes().map(|(id, node)| (*id, node.clone())).collect();
         let voters = metrics.membership_config.voter_ids().collect();
-        Ok(Present { metrics, nodes, voters })
+        Ok(Present { index: present, metrics, nodes, voters })
     }
 
     /// Appends one membership entry, fenced by the membership that `metrics` showed. The index of the new one.
@@ -154,20 +156,20 @@ impl Core {
         }
     }
 
-    /// Adds the member at `peer_addr` as a learner; its id. A member that is in already is `Ok`.
-    pub(crate) async fn add(&self, peer_addr: &str, planned_on: Option<u64>) -> Result<NodeId> {
+    /// Adds the member at `peer_addr` as a learner; its id, and the index of the membership that it is in. A member
+    /// that is in already is `Ok`.
+    pub(crate) async fn add(&self, peer_addr: &str, planned_on: Option<u64>) -> Result<(NodeId, u64)> {
         let probed = formation::probe(peer_addr, &self.peers.local).await.map_err(unavailable)?;
-        let Present { nodes, .. } = self.present(None)?;
+        let Present { index, nodes, .. } = self.present(None)?;
         if let Some(identity) = &probed.identity
             && nodes.get(&identity.node_id).is_some_and(|node| node.disk_id == identity.disk_id)
         {
-            return Ok(identity.node_id);
+            return Ok((identity.node_id, index));
         }
-        let Present { metrics, mut nodes, voters } = self.present(planned_on)?;
+        let Present { metrics, mut nodes, voters, .. } = self.present(planned_on)?;
         let id = self.adopted_id(peer_addr, &probed).await?;
         nodes.insert(id, formation::node_of(&probed.name, &probed));
-        self.change(&metrics, voters, nodes).await?;
-        Ok(id)
+        Ok((id, self.change(&metrics, voters, nodes).await?))
     }
 
     /// Gives an unformed member its id and has it written down there.
@@ -219,11 +221,11 @@ impl Core {
         (heard.is_none_or(|at| at.elapsed() > SILENT_MIN), Self::lag(metrics, id))
     }
 
-    /// Gives a learner that has caught up its vote.
-    pub(crate) async fn promote(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
-        let Present { metrics, nodes, mut voters } = self.present(None)?;
+    /// Gives a learner that has caught up its vote; the index of the membership in which it has it.
+    pub(crate) async fn promote(&self, id: NodeId, planned_on: Option<u64>) -> Result<u64> {
+        let Present { index, metrics, nodes, mut voters } = self.present(None)?;
         if voters.contains(&id) {
-            return Ok(());
+            return Ok(index);
         }
         if !nodes.contains_key(&id) {
             return Err(refused(format!("{id} is not a member; members are {:?}", nodes.keys().collect::<Vec<_>>())));
@@ -240,14 +242,15 @@ impl Core {
             None => return Err(unavailable(format!("nothing was heard of member {id} yet"))),
         }
         voters.insert(id);
-        self.change(&metrics, voters, nodes).await.map(drop)
+        self.change(&metrics, voters, nodes).await
     }
 
-    /// Takes a member out, voter or learner. The leader itself must hand over first.
-    pub(crate) async fn remove(&self, id: NodeId, planned_on: Option<u64>) -> Result<()> {
-        let Present { metrics, mut nodes, mut voters } = self.present(None)?;
+    /// Takes a member out, voter or learner; the index of the membership without it. The leader itself must hand over
+    /// first.
+    pub(crate) async fn remove(&self, id: NodeId, planned_on: Option<u64>) -> Result<u64> {
+        let Present { index, metrics, mut nodes, mut voters } = self.present(None)?;
         if !nodes.contains_key(&id) {
-            return Ok(());
+            return Ok(index);
         }
         self.present(planned_on)?;
         if id == self.me {
@@ -258,17 +261,18 @@ impl Core {
         }
         voters.remove(&id);
         nodes.remove(&id);
-        self.change(&metrics, voters, nodes).await.map(drop)
+        self.change(&metrics, voters, nodes).await
     }
 
-    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote if `old` `voted`. Done already is
-    /// `Ok`.
-    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId, voted: bool) -> Result<()> {
-        let Present { nodes, voters, .. } = self.present(None)?;
-        if let Some(old) = to_make_room(old, newcomer, &nodes, &voters)? {
-            self.remove(old, None).await?;
-        }
-        if voted { self.promote(newcomer, None).await } else { Ok(()) }
+    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote if `old` `voted`; the index of the
+    /// membership that comes of it. Done already is `Ok`.
+    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId, voted: bool) -> Result<u64> {
+        let Present { index, nodes, voters, .. } = self.present(None)?;
+        let index = match to_make_room(old, newcomer, &nodes, &voters)? {
+            Some(old) => self.remove(old, None).await?,
+            None => index,
+        };
+        if voted { self.promote(newcomer, None).await } else { Ok(index) }
     }
 
     /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
