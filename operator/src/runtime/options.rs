@@ -8,8 +8,9 @@ use super::fail_point::FailPoint;
 use super::log::Format;
 use crate::plan::Operator;
 
-/// Highest feature level that the coordd of this release understands.
-const FEATURE_LEVEL: u32 = 1;
+/// Every release of coordd that this operator can run, with the highest feature level that it understands. A release
+/// adds a line and takes none away lightly: a cluster that names no version keeps the one that it was founded with.
+const RELEASES: [(&str, u32); 1] = [("0.1.0", 1)];
 
 /// Run the operator.
 #[derive(Args, Clone, Debug)]
@@ -67,11 +68,11 @@ impl Run {
     }
 
     pub(super) fn operator(&self) -> Operator {
-        let own = (env!("CARGO_PKG_VERSION").to_owned(), FEATURE_LEVEL);
+        let releases = RELEASES.iter().map(|(version, level)| ((*version).to_owned(), *level));
         Operator {
             default_version: self.default_version.clone(),
             image_repository: self.image_repository.clone(),
-            versions: [own].into_iter().chain(self.versions.iter().cloned()).collect(),
+            versions: releases.chain(self.versions.iter().cloned()).collect(),
         }
     }
 }
@@ -101,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn this_release_and_what_is_listed_are_the_known_versions() {
+    fn the_releases_and_what_is_listed_are_the_known_versions() {
         let operator = run(&["--versions", "0.0.9=1,0.2.0=3"]).operator();
-        assert_eq!(operator.versions.len(), 3);
-        assert_eq!(operator.versions[0].0, operator.default_version);
-        assert_eq!(operator.versions[2], ("0.2.0".to_owned(), 3));
+        assert_eq!(operator.versions.len(), RELEASES.len() + 2);
+        assert_eq!(operator.versions[RELEASES.len() + 1], ("0.2.0".to_owned(), 3));
+        assert!(RELEASES.iter().any(|(version, _)| *version == operator.default_version), "this release is among them");
         assert!(version("0.2.0").is_err());
     }
 }
