@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use super::hold::behind;
 use crate::step::Target;
 use crate::world::{Answer, Asked, Part, Peer, Pod, PodState, World};
 
@@ -80,7 +81,7 @@ impl Standing {
     pub(crate) fn in_words(&self) -> String {
         match self {
             Standing::Well => "well".to_owned(),
-            Standing::Behind(Some(lag)) => format!("{lag} entries behind"),
+            Standing::Behind(Some(lag)) => behind(*lag),
             Standing::Behind(None) => "catching up".to_owned(),
             Standing::Astray(why) | Standing::Down(why) | Standing::Silent(why) => why.clone(),
             Standing::DiskLost => "without its disk".to_owned(),

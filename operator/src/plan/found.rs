@@ -37,6 +37,11 @@ pub(crate) fn record(ground: &Ground<'_>) -> Option<Decision> {
         let Some(adopted) = &ground.world.orders.adopt else {
             return Some(Decision::stop(Reason::StaleVolumes, stale_volumes(&stale)));
         };
+        let held: BTreeSet<_> = stale.iter().filter_map(|claim| claim.ensemble.as_deref()).collect();
+        if !held.is_empty() && !held.contains(adopted.as_str()) {
+            let why = format!("there is no ensemble {adopted} to adopt; {}", stale_volumes(&stale));
+            return Some(Decision::stop(Reason::StaleVolumes, why));
+        }
         record.ensemble_id = Some(adopted.clone());
         record.adopted_from = first.made_for.clone();
     }

@@ -8,21 +8,28 @@
 //! disk that forgot what it acknowledged must never vote under the old name, and the margin must not fall below what
 //! the loss itself left.
 
+use std::time::Duration;
+
 use super::ensemble::majority;
+use super::hold::behind;
 use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, roll};
 use crate::step::{ClaimReason, RemoveReason, Step};
 use crate::world::{Answer, Pod, PodState};
 
+/// A member that has just started, or whose leader has changed, follows again within this.
+const ASTRAY_MAX: Duration = Duration::from_secs(60);
+
 /// Notes what is wrong with members that nothing can be done about yet.
-pub(crate) fn notes(confirmed: &Confirmed<'_>, notes: &mut Vec<Hold>) {
+pub(crate) fn notes(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut Vec<Hold>) {
     for row in &confirmed.rows {
         let broken = row.pod.is_some_and(|pod| matches!(pod.state, PodState::Broken { .. }));
+        let away = row.pod.and_then(Pod::away_since).map_or(Duration::ZERO, |since| since.until(ground.now));
         let reason = match &row.standing {
             Standing::Well | Standing::Behind(_) | Standing::DiskLost => continue,
             Standing::Silent(_) => Reason::MemberUnreachable,
-            Standing::Astray(_) => Reason::MemberBroken,
+            Standing::Astray(_) if away > ASTRAY_MAX => Reason::MemberBroken,
             Standing::Down(_) if broken => Reason::MemberBroken,
-            Standing::Down(_) => Reason::WaitingForMember,
+            Standing::Astray(_) | Standing::Down(_) => Reason::WaitingForMember,
         };
         notes.push(Hold::new(reason, format!("{}: {}", row.name, row.standing.in_words())));
     }
@@ -49,8 +56,7 @@ fn learner(ground: &Ground<'_>, confirmed: &Confirmed<'_>, row: &Row<'_>) -> Opt
             None => promote(confirmed, row),
         }),
         Standing::Behind(lag) if !row.pod.is_some_and(|pod| roll::is_outdated(ground, pod)) => {
-            let lag =
-                lag.map_or_else(|| "nothing is known of it yet".to_owned(), |lag| format!("{lag} entries behind"));
+            let lag = lag.map_or_else(|| "nothing is known of it yet".to_owned(), behind);
             Some(Decision::wait(operation, Reason::LearnerCatchingUp, format!("{} is catching up: {lag}", row.name)))
         }
         _ => None,

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use super::hold::roughly;
 use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, roll};
 use crate::step::{ClaimReason, Grace, RestartReason, Step};
 use crate::world::{Claim, ClaimState, NodeState, Pod, PodState, Seen};
@@ -23,6 +24,15 @@ pub(crate) fn going(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut 
     confirmed.rows.iter().find_map(|row| {
         let pod = row.pod.filter(|pod| pod.deleting.is_none() && row.standing != Standing::DiskLost)?;
         if !volume_is_going(ground, row) {
+            return None;
+        }
+        if !ground.spec.healing.enabled {
+            let message = format!(
+                "the volume claim of {} was deleted and its disk ends with its pod; spec.healing.enabled is false, so \
+                 nothing is done about it",
+                row.name
+            );
+            notes.push(Hold::new(Reason::HealingDisabled, message));
             return None;
         }
         if row.voter && !confirmed.bears_loss_of(row.id) {
@@ -76,8 +86,8 @@ pub(crate) fn replace(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mu
             return None;
         }
         if evidence.lasts < patience {
-            let left = (patience - evidence.lasts).as_secs() + 1;
-            notes.push(Hold::new(Reason::WaitingForMember, format!("{told}; it is replaced within {left} s")));
+            let left = roughly(patience - evidence.lasts);
+            notes.push(Hold::new(Reason::WaitingForMember, format!("{told}; it is replaced within {left}")));
             return None;
         }
         if row.voter && !confirmed.bears_loss_of(row.id) {

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 pub(crate) use ensemble::{Confirmed, Quorum, Row, Standing, current_id, quorum};
 pub use hold::{Hold, Reason, Weight};
+pub(crate) use roll::update_timeout;
 
 use crate::crd::CoordinationClusterSpec;
 use crate::step::Step;
@@ -96,6 +97,21 @@ pub struct Plan {
     pub requeue: Duration,
 }
 
+impl Plan {
+    /// Notes one more reason why not more is done.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.holds.push(hold);
+        self.holds.sort_by_key(Hold::rank);
+    }
+
+    /// Notes that its step is not done, and why: who reads the status must not take it for being done.
+    pub(crate) fn refuse(&mut self, reason: Reason, why: &str) {
+        if let Some(step) = self.step.take() {
+            self.hold(Hold::new(reason, format!("{step}: {why}")));
+        }
+    }
+}
+
 /// How often the ensemble is looked at when nothing is under way: it changes without Kubernetes hearing of it.
 pub const STEADY: Duration = Duration::from_secs(15);
 /// How often it is looked at while some member is not well: it comes back without Kubernetes hearing of it.
@@ -157,7 +173,7 @@ pub fn plan(spec: &CoordinationClusterSpec, world: &World, operator: &Operator, 
     let mut decision = decide(&ground, &mut notes);
     decision.holds.append(&mut notes);
     let Decision { step, operation, mut holds } = decision;
-    holds.sort_by_key(|hold| (std::cmp::Reverse(hold.reason.weight()), hold.reason));
+    holds.sort_by_key(Hold::rank);
     holds.dedup();
     let requeue = if step.is_some() || operation.is_some() {
         BUSY
@@ -227,7 +243,7 @@ fn decide(ground: &Ground<'_>, notes: &mut Vec<Hold>) -> Decision {
 
 /// What is done while a majority of the voters is there, most urgent first.
 fn with_quorum(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>, notes: &mut Vec<Hold>) -> Option<Decision> {
-    heal::notes(confirmed, notes);
+    heal::notes(ground, confirmed, notes);
     roll::broken(ground, confirmed)
         .or_else(|| heal::learners(ground, confirmed))
         .or_else(|| heal::voters(ground, id, confirmed))

@@ -12,13 +12,15 @@
 use std::time::Duration;
 
 use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost};
+use crate::crd::CoordinationClusterSpec;
 use crate::step::{Grace, RestartReason, Step};
 use crate::world::{Pod, PodState};
 
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-fn timeout(ground: &Ground<'_>) -> Duration {
-    ground.spec.update.timeout.or(TIMEOUT)
+/// How long a member may take to be well again before somebody has to look at it.
+pub(crate) fn update_timeout(spec: &CoordinationClusterSpec) -> Duration {
+    spec.update.timeout.or(TIMEOUT)
 }
 
 /// Revision of the newest template, if Kubernetes has seen it.
@@ -85,17 +87,16 @@ fn settle(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
         if settled || (is_outdated(ground, pod) && pod.deleting.is_none()) {
             continue;
         }
-        let took = pod.deleting.unwrap_or(pod.created).until(ground.now);
-        let state = if row.standing.is_well() { "not ready".to_owned() } else { row.standing.in_words() };
-        if took <= timeout(ground) {
-            let message = format!("{} was restarted: {state}", row.name);
+        let away = pod.deleting.or_else(|| pod.away_since()).map_or(Duration::ZERO, |since| since.until(ground.now));
+        let state = if row.standing.is_well() { "its pod is not ready".to_owned() } else { row.standing.in_words() };
+        if away <= update_timeout(ground.spec) {
+            let message = format!("{} has to serve before the next is restarted: {state}", row.name);
             return Some(Decision::wait(Operation::Rolling, Reason::WaitingForMember, message));
         }
         let message = format!(
-            "{} was restarted {} s ago and is not well again ({state}); no other member is restarted. Set the spec \
+            "{} has not served for longer than update.timeout ({state}); no other member is restarted. Set the spec \
              right, or repair the member",
-            row.name,
-            took.as_secs()
+            row.name
         );
         return Some(Decision::wait(Operation::Rolling, Reason::RollTimedOut, message));
     }
@@ -106,8 +107,11 @@ fn pause(ground: &Ground<'_>) -> Option<Decision> {
     let pause = ground.spec.update.pause_between.or(Duration::ZERO);
     let updated = ground.world.pods.iter().filter(|pod| !is_outdated(ground, pod));
     let last = updated.filter_map(|pod| pod.ready_since).max()?;
-    let left = pause.checked_sub(last.until(ground.now)).filter(|left| !left.is_zero())?;
-    let message = format!("the next member is restarted within {} s (update.pauseBetween)", left.as_secs() + 1);
+    if last.until(ground.now) >= pause {
+        return None;
+    }
+    let text = &ground.spec.update.pause_between.0;
+    let message = format!("the next member is restarted when all have served for {text} (update.pauseBetween)");
     Some(Decision::wait(Operation::Rolling, Reason::PauseBetween, message))
 }
 
@@ -136,8 +140,9 @@ pub(crate) fn hand_over(ground: &Ground<'_>, confirmed: &Confirmed<'_>, operatio
     };
     let leader = &confirmed.leader;
     let Some(next) = confirmed.successor(confirmed.leader_id, stays) else {
+        let reason = if operation == Operation::Rolling { Reason::RollBlocked } else { Reason::ScaleBlocked };
         let message = format!("no other voter is well enough to lead instead of {}", leader.pod);
-        return Decision::wait(operation, Reason::RollBlocked, message);
+        return Decision::wait(operation, reason, message);
     };
     let step = Step::TransferLeader {
         leader: leader.clone(),
@@ -157,7 +162,7 @@ pub(crate) fn unstick(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<
     let pod = stuck.into_iter().find(|pod| {
         matches!(pod.state, PodState::Broken { .. } | PodState::Starting)
             && pod.deleting.is_none()
-            && pod.created.until(ground.now) > timeout(ground)
+            && pod.away_since().is_some_and(|since| since.until(ground.now) > update_timeout(ground.spec))
     })?;
     Some(Decision::act(Operation::Replacing, restart(pod, RestartReason::Stuck)))
 }

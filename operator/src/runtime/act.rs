@@ -29,10 +29,10 @@ use crate::step::{Doomed, Grace, Step, Target};
 /// A member takes in another, or hands leadership over, in well under this.
 const ORDER_MAX: Duration = Duration::from_secs(10);
 
-/// A member shows what it was ordered to at most so much later; to look earlier would be to order it again.
-const SHOWN: Duration = Duration::from_millis(250);
+/// After a founding or a transfer the members hear of their leader within this; to look earlier shows that there is none.
+const ELECTED: Duration = Duration::from_millis(250);
 /// A survivor starts its process anew first.
-const RECOVERY_SHOWN: Duration = Duration::from_millis(1000);
+const RECOVERED: Duration = Duration::from_millis(1000);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -41,6 +41,8 @@ pub(crate) enum Outcome {
     Again(String),
     /// A member does not do it, and why.
     Refused(String),
+    /// Kubernetes does not do it, and why.
+    Forbidden(String),
 }
 
 /// Carries out `step`, which is no record: those are written with the status.
@@ -63,6 +65,10 @@ pub(crate) async fn act(
     };
     match done {
         Err(failure) if failure.is_late() => Ok(Outcome::Again(failure.to_string())),
+        Err(failure) => match failure.refused() {
+            Some(hold) => Ok(Outcome::Forbidden(hold.message)),
+            None => Err(failure),
+        },
         done => done,
     }
 }
@@ -124,7 +130,7 @@ impl Act<'_> {
         };
         Ok(match self.context.gate.order(self.name, call).await? {
             Ok(()) => {
-                sleep(if matches!(step, Step::Recover { .. }) { RECOVERY_SHOWN } else { SHOWN }).await;
+                sleep(settles(step)).await;
                 Outcome::Done
             }
             Err(ClientError::Refused(refusal))
@@ -169,6 +175,15 @@ impl Act<'_> {
 
     fn member(&self, target: &Target) -> coordd_api::Client {
         ask::member(&target.ip, self.look.secrets.token.as_deref().unwrap_or_default())
+    }
+}
+
+/// How long after an order the members show what came of it. A change of membership is answered once it is shown.
+fn settles(step: &Step) -> Duration {
+    match step {
+        Step::Bootstrap { .. } | Step::TransferLeader { .. } => ELECTED,
+        Step::Recover { .. } => RECOVERED,
+        _ => Duration::ZERO,
     }
 }
 

@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::see::{self, SeenSet};
 use crate::build::Desired;
 use crate::names::{ClusterName, manager};
+use crate::plan::Hold;
 
 /// What was applied last, and what the object looked like then.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Applied {
 #[derive(Default)]
 pub(crate) struct Done {
     /// What Kubernetes does not let in, in its own words.
-    pub refused: Vec<String>,
+    pub refused: Vec<Hold>,
     /// The StatefulSet as it is now, if it was written.
     pub set: Option<SeenSet>,
 }

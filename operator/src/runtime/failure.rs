@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::plan::{Hold, Reason};
+
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     #[error("{what} are not known: {why}")]
@@ -36,11 +38,16 @@ impl Failure {
         self.status().is_some_and(|status| status.is_conflict() || status.is_not_found())
     }
 
-    /// Kubernetes does not let the object in, and why: what stands in it, a quota, a policy of the cluster's owner.
-    pub(crate) fn refused(&self) -> Option<String> {
+    /// Kubernetes does not let this be done, and why: what is written is wrong, or a right, a quota or a policy of the
+    /// cluster's owner stands against it.
+    pub(crate) fn refused(&self) -> Option<Hold> {
         let Failure::Kubernetes { what, .. } = self else { return None };
-        let refused = self.status().filter(|status| matches!(status.code, 400 | 403 | 422))?;
-        Some(format!("Kubernetes does not take the {what}: {}", refused.message))
+        let (reason, refused) = match self.status()? {
+            status if matches!(status.code, 400 | 422) => (Reason::InvalidSpec, status),
+            status if status.code == 403 => (Reason::Forbidden, status),
+            _ => return None,
+        };
+        Some(Hold::new(reason, format!("Kubernetes does not take the {what}: {}", refused.message)))
     }
 
     fn status(&self) -> Option<&kube::core::Status> {

@@ -25,7 +25,7 @@ use super::{Context, Guarded, apply, claims, secret};
 use crate::build::{Ground, build};
 use crate::crd::CoordinationCluster;
 use crate::names::ClusterName;
-use crate::plan::{Children, Hold, Plan, Reason, plan};
+use crate::plan::{Children, Plan, Reason, plan};
 use crate::step::Step;
 use crate::world::{Moment, Seen};
 
@@ -35,6 +35,8 @@ const SOON: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_millis(250);
 /// A member that refuses may think better of it.
 const REFUSED: Duration = Duration::from_secs(1);
+/// What Kubernetes forbids it may allow later, when somebody has seen why.
+const FORBIDDEN: Duration = Duration::from_secs(10);
 /// An object that cannot be read is looked at again when it changes, and else rarely.
 const UNREADABLE: Duration = Duration::from_secs(300);
 
@@ -89,13 +91,15 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
         look.world.stateful_set = Seen::There(set.set);
         plan = crate::plan::plan(&cluster.spec, &look.world, &context.operator, now);
     }
-    plan.holds.extend(applied.refused.into_iter().map(|why| Hold::new(Reason::InvalidSpec, why)));
+    applied.refused.into_iter().for_each(|hold| plan.hold(hold));
     let outcome = match &plan.step {
         None | Some(Step::Record(_)) => None,
         Some(step) => Some(carry_out(context, cluster, &look, step).await?),
     };
-    if let Some(Outcome::Refused(why)) = &outcome {
-        plan.holds.push(Hold::new(Reason::WaitingForMember, why.clone()));
+    match &outcome {
+        Some(Outcome::Refused(why)) => plan.refuse(Reason::WaitingForMember, why),
+        Some(Outcome::Forbidden(why)) => plan.refuse(Reason::Forbidden, why),
+        None | Some(Outcome::Done | Outcome::Again(_)) => {}
     }
     let done = plan.step.as_ref().filter(|_| outcome == Some(Outcome::Done));
     let changed = report(context, &report::Seen { cluster, look: &look, plan: &plan, now, done }).await?;
@@ -103,6 +107,7 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
         Some(Outcome::Done) => SOON,
         Some(Outcome::Again(_)) => AGAIN,
         Some(Outcome::Refused(_)) => REFUSED.min(plan.requeue),
+        Some(Outcome::Forbidden(_)) => FORBIDDEN,
         None if changed && plan.step.is_some() => SOON,
         None => plan.requeue,
     })
@@ -115,7 +120,10 @@ async fn children(context: &Context, cluster: &CoordinationCluster, look: &Look,
         Children::WithoutMembers => None,
         Children::All { replicas, image } => Some(crate::build::Members { replicas: *replicas, image: image.clone() }),
     };
-    secret::make(context, cluster, &look.secrets).await?;
+    if let Err(failure) = secret::make(context, cluster, &look.secrets).await {
+        // No member starts without it, and why it cannot be made has to be told.
+        return failure.refused().map(|hold| Done { refused: vec![hold], set: None }).ok_or(failure);
+    }
     let ground = Ground { members, operator_namespace: context.namespace.clone() };
     let desired = build(cluster, &ground);
     // On the heap: it holds every object of the cluster.
@@ -135,7 +143,9 @@ async fn carry_out(
         Ok(Outcome::Done) if step.takes_away() => tracing::warn!(step = step.name(), "done: {step}"),
         Ok(Outcome::Done) => tracing::info!(step = step.name(), "done: {step}"),
         Ok(Outcome::Again(why)) => tracing::info!(step = step.name(), why, "not now: {step}"),
-        Ok(Outcome::Refused(why)) => tracing::warn!(step = step.name(), why, "refused: {step}"),
+        Ok(Outcome::Refused(why) | Outcome::Forbidden(why)) => {
+            tracing::warn!(step = step.name(), why, "refused: {step}")
+        }
         Err(failure) => tracing::warn!(step = step.name(), %failure, "failed: {step}"),
     }
     outcome

@@ -6,6 +6,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::operation::{UnderWay, waits};
 use super::{Picture, Scene, time};
 use crate::crd::condition;
 use crate::plan::{Operation, Reason, Row, Standing, Weight};
@@ -26,18 +27,30 @@ const TRUE: &str = "True";
 const FALSE: &str = "False";
 const UNKNOWN: &str = "Unknown";
 
-pub(super) fn conditions(scene: &Scene<'_>, picture: &Picture<'_>) -> Vec<Condition> {
-    let available = available(scene, picture);
-    let members = members_ready(scene, picture);
-    let degraded = degraded(scene, picture);
-    let ready = ready(scene, &available, &members, &degraded);
+/// What `Ready` sums up.
+struct Parts {
+    available: Verdict,
+    members: Verdict,
+    updated: Verdict,
+    progressing: Verdict,
+    degraded: Verdict,
+}
+
+pub(super) fn conditions(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Vec<Condition> {
+    let parts = Parts {
+        available: available(scene, picture, under_way),
+        members: members_ready(scene, picture, under_way),
+        updated: members_updated(scene),
+        progressing: progressing(scene, under_way),
+        degraded: degraded(scene, picture, under_way),
+    };
     let verdicts = [
-        (condition::READY, ready),
-        (condition::AVAILABLE, available),
-        (condition::MEMBERS_READY, members),
-        (condition::MEMBERS_UPDATED, members_updated(scene)),
-        (condition::PROGRESSING, progressing(scene)),
-        (condition::DEGRADED, degraded),
+        (condition::READY, ready(scene, under_way, &parts)),
+        (condition::AVAILABLE, parts.available),
+        (condition::MEMBERS_READY, parts.members),
+        (condition::MEMBERS_UPDATED, parts.updated),
+        (condition::PROGRESSING, parts.progressing),
+        (condition::DEGRADED, parts.degraded),
         (condition::DATA_VOLUMES_READY, volumes(scene, picture)),
         (condition::PAUSED, flag(scene.spec.paused, "PausedBySpec", "Running")),
         (condition::HIBERNATED, flag(hibernated(scene), "HibernatedBySpec", "Running")),
@@ -66,9 +79,23 @@ fn hibernated(scene: &Scene<'_>) -> bool {
     scene.spec.hibernate && scene.world.pods.is_empty()
 }
 
-fn available(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
+/// That no member serves, because the spec wants it so; why in one word, and in many.
+fn asleep(scene: &Scene<'_>, under_way: &UnderWay) -> Option<(Reason, &'static str)> {
+    if scene.world.deleting {
+        return Some((Reason::Deleting, "the cluster is being deleted"));
+    }
+    if hibernated(scene) {
+        return Some((Reason::Hibernated, "all members are stopped; set spec.hibernate to false to resume"));
+    }
+    let stopping = under_way.is(Operation::Hibernating);
+    stopping.then_some((Reason::Hibernated, "all members are being stopped (spec.hibernate)"))
+}
+
+fn available(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     match picture {
-        _ if hibernated(scene) => verdict(FALSE, "Hibernated", "all members are stopped"),
+        Picture::Lost(_) | Picture::Unknown(_) if let Some((reason, why)) = asleep(scene, under_way) => {
+            verdict(FALSE, reason, why)
+        }
         Picture::NotFounded => verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
         Picture::Lost(why) => verdict(FALSE, Reason::QuorumLost, why),
         Picture::Unknown(why) => verdict(UNKNOWN, "MembersUnreachable", why),
@@ -98,8 +125,11 @@ fn in_words(rows: &[&Row<'_>]) -> String {
     rows.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn members_ready(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
+fn members_ready(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     let wanted = scene.spec.replicas;
+    if let Some((reason, why)) = asleep(scene, under_way) {
+        return verdict(FALSE, reason, why);
+    }
     let confirmed = match picture {
         Picture::NotFounded => return verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
         Picture::Lost(why) => return verdict(FALSE, Reason::QuorumLost, why),
@@ -120,10 +150,12 @@ fn members_ready(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
 }
 
 fn members_updated(scene: &Scene<'_>) -> Verdict {
-    let invalid =
-        scene.plan.holds.iter().find(|hold| {
-            matches!(hold.reason, Reason::InvalidSpec | Reason::UnknownVersion | Reason::DowngradeRefused)
-        });
+    let invalid = scene.plan.holds.iter().find(|hold| {
+        matches!(
+            hold.reason,
+            Reason::InvalidSpec | Reason::Forbidden | Reason::UnknownVersion | Reason::DowngradeRefused
+        )
+    });
     if let Some(hold) = invalid {
         return verdict(FALSE, hold.reason, &*hold.message);
     }
@@ -141,37 +173,31 @@ fn members_updated(scene: &Scene<'_>) -> Verdict {
     if updated == pods { verdict(TRUE, "AllUpdated", message) } else { verdict(FALSE, "Outdated", message) }
 }
 
-fn progressing(scene: &Scene<'_>) -> Verdict {
-    let plan = scene.plan;
-    let first = plan.holds.first();
-    if let Some(step) = &plan.step {
-        let operation = plan.operation.map_or("Working", Operation::name);
-        return verdict(TRUE, operation, step.to_string());
-    }
-    match (plan.operation, first) {
-        (_, Some(hold)) if hold.reason.weight() == Weight::Stuck => verdict(FALSE, hold.reason, &*hold.message),
-        (Some(operation), Some(hold)) => verdict(TRUE, operation.name(), &*hold.message),
-        (Some(operation), None) => verdict(TRUE, operation.name(), ""),
-        (None, Some(hold)) if hold.reason.weight() != Weight::Advice => verdict(FALSE, hold.reason, &*hold.message),
-        (None, _) => verdict(FALSE, "Settled", "there is nothing to do"),
+fn progressing(scene: &Scene<'_>, under_way: &UnderWay) -> Verdict {
+    let stuck = waits(scene).filter(|hold| hold.reason.weight() == Weight::Stuck && scene.plan.step.is_none());
+    match (&under_way.operation, stuck, waits(scene)) {
+        (_, Some(hold), _) | (None, None, Some(hold)) => verdict(FALSE, hold.reason, &*hold.message),
+        (Some(operation), None, _) => verdict(TRUE, &operation.type_, &*operation.step),
+        (None, None, None) => verdict(FALSE, "Settled", "there is nothing to do"),
     }
 }
 
-fn degraded(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
+fn degraded(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     let stuck = scene.plan.holds.iter().find(|hold| hold.reason.weight() == Weight::Stuck);
     if let Some(hold) = stuck {
         return verdict(TRUE, hold.reason, &*hold.message);
     }
+    if let Some((reason, why)) = asleep(scene, under_way) {
+        return verdict(FALSE, reason, why);
+    }
     let confirmed = match picture {
-        _ if hibernated(scene) => return verdict(FALSE, "Hibernated", "all members are stopped, as the spec wants it"),
         Picture::NotFounded => return verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
         Picture::Lost(why) => return verdict(TRUE, Reason::QuorumLost, why),
         Picture::Unknown(why) => return verdict(UNKNOWN, "MembersUnreachable", why),
         Picture::Confirmed(confirmed) => confirmed,
     };
     let ill = ill(confirmed.rows.iter());
-    let on_purpose = matches!(scene.plan.operation, Some(Operation::Rolling | Operation::ScalingUp));
-    if ill.is_empty() || on_purpose {
+    if ill.is_empty() || under_way.expected {
         return verdict(FALSE, "AsWanted", "");
     }
     if ill.iter().all(|row| matches!(row.standing, Standing::Silent(_))) {
@@ -207,32 +233,26 @@ fn volumes(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
     verdict(TRUE, "AllBound", format!("all {needed} volumes are there"))
 }
 
-fn ready(scene: &Scene<'_>, available: &Verdict, members: &Verdict, degraded: &Verdict) -> Verdict {
-    let holds = &scene.plan.holds;
-    if scene.world.deleting {
-        return verdict(FALSE, Reason::Deleting, "the cluster is being deleted");
+/// All is as the spec of this generation wants it, which is what `kubectl wait` waits for.
+fn ready(scene: &Scene<'_>, under_way: &UnderWay, parts: &Parts) -> Verdict {
+    if let Some((reason, why)) = asleep(scene, under_way) {
+        return verdict(FALSE, reason, why);
     }
-    if hibernated(scene) {
-        return verdict(FALSE, Reason::Hibernated, "all members are stopped; set spec.hibernate to false to resume");
-    }
+    let Parts { available, members, updated, progressing, degraded } = parts;
+    let of = |status, part: &Verdict| verdict(status, &part.reason, &*part.message);
     if degraded.status == TRUE {
-        return verdict(FALSE, &degraded.reason, &*degraded.message);
+        return of(FALSE, degraded);
     }
-    for part in [available, members] {
-        if part.status == FALSE {
-            return verdict(FALSE, &part.reason, &*part.message);
-        }
+    if let Some(part) = [available, members, updated].into_iter().find(|part| part.status == FALSE) {
+        return of(FALSE, part);
     }
-    for part in [available, members, degraded] {
-        if part.status == UNKNOWN {
-            return verdict(UNKNOWN, &part.reason, &*part.message);
-        }
+    if progressing.status == TRUE {
+        return of(FALSE, progressing);
     }
-    let advice: Vec<_> = holds.iter().filter(|hold| hold.reason.weight() == Weight::Advice).collect();
-    let mut message = members.message.clone();
-    for hold in advice {
-        message.push_str("; ");
-        message.push_str(&hold.message);
+    if let Some(part) = [available, members, updated, degraded].into_iter().find(|part| part.status == UNKNOWN) {
+        return of(UNKNOWN, part);
     }
-    verdict(TRUE, "AllMembersReady", message)
+    let advice = scene.plan.holds.iter().filter(|hold| hold.reason.weight() == Weight::Advice);
+    let words = std::iter::once(&members.message).chain(advice.map(|hold| &hold.message));
+    verdict(TRUE, "AllMembersReady", words.map(String::as_str).collect::<Vec<_>>().join("; "))
 }

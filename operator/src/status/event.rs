@@ -106,7 +106,11 @@ fn quorum(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>
     {
         events.push(normal("LeaderChanged", format!("{new} leads instead of {old}")));
     }
-    let bare = |status: &ClusterStatus| status.quorum.as_deref() == Some(NONE_LEFT);
+    // While members are restarted one by one the margin falls and rises, as ordered; that is no alarm.
+    let bare = |status: &ClusterStatus| {
+        status.quorum.as_deref() == Some(NONE_LEFT)
+            && status_of(status, condition::DEGRADED).is_some_and(|(status, ..)| status != "False")
+    };
     if bare(after) && !bare(before) && after.voting_members.is_some_and(|voters| voters >= 3) {
         events.push(warning("QuorumMarginZero", "the loss of one more member stops the ensemble"));
     }

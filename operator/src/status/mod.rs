@@ -4,12 +4,13 @@
 //!   spec + World + Plan ─► Picture (quorum, rows) ─► columns, members, conditions ─► ClusterStatus ─► events
 //! ```
 //!
-//! Rule: computed anew each time; what could not be observed is Unknown. Only transition times and the start of an
-//! operation look at the status before. Reason: a status that remembers goes on saying Ready when nobody is there.
+//! Rule: computed anew each time; what could not be observed is Unknown. Only transition times and the start and end of
+//! an operation look at the status before. Reason: a status that remembers goes on saying Ready when nobody is there.
 
 mod conditions;
 mod event;
 mod members;
+mod operation;
 #[cfg(test)]
 mod tests;
 
@@ -17,8 +18,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 pub use event::{Event, changes, of_step};
+use operation::UnderWay;
 
-use crate::crd::{ClusterStatus, CoordinationClusterSpec, Endpoints, OperationStatus};
+use crate::crd::{ClusterStatus, CoordinationClusterSpec, Endpoints};
 use crate::names::{CLIENT_PORT, HTTP_PORT};
 use crate::plan::{Children, Confirmed, Plan, Quorum, Reason, Weight, current_id, quorum};
 use crate::step::{Record, Step};
@@ -71,6 +73,7 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
     let Scene { spec, world, plan, .. } = scene;
     let picture = Picture::of(world);
     let members = members::members(scene, &picture);
+    let under_way = UnderWay::of(scene, &members);
     let serving = world.pods.iter().filter(|pod| members::serves(&picture, pod)).count();
     let there = world.pods.iter().filter(|pod| pod.deleting.is_none()).count();
     let (mut bootstrap, mut recovery) = (world.bootstrap.clone(), world.recovery.clone());
@@ -82,7 +85,7 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
     let confirmed = picture.confirmed();
     ClusterStatus {
         observed_generation: Some(scene.generation),
-        state: Some(state(scene, &picture)),
+        state: Some(state(scene, &picture, &under_way)),
         replicas: count(there),
         ready_replicas: count(serving),
         voting_members: confirmed.map(|confirmed| count(confirmed.voters().count())),
@@ -101,11 +104,11 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
         },
         ensemble_id: current_id(world).map(str::to_owned),
         members,
-        operation: operation(scene),
+        conditions: conditions::conditions(scene, &picture, &under_way),
+        operation: under_way.operation,
         endpoints: bootstrap.is_some().then(|| endpoints(world)),
         bootstrap,
         recovery,
-        conditions: conditions::conditions(scene, &picture),
     }
 }
 
@@ -114,7 +117,7 @@ pub(crate) fn count(number: usize) -> i32 {
 }
 
 /// What the ensemble is doing, in a word.
-fn state(scene: &Scene<'_>, picture: &Picture<'_>) -> String {
+fn state(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> String {
     let holds = &scene.plan.holds;
     let has = |reason| holds.iter().any(|hold| hold.reason == reason);
     let wanted = [Reason::Deleting, Reason::Paused, Reason::Hibernated];
@@ -124,8 +127,8 @@ fn state(scene: &Scene<'_>, picture: &Picture<'_>) -> String {
     if let Some(hold) = holds.iter().find(|hold| hold.reason.weight() == Weight::Stuck) {
         return hold.reason.to_string();
     }
-    if let Some(operation) = scene.plan.operation {
-        return operation.name().to_owned();
+    if let Some(operation) = &under_way.operation {
+        return operation.type_.clone();
     }
     match picture {
         Picture::NotFounded => "Pending".to_owned(),
@@ -160,13 +163,4 @@ fn version(world: &World) -> Option<String> {
 fn endpoints(world: &World) -> Endpoints {
     let host = format!("{}.{}.svc", world.name.client_service(), world.name.namespace);
     Endpoints { client: format!("{host}:{CLIENT_PORT}"), http: format!("http://{host}:{HTTP_PORT}") }
-}
-
-fn operation(scene: &Scene<'_>) -> Option<OperationStatus> {
-    let type_ = scene.plan.operation?.name().to_owned();
-    let waits = scene.plan.holds.first().map(|hold| hold.message.clone());
-    let step = scene.plan.step.as_ref().map(ToString::to_string).or(waits).unwrap_or_default();
-    let before = scene.before.operation.as_ref().filter(|before| before.type_ == type_);
-    let started_at = before.map_or_else(|| time(scene.now), |before| before.started_at.clone());
-    Some(OperationStatus { type_, step, started_at })
 }

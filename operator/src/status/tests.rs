@@ -253,7 +253,6 @@ fn events_tell_of_changes_and_of_nothing_else() {
     }
     silence(&mut world, &[0, 1]);
     let lost = shown_after(&before, &spec, &world);
-    let reasons = |events: &[Event]| events.iter().map(|event| event.reason.clone()).collect::<Vec<_>>();
     assert_eq!(reasons(&changes(&before, &lost)), ["QuorumLost"]);
     assert_eq!(changes(&lost, &lost), []);
     assert_eq!(reasons(&changes(&lost, &before)), ["QuorumRestored"]);
@@ -286,4 +285,114 @@ fn an_unknown_version_is_a_condition_and_the_members_go_on() {
     assert_eq!(of(&status, condition::MEMBERS_UPDATED), ("False", "UnknownVersion"));
     assert_eq!(of(&status, condition::READY), ("False", "UnknownVersion"));
     assert_eq!(of(&status, condition::AVAILABLE), ("True", "QuorumConfirmed"));
+}
+
+fn reasons(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.reason.as_str()).collect()
+}
+
+fn at(before: &ClusterStatus, world: &World, now: Moment) -> ClusterStatus {
+    let spec = CoordinationClusterSpec::default();
+    let plan = plan(&spec, world, &operator(), now);
+    status(&Scene { spec: &spec, generation: 4, before, world, plan: &plan, now })
+}
+
+/// The world in which the pod of `ordinal` has just been made anew from the newest template.
+fn starting(ordinal: usize) -> World {
+    let mut world = healthy();
+    let pod = &mut world.pods[ordinal];
+    (pod.created, pod.ready_since, pod.state) = (NOW, None, PodState::Starting);
+    pod.asked = Asked::Silent("connection refused".into());
+    world
+}
+
+#[test]
+fn whoever_waits_for_ready_waits_for_the_whole_roll_and_hears_no_alarm() {
+    let before = shown(&healthy());
+    let mut world = healthy();
+    world.pods.iter_mut().for_each(|pod| pod.revision = "r0".into());
+    let unseen = {
+        let mut world = world.clone();
+        let Seen::There(set) = &mut world.stateful_set else { panic!() };
+        set.update_revision = None;
+        at(&before, &world, NOW)
+    };
+    assert_eq!(of(&unseen, condition::READY), ("Unknown", "NotObserved"), "the template was applied just now");
+    let begun = at(&unseen, &world, NOW);
+    assert_eq!(of(&begun, condition::READY), ("False", "Outdated"));
+    assert_eq!(reasons(&changes(&before, &begun)), ["RollingStarted"]);
+    // The last one starts, so the plan has nothing more to do.
+    let mut last = begun;
+    for world in [&starting(2), &starting(2)] {
+        let next = at(&last, world, Moment(NOW.0 + 5_000));
+        assert_eq!(next.state.as_deref(), Some("Rolling"));
+        assert_eq!(next.operation.as_ref().unwrap().step, "waiting for orders-2 to serve");
+        assert_eq!(of(&next, condition::READY), ("False", "MembersNotReady"));
+        assert_eq!(of(&next, condition::PROGRESSING), ("True", "Rolling"));
+        assert_eq!((of(&next, condition::DEGRADED).0, next.quorum.as_deref()), ("False", Some("tolerates 0")));
+        assert_eq!(reasons(&changes(&last, &next)), Vec::<&str>::new());
+        last = next;
+    }
+    let ended = at(&last, &healthy(), Moment(NOW.0 + 9_000));
+    assert_eq!(of(&ended, condition::READY), ("True", "AllMembersReady"));
+    assert_eq!(reasons(&changes(&last, &ended)), ["RollingEnded"]);
+}
+
+#[test]
+fn a_member_that_does_not_come_back_from_a_roll_is_an_alarm_after_its_time() {
+    let rolling = {
+        let mut world = healthy();
+        world.pods.iter_mut().for_each(|pod| pod.revision = "r0".into());
+        at(&ClusterStatus::default(), &world, NOW)
+    };
+    let away = at(&rolling, &starting(2), NOW);
+    let late = at(&away, &starting(2), Moment(NOW.0 + 601_000));
+    assert_eq!(late.state.as_deref(), Some("Replacing"), "the roll has ended, and its pod is tried once more");
+    assert_eq!(of(&late, condition::DEGRADED).0, "True");
+    assert!(reasons(&changes(&away, &late)).contains(&"QuorumMarginZero"), "{:?}", changes(&away, &late));
+}
+
+#[test]
+fn a_founding_lasts_until_its_members_serve() {
+    let mut world = healthy();
+    world.bootstrap = world.bootstrap.map(|record| crate::crd::Bootstrap { ensemble_id: None, ..record });
+    world.pods.iter_mut().for_each(|pod| pod.ready_since = None);
+    let founding = at(&ClusterStatus::default(), &world, NOW);
+    assert_eq!(founding.operation.as_ref().map(|one| one.type_.as_str()), Some("Founding"));
+    world.bootstrap = healthy().bootstrap;
+    let founded = at(&founding, &world, NOW);
+    assert_eq!(founded.state.as_deref(), Some("Founding"));
+    assert_eq!(reasons(&changes(&founding, &founded)), Vec::<&str>::new(), "nothing to warn of");
+    assert_eq!(of(&at(&founded, &healthy(), NOW), condition::READY).0, "True");
+}
+
+#[test]
+fn hibernation_is_no_loss_of_the_quorum() {
+    let spec = CoordinationClusterSpec { hibernate: true, ..CoordinationClusterSpec::default() };
+    let before = shown(&healthy());
+    let ordered = shown_after(&before, &spec, &healthy());
+    assert_eq!(of(&ordered, condition::READY), ("False", "Hibernated"), "though all serve at this moment");
+    let mut world = healthy();
+    world.pods.iter_mut().for_each(|pod| (pod.deleting, pod.ready_since) = (Some(NOW), None));
+    silence(&mut world, &[0, 1, 2]);
+    let Seen::There(set) = &mut world.stateful_set else { panic!() };
+    set.replicas = 0;
+    let stopping = shown_after(&ordered, &spec, &world);
+    assert_eq!(of(&stopping, condition::AVAILABLE), ("False", "Hibernated"));
+    assert_eq!(of(&stopping, condition::DEGRADED).0, "False");
+    assert!(changes(&ordered, &stopping).iter().all(|event| !event.warning), "{:?}", changes(&ordered, &stopping));
+}
+
+#[test]
+fn a_step_that_is_refused_is_not_shown_as_being_done() {
+    let spec = CoordinationClusterSpec { replicas: 5, ..CoordinationClusterSpec::default() };
+    let world = healthy();
+    let mut plan = plan(&spec, &world, &operator(), NOW);
+    assert!(plan.step.is_some());
+    plan.refuse(Reason::Forbidden, "no right to do that");
+    let before = ClusterStatus::default();
+    let status = status(&Scene { spec: &spec, generation: 4, before: &before, world: &world, plan: &plan, now: NOW });
+    assert_eq!(of(&status, condition::PROGRESSING), ("False", "Forbidden"));
+    let told = status.conditions.iter().find(|one| one.type_ == condition::READY).unwrap();
+    assert_eq!(told.message, "setting the number of pods from 3 to 5: no right to do that");
 }

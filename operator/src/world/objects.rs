@@ -40,6 +40,16 @@ pub struct Pod {
     pub asked: Asked,
 }
 
+impl Pod {
+    /// Since when its member does not serve: since it stopped to, or since it was made. `None` while it does.
+    pub fn away_since(&self) -> Option<Moment> {
+        match self.ready_since {
+            Some(_) => None,
+            None => Some(self.unready_since.unwrap_or(self.created)),
+        }
+    }
+}
+
 /// How far a pod has come, from its phase and its container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PodState {

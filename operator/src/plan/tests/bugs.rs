@@ -1,7 +1,5 @@
-//! The bugs of other operators (operators.md §2), each as a test that bears its number.
-//!
-//! Those that are about objects (9, 12, 13, 15, 25, 28) are tested in `build`, those about what is shown (14, 18, 26)
-//! in `status`, and preStop (5) is coordd's.
+//! The bugs of other operators (operators.md §2) that a plan could make, each as a test that bears its number; the
+//! whole list is in `tests/bugs.rs`.
 
 use super::super::*;
 use super::sim::{Disk, Sim, SimNode, name, operator};
@@ -96,6 +94,12 @@ fn bug_06_volumes_of_a_former_cluster_are_not_taken_for_this_ones() {
     former.claims.values_mut().for_each(|claim| claim.ours = false);
     assert_eq!(names(&former.run(20)), Vec::<&str>::new());
     assert_eq!(reasons(&former.plan()), [Reason::StaleVolumes]);
+    let mut world = former.world();
+    world.claims[0].ensemble = Some(id.clone());
+    world.orders.adopt = Some("mistyped".into());
+    let plan = plan(&former.spec, &world, &operator(), Moment(former.now));
+    assert_eq!((plan.step.as_ref(), reasons(&plan)), (None, vec![Reason::StaleVolumes]), "another is not recorded");
+    assert!(plan.holds[0].message.contains(&format!("they hold ensemble {id}")), "{}", plan.holds[0].message);
     former.orders.adopt = Some(id.clone());
     former.run(1);
     let record = former.bootstrap.clone().unwrap();
@@ -227,10 +231,45 @@ fn bug_23_a_member_that_does_not_come_back_stops_the_roll() {
     sim.run(3);
     silence(&mut sim, [1]);
     sim.pods.get_mut(&1).unwrap().revision = sim.revision;
-    sim.pods.get_mut(&1).unwrap().created = sim.now - 700_000;
-    let steps = sim.run(300);
+    let steps = sim.run(400);
     assert!(!names(&steps).contains(&"delete-pod"), "{steps:?}");
-    assert!(reasons(&sim.plan()).contains(&Reason::RollTimedOut));
+    assert!(reasons(&sim.plan()).contains(&Reason::MemberUnreachable), "it serves, as far as Kubernetes knows");
+    let mut world = sim.world();
+    let long_ago = Moment(sim.now - 700_000);
+    (world.pods[1].ready_since, world.pods[1].unready_since) = (None, Some(long_ago));
+    let plan = plan(&sim.spec, &world, &operator(), Moment(sim.now));
+    assert_eq!((plan.step.as_ref(), reasons(&plan)[0]), (None, Reason::RollTimedOut));
+}
+
+#[test]
+fn bug_24_a_member_that_starts_is_given_its_time_however_old_its_pod_is() {
+    let sim = Sim::settled(3);
+    let mut world = sim.world();
+    let pod = &mut world.pods[1];
+    (pod.created, pod.ready_since, pod.unready_since) = (Moment(0), None, Some(Moment(sim.now - 5_000)));
+    (pod.asked, pod.state) = (Asked::Silent("connection refused".into()), PodState::Starting);
+    let decided = |world: &World| plan(&sim.spec, world, &operator(), Moment(sim.now));
+    assert_eq!(decided(&world).step, None, "its process ended five seconds ago and is started again");
+    world.pods[1].state = PodState::Broken { why: "CrashLoopBackOff".into(), exit: Some(1) };
+    assert_eq!(decided(&world).step, None);
+    world.pods[1].unready_since = Some(Moment(sim.now - 700_000));
+    let step = decided(&world).step.unwrap();
+    assert!(matches!(step, Step::DeletePod { why: RestartReason::Stuck, .. }), "{step}");
+}
+
+#[test]
+fn bug_24_a_member_that_has_just_started_is_not_called_broken() {
+    let sim = Sim::settled(3);
+    let mut world = sim.world();
+    let Asked::Answered(answer) = &mut world.pods[1].asked else { panic!() };
+    (answer.leader, answer.part) = (None, Part::Candidate);
+    let decided = |world: &World| plan(&sim.spec, world, &operator(), Moment(sim.now));
+    assert_eq!(reasons(&decided(&world)), [Reason::WaitingForMember], "its leader has changed just now");
+    let away = |seconds: i64| (None, Some(Moment(sim.now - 1000 * seconds)));
+    (world.pods[1].ready_since, world.pods[1].unready_since) = away(5);
+    assert_eq!(reasons(&decided(&world)), [Reason::WaitingForMember]);
+    (world.pods[1].ready_since, world.pods[1].unready_since) = away(100);
+    assert_eq!(reasons(&decided(&world)), [Reason::MemberBroken]);
 }
 
 #[test]
@@ -279,6 +318,11 @@ fn bug_29_claims_that_are_deleted_by_hand_are_replaced_one_by_one_while_their_me
     let steps = sim.run(100);
     assert_eq!(names(&steps).iter().filter(|name| **name == "delete-pod").count(), 3);
     assert!(sim.is_settled() && sim.claims.values().all(|claim| !claim.deleting), "{:?}", sim.plan());
+    let mut by_hand = Sim::settled(3);
+    by_hand.spec.healing.enabled = false;
+    by_hand.claims.get_mut(&1).unwrap().deleting = true;
+    assert_eq!(names(&by_hand.run(50)), Vec::<&str>::new());
+    assert!(reasons(&by_hand.plan()).contains(&Reason::HealingDisabled));
     let mut alone = Sim::settled(1);
     alone.claims.get_mut(&0).unwrap().deleting = true;
     alone.revision += 1;
