@@ -138,7 +138,7 @@ fn kubernetes_neither_orders_nor_restarts_pods_nor_removes_volumes() {
 }
 
 #[test]
-fn a_member_is_told_its_name_and_never_an_ensemble() {
+fn bug_25_members_are_known_by_names_and_none_is_told_of_an_ensemble() {
     let container = container(&set("examples/minimal.yaml"));
     let args = container.args.unwrap().join(" ");
     assert!(args.contains("--name $(POD_NAME)"), "{args}");
@@ -148,7 +148,7 @@ fn a_member_is_told_its_name_and_never_an_ensemble() {
 }
 
 #[test]
-fn a_member_is_sent_away_with_its_token_before_it_stops_and_has_the_time() {
+fn bug_05_a_member_is_sent_away_before_it_stops_in_a_bounded_time_that_it_has() {
     let set = set("examples/minimal.yaml");
     let (pod, container) = (pod(&set), container(&set));
     let command = container.lifecycle.unwrap().pre_stop.unwrap().exec.unwrap().command.unwrap().join(" ");
@@ -174,12 +174,42 @@ fn pods_are_as_restricted_as_pod_security_knows() {
 }
 
 #[test]
-fn liveness_asks_the_process_alone_and_readiness_the_ensemble() {
+fn bug_15_liveness_asks_the_process_alone_and_readiness_the_ensemble() {
     let container = container(&set("examples/minimal.yaml"));
     let path = |probe: Option<k8s_openapi::api::core::v1::Probe>| probe.unwrap().http_get.unwrap().path.unwrap();
     assert_eq!(path(container.startup_probe), "/livez");
     assert_eq!(path(container.liveness_probe), "/livez");
     assert_eq!(path(container.readiness_probe), "/readyz");
+}
+
+#[test]
+fn bug_11_a_restart_is_ordered_by_a_time_that_changes_an_annotation_and_nothing_else() {
+    let with = |at: Option<&str>| {
+        let mut cluster = cluster("examples/minimal.yaml");
+        cluster.spec.restart_at = at.map(str::to_owned);
+        settled(&cluster).stateful_set.unwrap().spec.unwrap().template
+    };
+    let mut ordered = with(Some("2026-08-01T12:00:00Z"));
+    assert_ne!(ordered, with(Some("2026-08-02T12:00:00Z")), "another time, another restart");
+    let annotations = ordered.metadata.as_mut().unwrap().annotations.take().unwrap();
+    assert_eq!(annotations.keys().collect::<Vec<_>>(), ["coordd.dev/restarted-at"]);
+    assert_eq!(ordered, with(None));
+}
+
+#[test]
+fn bug_12_members_and_operator_prove_who_they_are_from_the_first_day() {
+    for (_, file) in CASES {
+        let set = set(file);
+        let (pod, container) = (pod(&set), container(&set));
+        let secret = pod.volumes.unwrap().remove(0).secret.unwrap();
+        assert_eq!((secret.optional, secret.default_mode), (Some(false), Some(0o440)), "none starts without");
+        let keys: Vec<_> = secret.items.unwrap().into_iter().map(|item| item.key).collect();
+        assert_eq!(keys, ["admin-token", "peer-secret"]);
+        let env = container.env.unwrap();
+        let value = |name: &str| env.iter().find(|one| one.name == name).and_then(|one| one.value.as_deref());
+        assert_eq!(value("COORDD_ADMIN_TOKEN_FILE"), Some("/etc/coordd/secrets/admin-token"));
+        assert_eq!(value("COORDD_PEER_SECRET_FILE"), Some("/etc/coordd/secrets/peer-secret"));
+    }
 }
 
 #[test]
@@ -210,11 +240,15 @@ fn what_selects_pods_is_the_same_everywhere_and_names_no_version() {
 }
 
 #[test]
-fn peers_are_found_before_they_are_ready() {
+fn bug_13_peers_are_found_before_they_are_ready_and_every_port_says_what_is_spoken_there() {
     let built = settled(&cluster("examples/minimal.yaml"));
     let peers = built.peer_service.spec.unwrap();
     assert_eq!((peers.cluster_ip.as_deref(), peers.publish_not_ready_addresses), (Some("None"), Some(true)));
-    assert_eq!(built.client_service.spec.unwrap().publish_not_ready_addresses, None);
+    let clients = built.client_service.spec.unwrap();
+    assert_eq!(clients.publish_not_ready_addresses, None);
+    for port in peers.ports.into_iter().chain(clients.ports).flatten() {
+        assert!(port.name.is_some() && port.app_protocol.is_some(), "a mesh guesses: {port:?}");
+    }
     let map = built.connection_map.data.unwrap();
     assert_eq!(map["connection-string"], "minimal.shop.svc:2181");
     assert_eq!(map["http-url"], "http://minimal.shop.svc:8080");

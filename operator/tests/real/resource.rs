@@ -83,7 +83,7 @@ async fn bad_specs_are_refused_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_changed_says_so_and_what_is_left_out_is_filled_in() {
+async fn bug_09_what_cannot_be_changed_says_so_and_what_is_left_out_is_filled_in() {
     let Some(stage) = Stage::set("update").await else { return };
     let api = stage.api::<CoordinationCluster>();
     stage.apply(NAME, json!({})).await;

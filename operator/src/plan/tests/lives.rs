@@ -44,7 +44,7 @@ fn volumes_that_are_kept_come_back_under_a_new_identity() {
 }
 
 #[test]
-fn scaling_down_moves_leadership_takes_the_vote_then_the_pod_then_the_volume() {
+fn bug_24_scaling_down_moves_leadership_takes_the_vote_then_the_pod_then_the_volume() {
     let mut sim = Sim::settled(3);
     sim.ensembles[0].leader = Some(3);
     sim.spec.replicas = 2;
