@@ -80,14 +80,15 @@ pub(crate) fn replace(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mu
         let evidence = evidence(ground, row)?;
         let patience = ground.spec.healing.replace_after.or(REPLACE_AFTER);
         let told = format!("{}: {}", row.name, evidence.why);
+        if evidence.lasts < patience {
+            let left = roughly(patience - evidence.lasts);
+            let then = if ground.spec.healing.enabled { "replaced" } else { "held to be lost" };
+            notes.push(Hold::new(Reason::WaitingForMember, format!("{told}; it is {then} within {left}")));
+            return None;
+        }
         if !ground.spec.healing.enabled {
             let message = format!("{told}; spec.healing.enabled is false, so nothing is done about it");
             notes.push(Hold::new(Reason::HealingDisabled, message));
-            return None;
-        }
-        if evidence.lasts < patience {
-            let left = roughly(patience - evidence.lasts);
-            notes.push(Hold::new(Reason::WaitingForMember, format!("{told}; it is replaced within {left}")));
             return None;
         }
         if row.voter && !confirmed.bears_loss_of(row.id) {
