@@ -13,20 +13,25 @@ use tokio::sync::OnceCell;
 
 const TOKEN: &str = "of-the-administrator";
 
-/// Ends with this process, whatever ends it: the shell waits for its input to close.
+/// Ends with this process, whatever ends it: the shell waits for its input to close. An API server that is killed is
+/// started again.
 const API_SERVER: &str = r#"
 openssl ecparam -name prime256v1 -genkey -noout -out sa.key 2>/dev/null
 "$BIN/etcd" --unsafe-no-fsync --log-level error --data-dir etcd --listen-client-urls "$ETCD" \
     --advertise-client-urls "$ETCD" --listen-peer-urls http://127.0.0.1:0 >etcd.log 2>&1 &
 etcd=$!
+while :; do
 "$BIN/kube-apiserver" --etcd-servers "$ETCD" --secure-port "$PORT" --bind-address 127.0.0.1 --cert-dir pki \
     --token-auth-file tokens.csv --authorization-mode RBAC --service-cluster-ip-range 10.0.0.0/16 \
     --service-account-issuer https://localhost --service-account-key-file sa.key \
     --service-account-signing-key-file sa.key --disable-admission-plugins ServiceAccount \
-    --endpoint-reconciler-type none --watch-cache=true >api-server.log 2>&1 &
+    --endpoint-reconciler-type none --watch-cache=true >>api-server.log 2>&1 &
+echo $! >api-server.pid
+{ wait $!; } 2>/dev/null
+done &
 server=$!
 cat >/dev/null
-kill -9 $server $etcd
+kill -9 $server $(cat api-server.pid) $etcd
 rm -rf "$DIR"
 "#;
 
@@ -47,6 +52,12 @@ pub(crate) struct Machine {
 }
 
 static MACHINE: OnceCell<Option<Machine>> = OnceCell::const_new();
+
+/// A machine for the caller alone, who may do with its API server what the tests of others would not bear.
+pub(crate) async fn own_machine() -> Option<&'static Machine> {
+    // Its programs end with this process, as those of the shared one do.
+    start().await.map(|machine| &*Box::leak(Box::new(machine)))
+}
 
 /// The machine, started by the first test that asks; `None` where there is nothing to start.
 pub(crate) async fn machine() -> Option<&'static Machine> {
@@ -105,7 +116,8 @@ async fn start() -> Option<Machine> {
     Some(machine)
 }
 
-async fn is_ready(client: &Client) -> bool {
+/// Whether the API server answers, and says that it is ready.
+pub(crate) async fn is_ready(client: &Client) -> bool {
     let request = axum::http::Request::get("/readyz").body(Vec::new()).unwrap();
     client.request_text(request).await.is_ok()
 }
@@ -133,6 +145,13 @@ impl Machine {
         let path = self.dir.join(file);
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// Sends a signal to the API server.
+    pub(crate) fn api_server(&self, signal: &str) {
+        let pid = fs::read_to_string(self.dir.join("api-server.pid")).unwrap();
+        let sent = Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().unwrap();
+        assert!(sent.success());
     }
 
     pub(crate) async fn client(&self) -> Client {

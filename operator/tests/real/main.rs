@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod asking;
+mod away;
 mod ensemble;
 mod fail_points;
 mod founding;
@@ -27,3 +28,7 @@ mod resource;
 mod rights;
 mod rolling;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
+mod upgrade;
+mod versions;

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::ensemble::Ensemble;
 use crate::kubelet::{Ensembles, Kubelet};
-use crate::machine::{Machine, free_port, machine};
+use crate::machine::{Machine, free_port, is_ready, machine, own_machine};
 
 /// The cluster of most tests.
 pub(crate) const NAME: &str = "orders";
@@ -37,12 +37,33 @@ impl Stage {
         let machine = machine().await?;
         let client = machine.client().await;
         CRD.get_or_init(|| install(&client)).await;
+        Some(Stage::on(machine, client, namespace).await)
+    }
+
+    /// On a machine of its own.
+    pub(crate) async fn alone(namespace: &str) -> Option<Stage> {
+        let machine = own_machine().await?;
+        let client = machine.client().await;
+        install(&client).await;
+        Some(Stage::on(machine, client, namespace).await)
+    }
+
+    async fn on(machine: &'static Machine, client: Client, namespace: &str) -> Stage {
         let metadata = ObjectMeta { name: Some(namespace.to_owned()), ..ObjectMeta::default() };
         let object = k8s_openapi::api::core::v1::Namespace { metadata, ..Default::default() };
         Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
         let ensembles = Ensembles::default();
         let kubelet = Kubelet::start(client.clone(), namespace, Arc::clone(&ensembles));
-        Some(Stage { client, namespace: namespace.to_owned(), machine, ensembles, _kubelet: kubelet })
+        Stage { client, namespace: namespace.to_owned(), machine, ensembles, _kubelet: kubelet }
+    }
+
+    /// Waits until the API server answers.
+    pub(crate) async fn until_back(&self) {
+        let began = Instant::now();
+        while !is_ready(&self.client).await {
+            assert!(began.elapsed() < Duration::from_secs(120), "the API server does not come back");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub(crate) fn api<K>(&self) -> Api<K>
@@ -182,6 +203,10 @@ impl Operator {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([&format!("-{signal}"), &self.pid().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for its end; its exit code, or `None` when a signal ended it.
