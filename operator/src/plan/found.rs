@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Ground, Operation, Reason, discard, pods, quorumless};
+use super::{Decision, Ground, Operation, Reason, discard, lost, pods, quorumless};
 use crate::crd::Bootstrap;
 use crate::step::{ClaimReason, Record, Seat, Step, Target};
 use crate::world::{Answer, Claim, ClaimState, Part, Pod};
@@ -79,6 +79,10 @@ pub(crate) fn found(ground: &Ground<'_>) -> Option<Decision> {
     }
     if let Some(ordinal) = (0..record.members).find(|ordinal| seat(*ordinal).is_none()) {
         return Some(wait(ground, ordinal, record.members));
+    }
+    let mut unformed = (0..record.members).filter_map(seat).filter(|(_, answer)| answer.node_id.is_none());
+    if let Some(decision) = unformed.find_map(|(pod, _)| lost::anew(ground, pod, Operation::Founding)) {
+        return Some(decision);
     }
     let (founder, answer) = seat(0)?;
     if answer.node_id.is_none() {

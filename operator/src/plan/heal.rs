@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::ensemble::majority;
 use super::hold::behind;
-use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, roll};
+use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost, roll};
 use crate::step::{ClaimReason, RemoveReason, Step};
 use crate::world::{Answer, Pod, PodState};
 
@@ -120,6 +120,9 @@ pub(crate) fn bring_in(
     let answer = pod.asked.answer()?;
     if pod.deleting.is_some() {
         return Some(discard::volume_is_going(pod, operation));
+    }
+    if let Some(decision) = lost::anew(ground, pod, operation) {
+        return Some(decision);
     }
     if can_be_added(answer, id) {
         let step = Step::AddLearner {

@@ -23,7 +23,7 @@ const CLAIM_SEEN_AFTER: Duration = Duration::from_secs(60);
 pub(crate) fn going(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut Vec<Hold>) -> Option<Decision> {
     confirmed.rows.iter().find_map(|row| {
         let pod = row.pod.filter(|pod| pod.deleting.is_none() && row.standing != Standing::DiskLost)?;
-        if !volume_is_going(ground, row) {
+        if !disk_ends_with(ground, pod) || !is_certain(ground, pod) {
             return None;
         }
         if !ground.spec.healing.enabled {
@@ -59,12 +59,27 @@ pub(crate) fn volume_is_going(ground: &Ground<'_>, row: &Row<'_>) -> bool {
     }
 }
 
-/// Whether the claim of a pod is being deleted, or is gone without having waited for the pod.
+/// Whether the claim of a pod is being deleted, or is not there: gone without having waited for the pod, or not seen yet.
+/// Either is reason enough not to stop that pod.
 pub(crate) fn disk_ends_with(ground: &Ground<'_>, pod: &Pod) -> bool {
-    match ground.world.claim(pod.ordinal) {
-        Some(claim) => claim.deleting,
-        None => pod.node.is_some() && pod.created.until(ground.now) > CLAIM_SEEN_AFTER,
+    ground.world.claim(pod.ordinal).map_or_else(|| pod.node.is_some(), |claim| claim.deleting)
+}
+
+/// Whether a claim that is not there would have been seen if it were.
+fn is_certain(ground: &Ground<'_>, pod: &Pod) -> bool {
+    ground.world.claim(pod.ordinal).is_some() || pod.created.until(ground.now) > CLAIM_SEEN_AFTER
+}
+
+/// A pod that is no member yet, and whose disk ends with it, is made anew before it becomes one.
+pub(crate) fn anew(ground: &Ground<'_>, pod: &Pod, operation: Operation) -> Option<Decision> {
+    if !disk_ends_with(ground, pod) {
+        return None;
     }
+    if is_certain(ground, pod) {
+        return Some(discard::volume(ground, pod, ClaimReason::Lost, operation));
+    }
+    let message = format!("{}: its volume claim was not seen yet", pod.name);
+    Some(Decision::wait(operation, Reason::WaitingForPods, message))
 }
 
 /// Why a member is held to be lost, and for how long it has been.

@@ -116,12 +116,15 @@ fn pause(ground: &Ground<'_>) -> Option<Decision> {
 }
 
 fn stop(ground: &Ground<'_>, confirmed: &Confirmed<'_>, row: &Row<'_>) -> Decision {
-    let bears = |row: &Row<'_>| {
-        confirmed.bears_stop_of(row.id) && (!lost::volume_is_going(ground, row) || confirmed.bears_loss_of(row.id))
+    let blocked = |why: &str| {
+        let message = format!("{} is not restarted: {why}", row.name);
+        Decision::wait(Operation::Rolling, Reason::RollBlocked, message)
     };
-    if row.voter && !bears(row) {
-        let message = format!("{} is not restarted: too few other voters are well", row.name);
-        return Decision::wait(Operation::Rolling, Reason::RollBlocked, message);
+    if row.voter && !confirmed.bears_stop_of(row.id) {
+        return blocked("too few other voters are well");
+    }
+    if row.voter && lost::volume_is_going(ground, row) && !confirmed.bears_loss_of(row.id) {
+        return blocked("its volume claim is gone or going, so its disk would end, which the other voters do not bear");
     }
     if row.id == confirmed.leader_id && confirmed.voters().count() > 1 {
         return hand_over(ground, confirmed, Operation::Rolling);

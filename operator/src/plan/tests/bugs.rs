@@ -343,6 +343,35 @@ fn bug_29_a_claim_that_vanished_under_its_pod_is_noticed_and_its_member_replaced
 }
 
 #[test]
+fn bug_29_nobody_becomes_a_member_on_a_disk_that_ends_with_its_pod() {
+    let mut sim = Sim::new(2);
+    sim.run(1);
+    let plan = sim.plan();
+    sim.apply(&plan);
+    sim.tick(2_000);
+    sim.claims.get_mut(&0).unwrap().unlinked = true;
+    assert_eq!(names(&sim.run(20)), Vec::<&str>::new(), "it may not have been seen yet");
+    assert_eq!(names(&sim.run(60)), ["delete-pod", "bootstrap", "record-bootstrap"]);
+    sim.spec.replicas = 3;
+    sim.run(2);
+    sim.claims.get_mut(&2).unwrap().unlinked = true;
+    assert_eq!(names(&sim.run(60)), ["delete-pod", "add-learner", "promote"]);
+    assert!(sim.is_settled() && sim.claims.values().all(|claim| !claim.unlinked), "{:?}", sim.plan());
+}
+
+#[test]
+fn bug_29_a_member_whose_claim_is_not_seen_is_not_restarted_if_the_others_do_not_bear_its_loss() {
+    let mut sim = Sim::settled(1);
+    sim.revision += 1;
+    let mut world = sim.world();
+    world.claims.clear();
+    world.pods[0].created = Moment(sim.now);
+    let plan = plan(&sim.spec, &world, &operator(), Moment(sim.now));
+    assert_eq!((plan.step.as_ref(), reasons(&plan)), (None, vec![Reason::RollBlocked]));
+    assert!(plan.holds[0].message.contains("its volume claim is gone"), "{}", plan.holds[0].message);
+}
+
+#[test]
 fn bug_30_broken_pods_of_an_older_template_are_made_anew_even_without_a_quorum() {
     let mut sim = Sim::settled(3);
     sim.bad.push(sim.revision);

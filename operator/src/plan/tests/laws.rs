@@ -5,15 +5,18 @@
 //! ```
 //!
 //! Rule: the laws themselves (never below a majority, nothing founded twice, nothing of others touched, no leader
-//! removed, fences) are judged in `carry_out`, at every step of every life. Reason: a law that is asserted in one
-//! place holds in every test.
+//! removed, fences) are judged in `carry_out`, at every step of every life; that nothing is shown as ready which is not,
+//! and all that is in the end, is judged here at every look. Reason: a law that is asserted in one place holds in every
+//! test.
 
 use proptest::prelude::*;
 
-use super::sim::{Ensemble, Sim, SimNode};
-use crate::crd::RetentionPolicy;
+use super::super::Plan;
+use super::sim::{Ensemble, Sim, SimNode, name};
+use crate::crd::{ClusterStatus, RetentionPolicy, condition};
+use crate::status::{Scene, status};
 use crate::step::Step;
-use crate::world::Orders;
+use crate::world::{Moment, Orders};
 
 #[derive(Clone, Debug)]
 enum Fault {
@@ -138,11 +141,15 @@ impl Sim {
         }
     }
 
-    fn work(&mut self, manner: Manner, passes: usize) {
+    /// What is shown at the end.
+    fn work(&mut self, manner: Manner, passes: usize) -> ClusterStatus {
         let mut late: Option<Step> = None;
+        let mut shown = ClusterStatus::default();
         for pass in 0..passes {
             let plan = self.plan();
             assert_eq!(plan, self.plan(), "a plan is of the world alone");
+            shown = self.show(&plan, &shown);
+            assert!(!is_ready(&shown) || self.spec.paused || self.is_whole(), "shown as ready: {plan:#?}\n{self:#?}");
             self.apply(&plan);
             match (manner, &plan.step) {
                 (_, None) => {}
@@ -165,6 +172,25 @@ impl Sim {
             }
             self.tick(2_000);
         }
+        shown
+    }
+
+    fn show(&self, plan: &Plan, before: &ClusterStatus) -> ClusterStatus {
+        let (world, now) = (self.world(), Moment(self.now));
+        status(&Scene { spec: &self.spec, generation: 1, before, world: &world, plan, now })
+    }
+
+    /// Whether there are as many voters as the spec wants, all of them well and made from the newest template.
+    fn is_whole(&self) -> bool {
+        let Some(ensemble) = self.current() else { return false };
+        let wanted = usize::try_from(self.spec.replicas).unwrap();
+        let newest = |(_, pod, votes): &(u64, String, bool)| {
+            let pod = name().ordinal_of(pod).and_then(|ordinal| self.pods.get(&ordinal));
+            *votes && pod.is_some_and(|pod| pod.revision == self.revision)
+        };
+        self.well_voters(ensemble, None) == wanted
+            && ensemble.members.len() == wanted
+            && ensemble.members.iter().all(newest)
     }
 
     /// Everything that was broken is well again, and the user wants a plain ensemble.
@@ -180,6 +206,10 @@ impl Sim {
         (self.spec.hibernate, self.spec.paused) = (false, false);
         self.revision += 1;
     }
+}
+
+fn is_ready(shown: &ClusterStatus) -> bool {
+    shown.conditions.iter().any(|one| one.type_ == condition::READY && one.status == "True")
 }
 
 /// Restarts and volumes are fenced by the lease alone: two operators that both believe to lead could stop two members.
@@ -209,8 +239,9 @@ proptest! {
             sim.tick(500);
         }
         sim.calm();
-        sim.work(Manner::Well, 600);
+        let shown = sim.work(Manner::Well, 600);
         prop_assert!(sim.is_settled(), "{:#?}\n{:#?}", sim.plan(), sim);
+        prop_assert!(is_ready(&shown), "{:#?}", shown);
         prop_assert_eq!(sim.founded, 1);
     }
 }
