@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::{Scene, time};
 use crate::crd::{MemberStatus, OperationStatus, SeenHealth};
 use crate::plan::{Hold, Operation, Weight, update_timeout};
+use crate::step::Step;
 
 /// What is done to the ensemble, and whether members are away because of it.
 pub(super) struct UnderWay {
@@ -31,12 +32,18 @@ impl UnderWay {
             Operation::Hibernating,
             Operation::Resuming,
         ];
-        let expected = operation.as_ref().is_some_and(|one| told.iter().any(|told| told.name() == one.type_));
+        let expected = operation.as_ref().is_some_and(|one| told.into_iter().any(|told| one.is(told)));
         UnderWay { operation, expected: expected && away(members).all(|member| is_on_its_way(scene, member)) }
     }
 
     pub(super) fn is(&self, operation: Operation) -> bool {
-        self.operation.as_ref().is_some_and(|one| one.type_ == operation.name())
+        self.operation.as_ref().is_some_and(|one| one.is(operation))
+    }
+}
+
+impl OperationStatus {
+    fn is(&self, operation: Operation) -> bool {
+        self.type_ == operation.name()
     }
 }
 
@@ -46,17 +53,27 @@ pub(super) fn waits<'a>(scene: &Scene<'a>) -> Option<&'a Hold> {
 }
 
 fn planned(scene: &Scene<'_>) -> Option<OperationStatus> {
-    let type_ = scene.plan.operation?.name().to_owned();
+    let before = scene.before.operation.as_ref();
+    let operation = match (scene.plan.operation?, &scene.plan.step) {
+        // Once the lost one is out, the vote of the one in its place looks like that of one more.
+        (Operation::ScalingUp, Some(Step::Promote { .. }))
+            if before.is_some_and(|one| one.is(Operation::Replacing)) =>
+        {
+            Operation::Replacing
+        }
+        (operation, _) => operation,
+    };
+    let type_ = operation.name().to_owned();
     let step = scene.plan.step.as_ref().map(ToString::to_string);
     let step = step.or_else(|| waits(scene).map(|hold| hold.message.clone())).unwrap_or_default();
-    let before = scene.before.operation.as_ref().filter(|before| before.type_ == type_);
+    let before = before.filter(|before| before.type_ == type_);
     let started_at = before.map_or_else(|| time(scene.now), |before| before.started_at.clone());
     Some(OperationStatus { type_, step, started_at })
 }
 
 /// The operation of before, for as long as its members are on their way.
 fn lasting(scene: &Scene<'_>, members: &[MemberStatus]) -> Option<OperationStatus> {
-    let before = scene.before.operation.as_ref().filter(|before| before.type_ != Operation::Hibernating.name())?;
+    let before = scene.before.operation.as_ref().filter(|before| !before.is(Operation::Hibernating))?;
     let waits_only =
         scene.plan.holds.iter().all(|hold| matches!(hold.reason.weight(), Weight::Waiting | Weight::Advice));
     let names: Vec<_> = away(members).map(|member| member.name.as_str()).collect();

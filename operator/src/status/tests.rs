@@ -396,3 +396,22 @@ fn a_step_that_is_refused_is_not_shown_as_being_done() {
     let told = status.conditions.iter().find(|one| one.type_ == condition::READY).unwrap();
     assert_eq!(told.message, "setting the number of pods from 3 to 5: no right to do that");
 }
+
+#[test]
+fn a_replacement_ends_with_the_vote_of_the_one_that_takes_the_place() {
+    let mut world = healthy();
+    for pod in &mut world.pods {
+        let Asked::Answered(answer) = &mut pod.asked else { panic!() };
+        answer.peers[2] = Peer { id: 9, voter: false, ..answer.peers[2].clone() };
+        (answer.node_id, answer.part) =
+            if answer.name == "orders-2" { (Some(9), Part::Learner) } else { (answer.node_id, answer.part) };
+    }
+    let shown_as = |type_: &str| {
+        let before = crate::crd::OperationStatus { type_: type_.into(), step: String::new(), started_at: time(NOW) };
+        let before = ClusterStatus { operation: Some(before), ..ClusterStatus::default() };
+        at(&before, &world, NOW).operation.unwrap()
+    };
+    assert_eq!(shown_as("Replacing").type_, "Replacing");
+    assert_eq!(shown_as("Rolling").type_, "ScalingUp");
+    assert_eq!(shown_as("Rolling").step, "giving orders-2 (id 9) its vote");
+}
