@@ -1,7 +1,7 @@
 //! Thirty bugs of other operators (`operators.md` §2), each with a test here that bears its number.
 //!
-//! Rule: the test of bug N is called `bug_NN_…` and stands where the bug would be: `plan`, `status`, `build`, the objects
-//! or a real API server. Reason: what somebody has paid for once must not be lost when a file is tidied up.
+//! Rule: the test of bug N is called `bug_NN_…` and stands where the bug would be: `plan`, `status`, `build`, the
+//! objects or a real API server. Reason: what somebody has paid for once must not be lost when a file is tidied up.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,8 +1,8 @@
 //! What the admin port asks of consensus; `raft` answers it.
 //!
 //! Rule: every method may be called again after a lost answer, and says `Ok` to what is done already. Where
-//! `planned_on` is given, the change is made only if that is still the log index of the newest membership, and the answer
-//! ends in the index of the membership that came of it.
+//! `planned_on` is given, the change is made only if that is still the log index of the newest membership, and the
+//! answer ends in the index of the membership that came of it.
 
 use bytes::Bytes;
 use coordd_api::{Recover, Seat};

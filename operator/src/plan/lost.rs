@@ -59,8 +59,8 @@ pub(crate) fn volume_is_going(ground: &Ground<'_>, row: &Row<'_>) -> bool {
     }
 }
 
-/// Whether the claim of a pod is being deleted, or is not there: gone without having waited for the pod, or not seen yet.
-/// Either is reason enough not to stop that pod.
+/// Whether the claim of a pod is being deleted, or is not there: gone without having waited for the pod, or not seen
+/// yet. Either is reason enough not to stop that pod.
 pub(crate) fn disk_ends_with(ground: &Ground<'_>, pod: &Pod) -> bool {
     ground.world.claim(pod.ordinal).map_or_else(|| pod.node.is_some(), |claim| claim.deleting)
 }

@@ -29,7 +29,8 @@ use crate::step::{Doomed, Grace, Step, Target};
 /// A member takes in another, or hands leadership over, in well under this.
 const ORDER_MAX: Duration = Duration::from_secs(10);
 
-/// After a founding or a transfer the members hear of their leader within this; to look earlier shows that there is none.
+/// After a founding or a transfer the members hear of their leader within this; an earlier look shows that there is
+/// none.
 const ELECTED: Duration = Duration::from_millis(250);
 /// A survivor starts its process anew first.
 const RECOVERED: Duration = Duration::from_millis(1000);

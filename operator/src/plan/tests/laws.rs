@@ -5,9 +5,9 @@
 //! ```
 //!
 //! Rule: the laws themselves (never below a majority, nothing founded twice, nothing of others touched, no leader
-//! removed, fences) are judged in `carry_out`, at every step of every life; that nothing is shown as ready which is not,
-//! and all that is in the end, is judged here at every look. Reason: a law that is asserted in one place holds in every
-//! test.
+//! removed, fences) are judged in `carry_out`, at every step of every life; that nothing is shown as ready which is
+//! not, and all that is in the end, is judged here at every look. Reason: a law that is asserted in one place holds in
+//! every test.
 
 use proptest::prelude::*;
 
