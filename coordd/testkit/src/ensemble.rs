@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -45,9 +46,18 @@ pub struct Ensemble {
     dir: TempDir,
 }
 
+/// Ports that are free now and that no connection is given by chance while a member is down or not yet up: those come
+/// from above 32768. Each process has a beginning of its own.
 fn free_ports(count: usize) -> io::Result<Vec<u16>> {
-    let listeners: io::Result<Vec<TcpListener>> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect();
-    listeners?.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = || {
+        let number = std::process::id().wrapping_mul(101).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(20_000 + number % 12_000).ok()
+    };
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    // Each is looked at once: where none are free this ends all the same.
+    let ports: Vec<u16> = (0..12_000).filter_map(|_| next()).filter(free).take(count).collect();
+    if ports.len() == count { Ok(ports) } else { Err(io::Error::other("no ports are free")) }
 }
 
 impl Ensemble {
