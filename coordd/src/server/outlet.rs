@@ -10,12 +10,14 @@
 //! queue's lock. Reason: a reply or an event goes out without the task being scheduled for it, and the bytes stay in
 //! order.
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
+use tokio::task::unconstrained;
 
 use crate::net::OwnedWriteHalf;
 
@@ -48,8 +50,12 @@ impl Outlet {
     }
 
     /// How many bytes the socket took at once; none when it would have to wait or is broken, which its task will see.
+    ///
+    /// The caller writes to hundreds of sockets in one poll: a task's budget of operations (128) does not count here, or
+    /// the rest would look full and have their tasks woken for nothing.
     pub(crate) fn write_now(&self, bytes: &[u8]) -> usize {
-        match self.poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
+        let mut write = pin!(unconstrained(poll_fn(|cx| self.poll_write(cx, bytes))));
+        match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(taken)) => taken,
             Poll::Ready(Err(_)) | Poll::Pending => 0,
         }

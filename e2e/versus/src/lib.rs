@@ -12,6 +12,7 @@
 //! the binaries that users run.
 
 pub mod archive;
+pub mod bare;
 pub mod bench;
 pub mod checker;
 pub mod client;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{archive, bench, clients, differ, faults, planted};
+use coordd_versus::{archive, bare, bench, clients, differ, faults, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -15,6 +15,8 @@ struct Cli {
 enum Command {
     /// Measure the speed table
     Bench(bench::Options),
+    /// Measure what the machine itself needs for two of its rows, without a server
+    Bare(bare::Options),
     /// Send the same random requests to both and compare everything they answer
     Differ(differ::Options),
     /// Hurt an ensemble while clients work, and check what they saw
@@ -30,6 +32,7 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
+        Command::Bare(options) => bare::run(&options),
         Command::Differ(options) => differ::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::Clients(options) => clients::run(&options),

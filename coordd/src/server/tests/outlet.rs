@@ -39,6 +39,27 @@ async fn apply_writes_an_event_itself_to_a_client_whose_task_is_parked() {
 }
 
 #[tokio::test]
+async fn apply_writes_to_more_clients_at_once_than_a_task_has_operations() {
+    let member = Member::with(|config| config.max_connections_per_address = 0).await;
+    let owner = member.client().await;
+    let mut watchers = Vec::new();
+    for _ in 0..200 {
+        let mut client = member.client().await;
+        client.ask(1, OpCode::Exists, |w| read(w, "/a", true)).await;
+        watchers.push(client);
+    }
+    tokio::time::sleep(SETTLES).await;
+    let before = member.hub.metrics.socket_writes.get();
+    created_elsewhere(&member, &owner, "/a");
+    assert_eq!(member.hub.metrics.socket_writes.get() - before, 200);
+    let taken = member.hub.metrics.bytes_sent.get();
+    for watcher in &mut watchers {
+        assert_eq!(watcher.got().await.event().1, "/a");
+    }
+    assert_eq!(member.hub.metrics.bytes_sent.get(), taken, "a task had to write what apply could not");
+}
+
+#[tokio::test]
 async fn apply_writes_nothing_while_answers_are_held_and_the_order_stays() {
     let member = Member::start().await;
     let owner = member.client().await;
