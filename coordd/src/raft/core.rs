@@ -160,7 +160,8 @@ impl Core {
         let (down_tx, down) = mpsc::unbounded_channel();
         tokio::spawn(failover::sort_news(news, down_tx.clone(), removal.clone()));
         let stall_limit = timing.election_max * 13 / 20;
-        tokio::spawn(failover::watch_for_stalls(me, leadership.clone(), heard.clone(), stall_limit, down_tx));
+        let (leader, heard_of, out) = (leadership.clone(), heard.clone(), removal.clone());
+        tokio::spawn(failover::watch_for_stalls(me, leader, heard_of, stall_limit, out, down_tx));
         let ahead = Arc::<Notify>::default();
         let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone(), ahead: ahead.clone() };
         tokio::spawn(failover.run(down));

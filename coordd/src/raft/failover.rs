@@ -117,10 +117,13 @@ pub(crate) async fn watch_for_stalls(
     mut leadership: Leadership,
     heard: Arc<super::heard::Heard>,
     limit: Duration,
+    removal: Removal,
     down: mpsc::UnboundedSender<NodeId>,
 ) {
     let mut known = None;
     loop {
+        // Nobody sends anything to a member that is out.
+        removal.over().await;
         let leader = leadership.wait_for_leader().await;
         if leader.id == me {
             leadership.changed_from(leader).await;
@@ -153,7 +156,10 @@ pub(crate) async fn sort_news(
         match news {
             News::Down(peer) => {
                 tracing::info!(peer, "link to peer is down");
-                let _ = down.send(peer);
+                // A member that is out stands for nothing.
+                if removal.as_of().is_none() {
+                    let _ = down.send(peer);
+                }
             }
             News::Up(peer) => tracing::info!(peer, "link to peer is up"),
             News::Removed { as_of } => removal.told(as_of),

@@ -38,12 +38,22 @@ impl Removal {
         *self.as_of.borrow()
     }
 
+    /// Waits while this member is out.
+    pub(crate) async fn over(&self) {
+        // The sender is here, so it does not end otherwise.
+        let _ = self.as_of.subscribe().wait_for(Option::is_none).await;
+    }
+
     /// A peer says that this member is out.
     pub(crate) fn told(&self, as_of: u64) {
         // Nobody would vote for it; asking would only fill everyone's logs.
         self.raft.runtime_config().elect(false);
-        self.as_of
-            .send_if_modified(|known| known.is_none_or(|known| known < as_of) && known.replace(as_of) != Some(as_of));
+        if self.as_of.send_replace(self.as_of().max(Some(as_of))).is_none() {
+            tracing::warn!(
+                membership_index = as_of,
+                "removed from the ensemble: stop this member; its data directory is of no more use"
+            );
+        }
         // The membership may have come before the word.
         let membership = self.raft.server_metrics().borrow_watched().membership_config.clone();
         self.follow(&membership);
