@@ -90,12 +90,15 @@ pub(crate) fn judge(
             Err(why) => waiting = Some(format!("member {name} does not answer: {why}")),
             Ok(probed) => {
                 let ensemble = probed.identity.as_ref().map(|identity| identity.ensemble_id.clone());
-                if probed.has_log || (ensemble.is_some() && ensemble.as_deref() != mine) {
+                if probed.has_log {
                     return Outlook::Formed {
                         by: name,
                         ensemble_id: ensemble.unwrap_or_default(),
                         admins: admins.into_iter().collect(),
                     };
+                }
+                if let Some(other) = ensemble.filter(|id| Some(id.as_str()) != mine) {
+                    waiting = Some(format!("member {name} joined ensemble {other}, which is not formed yet"));
                 }
                 if probed.ensemble_list != expected_list {
                     let theirs = &probed.ensemble_list;
@@ -247,7 +250,8 @@ mod tests {
         let answers =
             [("a".into(), Ok(probed("a", Some("e"), false))), ("b".into(), Ok(probed("b", Some("e"), false)))];
         assert!(matches!(judge(&list().canonical(), answers.clone().into(), Some("e")), Outlook::Agreed(_)));
-        assert!(matches!(judge(&list().canonical(), answers.into(), None), Outlook::Formed { .. }));
+        let outlook = judge(&list().canonical(), answers.into(), None);
+        assert!(matches!(outlook, Outlook::Waiting(why) if why.contains("not formed yet")), "it is not this member's");
     }
 
     #[test]

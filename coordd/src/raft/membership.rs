@@ -313,6 +313,9 @@ impl Core {
             if let Some(leader) = self.leadership.leader().filter(|leader| leader.id != self.me) {
                 return Ok(leader.id);
             }
+            if !self.metrics().membership_config.voter_ids().any(|id| id != self.me && self.peers.is_up(id)) {
+                return Err(unavailable("no other voter is up any more"));
+            }
             sleep(Duration::from_millis(50)).await;
         }
         Err(unavailable("leadership did not move within 5 s"))

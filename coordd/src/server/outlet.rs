@@ -51,8 +51,8 @@ impl Outlet {
 
     /// How many bytes the socket took at once; none when it would have to wait or is broken, which its task will see.
     ///
-    /// The caller writes to hundreds of sockets in one poll: a task's budget of operations (128) does not count here, or
-    /// the rest would look full and have their tasks woken for nothing.
+    /// The caller writes to hundreds of sockets in one poll: a task's budget of operations (128) does not count here,
+    /// or the rest would look full and have their tasks woken for nothing.
     pub(crate) fn write_now(&self, bytes: &[u8]) -> usize {
         let mut write = pin!(unconstrained(poll_fn(|cx| self.poll_write(cx, bytes))));
         match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
