@@ -1,11 +1,11 @@
 //! Many znodes at once: `/a/bNNNN/cNNN` with 64 bytes each.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use coordd_proto::{Acl, Perms};
 
-use super::scenario::Context;
 use super::setup::SESSION_MS;
 use crate::client::Client;
 use crate::load::{Conn, Engine, Load, Pending};
@@ -58,9 +58,8 @@ impl Load for Bulk {
     }
 }
 
-/// Fills the tree.
-pub fn fill(context: &Context<'_>, total: usize) -> Result<()> {
-    let servers = context.ensemble.clients();
+/// Fills the tree by way of all of these servers.
+pub fn fill(servers: &[SocketAddr], total: usize) -> Result<()> {
     let mut client = Client::open(servers[0], SESSION_MS)?;
     let parents = (0..total.div_ceil(PER_PARENT)).map(|parent| format!("/a/b{parent:03}"));
     for path in ["/a".to_owned()].into_iter().chain(parents) {
@@ -72,7 +71,7 @@ pub fn fill(context: &Context<'_>, total: usize) -> Result<()> {
         })?;
         ensure!(answer.err == 0, "create {path} was answered with {}", answer.err);
     }
-    for server in &servers {
+    for server in servers {
         Client::open(*server, SESSION_MS)?.call(op::SYNC, |w| w.string("/a")).context("sync")?;
     }
     let mut engine = Engine::new(Duration::from_millis(50))?;

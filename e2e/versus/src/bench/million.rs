@@ -17,7 +17,7 @@ const WRITERS: usize = 9;
 pub fn bytes_per_znode(context: &mut Context<'_>) -> Result<()> {
     let (count, idle) = if context.options.short { (20_000, 3) } else { (500_000, 60) };
     let empty = context.ensemble.resident();
-    bulk::fill(context, count)?;
+    bulk::fill(&context.ensemble.clients(), count)?;
     (0..context.ensemble.members.len()).try_for_each(|i| context.ensemble.snapshot(i))?;
     thread::sleep(Duration::from_secs(idle));
     let full = context.ensemble.resident();
@@ -39,7 +39,7 @@ fn filled(context: &Context<'_>) -> Result<()> {
         w.string("/a");
         w.bool(false);
     })?;
-    if there.err == 0 { Ok(()) } else { bulk::fill(context, size(context)) }
+    if there.err == 0 { Ok(()) } else { bulk::fill(&context.ensemble.clients(), size(context)) }
 }
 
 /// Writers at work while something else goes on.

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 
+use crate::bench::bulk;
+use crate::client::resolve;
 use crate::faults::ends;
 use crate::faults::worker::{Manner, Shared, Worker};
 use crate::history::{ClientHistory, Fault, History};
@@ -43,6 +45,9 @@ pub struct Options {
     pub session_ms: i32,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// So many znodes are made first, which nobody touches
+    #[arg(long, default_value_t = 0)]
+    pub znodes: usize,
     /// Where it is told what happens
     #[arg(long, default_value = "[::]:7000")]
     pub listen: SocketAddr,
@@ -62,6 +67,10 @@ pub fn run(options: &Options) -> Result<()> {
     ensure!(options.steady + options.rough > 0, "there must be a client");
     let shared = Shared::new(options.servers.clone());
     let prepared = prepare(&shared)?;
+    if options.znodes > 0 {
+        let servers = options.servers.iter().map(|server| resolve(server)).collect::<Result<Vec<_>>>()?;
+        bulk::fill(&servers, options.znodes)?;
+    }
     let pause = Duration::from_millis(options.pause_ms);
     let steady = Manner { session_ms: options.session_ms, steady: true, pause };
     let rough = Manner { pause, ..Manner::ROUGH };
