@@ -1,7 +1,8 @@
 //! `coordd-e2e`: scenarios on a real Kubernetes, with clients at work inside the cluster whose histories are checked.
 //!
 //! ```text
-//!   scenarios/*.rs ─► Scene (a namespace, figures) ─► kubectl          Ensemble (members, leader)   Load (clients)
+//!   scenarios/*.rs ─► Scene (a namespace, figures) ─► kubectl     Ensemble (one CoordinationCluster)   Load (clients)
+//!          ├────────► operator (the chart, installed with Helm; stopped, made to die)         report (the promises)
 //!          └────────► Machine (power, cables, kill -9, disks), where the cluster is that of `cargo e2e`
 //! ```
 //!
@@ -12,6 +13,7 @@ pub mod ensemble;
 pub mod kubectl;
 pub mod load;
 pub mod machine;
+pub mod operator;
 pub mod report;
 pub mod scenarios;
 pub mod scene;

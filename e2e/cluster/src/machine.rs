@@ -11,8 +11,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::kubectl::json;
-use crate::scene::{Scene, at};
+use crate::kubectl::{json, kubectl};
+use crate::scene::{PATIENCE, Scene, at, until};
 
 /// The runner that made the cluster, which is `COORDD_E2E_RUNNER`.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl Machine {
         Ok(())
     }
 
-    /// `kill -9` of every process called `program` in a pod.
+    /// `kill -9` of every process called `program` in a pod of the scene.
     pub fn kill(&self, scene: &Scene, pod: &str, program: &str) -> Result<()> {
         let uid = scene.kubectl(&["get", "pod", pod, "-o", "jsonpath={.metadata.uid}"])?;
         let pids = processes(&format!("pod{uid}"), program)?;
@@ -85,14 +85,25 @@ impl Machine {
 
     /// Empties the disk behind a claim, as a machine that comes back with a new one.
     pub fn wipe(&self, scene: &Scene, claim: &str) -> Result<()> {
-        let volume = scene.kubectl(&["get", "pvc", claim, "-o", "jsonpath={.spec.volumeName}"])?;
-        let volume = json(&["get", "pv", &volume])?;
+        let volume = json(&["get", "pv", &volume_of(scene, claim)?])?;
         let path = at(&volume, "/spec/local/path")?.as_str().map(PathBuf::from).context("a path")?;
         for entry in fs::read_dir(&path)?.flatten() {
             fs::remove_dir_all(entry.path()).with_context(|| format!("empty {}", path.display()))?;
         }
         Ok(())
     }
+
+    /// Takes the volume behind a claim away for good, as a storage system that has lost it: the claim is `Lost`.
+    pub fn lose(&self, scene: &Scene, claim: &str) -> Result<()> {
+        self.wipe(scene, claim)?;
+        let volume = volume_of(scene, claim)?;
+        kubectl(&["delete", "pv", &volume, "--wait=false"])?;
+        kubectl(&["patch", "pv", &volume, "--type=merge", "--patch", r#"{"metadata":{"finalizers":null}}"#]).map(drop)
+    }
+}
+
+fn volume_of(scene: &Scene, claim: &str) -> Result<String> {
+    scene.kubectl(&["get", "pvc", claim, "-o", "jsonpath={.spec.volumeName}"])
 }
 
 /// Processes of a pod, by the name of its control group.
@@ -111,10 +122,13 @@ fn processes(group: &str, program: &str) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Whether the API server says that a node is ready.
-pub fn node_is_ready(node: &str) -> Result<bool> {
-    let node = json(&["get", "node", node])?;
-    let conditions = at(&node, "/status/conditions")?.as_array().cloned().unwrap_or_default();
-    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    Ok(conditions.iter().any(ready))
+/// Waits until Kubernetes holds a node to be ready, or not to be.
+pub fn wait_node(node: &str, ready: bool) -> Result<()> {
+    until(&format!("{node} is held to be {}", if ready { "ready" } else { "lost" }), PATIENCE, || {
+        let answer = json(&["get", "node", node])?;
+        let conditions = at(&answer, "/status/conditions")?.as_array().cloned().unwrap_or_default();
+        let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+        ensure!(conditions.iter().any(is_ready) == ready, "its conditions are {conditions:?}");
+        Ok(())
+    })
 }

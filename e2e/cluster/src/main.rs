@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use coordd_e2e::machine::Machine;
-use coordd_e2e::report::Figure;
+use coordd_e2e::operator;
+use coordd_e2e::report::{Figure, table};
 use coordd_e2e::scenarios::{ALL, Play, Scenario};
 use coordd_e2e::scene::Scene;
 
@@ -60,6 +61,9 @@ fn chosen(names: &[String], short: bool) -> Result<Vec<&'static Scenario>> {
 /// All of them, also after one has failed.
 fn run(scenarios: &[&Scenario]) -> Result<()> {
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
+    let begin = Instant::now();
+    operator::install(&[]).context("install the chart")?;
+    println!("      the operator is installed with Helm, in {:.0} s", begin.elapsed().as_secs_f64());
     for (i, scenario) in scenarios.iter().enumerate() {
         println!("  ({}/{}) {}: {}", i + 1, scenarios.len(), scenario.name, scenario.about);
         let begin = Instant::now();
@@ -71,8 +75,9 @@ fn run(scenarios: &[&Scenario]) -> Result<()> {
             }
         }
     }
-    figures.iter().for_each(|figure| println!("  {figure}"));
-    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(" ")) }
+    println!("{}", table(&figures));
+    let removed = operator::uninstall().context("uninstall the chart");
+    if failed.is_empty() { removed } else { bail!("failed: {}", failed.join(" ")) }
 }
 
 type Script = Box<dyn Fn(&Scene) -> Result<()>>;

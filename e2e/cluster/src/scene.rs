@@ -9,6 +9,7 @@
 //! machine and too short on a slow one.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -18,7 +19,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use crate::kubectl::{json, kubectl, program};
-use crate::report::Figure;
+use crate::operator;
+use crate::report::{Amount, Figure, Promise};
 
 /// How long anything may take that is not measured.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,8 +44,7 @@ impl Scene {
         // What a run that was killed left in a cluster that stayed.
         kubectl(&["delete", "namespace", &scene.namespace, "--ignore-not-found"])?;
         kubectl(&["create", "namespace", &scene.namespace])?;
-        let enforced = "pod-security.kubernetes.io/enforce=restricted";
-        kubectl(&["label", "namespace", &scene.namespace, enforced])?;
+        forbid_all_but_restricted_pods(&scene.namespace)?;
         Ok(scene)
     }
 
@@ -80,18 +81,6 @@ impl Scene {
         kubectl(&["get", "--raw", &url])
     }
 
-    /// Tries until it succeeds.
-    pub fn until<T>(&self, what: &str, limit: Duration, attempt: impl Fn() -> Result<T>) -> Result<T> {
-        let begin = Instant::now();
-        loop {
-            match attempt() {
-                Ok(done) => return Ok(done),
-                Err(why) if begin.elapsed() > limit => return Err(why.context(format!("{what}: not within {limit:?}"))),
-                Err(_) => thread::sleep(Duration::from_millis(250)),
-            }
-        }
-    }
-
     /// Deletes a pod; how long it took until its successor was ready.
     pub fn replace_pod(&self, pod: &str) -> Result<Duration> {
         let begin = Instant::now();
@@ -106,11 +95,31 @@ impl Scene {
         Ok(node)
     }
 
-    /// Takes down what was measured for a promise; over the bound it fails.
-    pub fn measured(&self, promise: &str, value: Duration, goal: Duration, bound: Duration) -> Result<()> {
-        self.figures.borrow_mut().push(Figure { promise: promise.to_owned(), value, goal });
-        ensure!(value <= bound, "{promise}: {value:.1?}, which is beyond {bound:?}");
+    /// The uid of each object of a kind, by name: who was made anew has another.
+    pub fn uids(&self, kind: &str) -> Result<BTreeMap<String, String>> {
+        let list = self.json(&["get", kind])?;
+        let items = list["items"].as_array().context("a list")?.iter();
+        let text = |item: &Value, field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
+        Ok(items.map(|item| (text(item, "name"), text(item, "uid"))).collect())
+    }
+
+    /// Takes down how long something took; beyond the bound it fails.
+    pub fn measured(&self, promise: Promise, value: Duration, bound: Duration) -> Result<()> {
+        self.take_down(promise, Amount::Time(value));
+        ensure!(value <= bound, "{}: {value:.1?}, which is beyond {bound:?}", promise.what);
         Ok(())
+    }
+
+    /// Takes down how often something happened that must not.
+    pub fn counted(&self, promise: Promise, value: usize) -> Result<()> {
+        self.take_down(promise, Amount::Count(value));
+        ensure!(Amount::Count(value) <= promise.goal, "{}: {value}", promise.what);
+        Ok(())
+    }
+
+    fn take_down(&self, promise: Promise, value: Amount) {
+        println!("      {}: {}", promise.what, value.to_string().trim());
+        self.figures.borrow_mut().push(Figure { promise, value });
     }
 
     pub fn figures(&self) -> Vec<Figure> {
@@ -125,6 +134,13 @@ impl Scene {
         keep("objects.yaml", self.kubectl(&["get", "all,pvc,endpointslices,pdb", "-o", "yaml"]))?;
         keep("events.txt", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]))?;
         keep("nodes.txt", kubectl(&["describe", "nodes"]))?;
+        keep("operator.txt", operator::in_namespace(&["describe", "pods,lease"]))?;
+        let logs = |more: &[&str]| {
+            let all = ["logs", "--selector=app.kubernetes.io/name=coordd-operator", "--prefix", "--tail=-1"];
+            operator::in_namespace(&[&all, more].concat())
+        };
+        keep("operator.log", logs(&[]))?;
+        keep("operator.previous.log", logs(&["--previous"]))?;
         let pods = self.kubectl(&["get", "pods", "-o", "name"])?;
         for pod in pods.lines() {
             let name = pod.trim_start_matches("pod/");
@@ -139,6 +155,23 @@ impl Drop for Scene {
     fn drop(&mut self) {
         // The cluster itself may be gone, and then this is, too.
         let _gone = kubectl(&["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait=false"]);
+    }
+}
+
+/// Pods of this namespace must be such that they can do no harm.
+pub fn forbid_all_but_restricted_pods(namespace: &str) -> Result<()> {
+    kubectl(&["label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted"]).map(drop)
+}
+
+/// Tries until it succeeds.
+pub fn until<T>(what: &str, limit: Duration, attempt: impl Fn() -> Result<T>) -> Result<T> {
+    let begin = Instant::now();
+    loop {
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(why) if begin.elapsed() > limit => return Err(why.context(format!("{what}: not within {limit:?}"))),
+            Err(_) => thread::sleep(Duration::from_millis(200)),
+        }
     }
 }
 

@@ -1,11 +1,25 @@
 //! The scenarios, one file each, in the order in which they run.
 
 mod api_server_away;
+mod bad_specs;
+mod created;
 mod disk_lost;
 mod kill_in_pod;
+mod laid_to_rest;
 mod leader_pod_deleted;
+mod neighbours;
 mod node_cut_off;
+mod node_drained;
+mod node_lost;
 mod node_without_power;
+mod operator_dies;
+mod operator_replaced;
+mod operator_upgraded;
+mod rolled;
+mod scaled;
+mod scaled_full;
+mod strangers;
+mod volume_lost;
 
 use anyhow::Result;
 
@@ -32,10 +46,24 @@ pub struct Scenario {
 }
 
 pub const ALL: &[Scenario] = &[
+    created::SCENARIO,
+    scaled::SCENARIO,
+    rolled::SCENARIO,
+    volume_lost::SCENARIO,
     leader_pod_deleted::SCENARIO,
     kill_in_pod::SCENARIO,
     disk_lost::SCENARIO,
     node_cut_off::SCENARIO,
     node_without_power::SCENARIO,
+    node_drained::SCENARIO,
+    node_lost::SCENARIO,
     api_server_away::SCENARIO,
+    bad_specs::SCENARIO,
+    laid_to_rest::SCENARIO,
+    neighbours::SCENARIO,
+    strangers::SCENARIO,
+    operator_replaced::SCENARIO,
+    operator_upgraded::SCENARIO,
+    operator_dies::SCENARIO,
+    scaled_full::SCENARIO,
 ];

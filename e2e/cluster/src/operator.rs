@@ -1,0 +1,131 @@
+//! The operator of the cluster, installed as a user does: the chart of this repository, with Helm.
+//!
+//! ```text
+//!   install ─► namespace coordd-e2e (restricted): two replicas, one of which holds the Lease
+//!   Stopped ─► no replica ─► dies_at(WRITE:SIDE): one that ends there ─► … dropped: as installed again
+//! ```
+//!
+//! Rule: whatever a scenario takes from it comes back when the value that took it is dropped. Reason: the next scenario
+//! needs an operator, however this one ended.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::kubectl::{json, kubectl, program};
+use crate::scene::{PATIENCE, forbid_all_but_restricted_pods, until};
+
+/// Not where users install it, so that theirs is never taken for this one.
+pub const NAMESPACE: &str = "coordd-e2e";
+pub const PROGRAM: &str = "operator";
+const RELEASE: &str = "coordd-operator";
+const DEPLOYMENT: &str = "deployment/coordd-operator";
+const SELECTOR: &str = "app.kubernetes.io/name=coordd-operator";
+const FAIL_AT: &str = "COORDD_OPERATOR_FAIL_AT";
+/// What it ends with at a fail point, and never otherwise.
+const FAIL_POINT_EXIT_CODE: u64 = 86;
+const REPLICAS: usize = 2;
+
+/// Installs the chart, or upgrades to it, with these values (`--set-string`), and waits until it is up.
+pub fn install(values: &[&str]) -> Result<()> {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/coordd-operator");
+    let chart = chart.display().to_string();
+    if kubectl(&["get", "namespace", NAMESPACE]).is_err() {
+        kubectl(&["create", "namespace", NAMESPACE])?;
+        forbid_all_but_restricted_pods(NAMESPACE)?;
+    }
+    // Uninstalled with the definitions: a cluster that is not ours is left as it was found.
+    let mut args = vec!["upgrade", "--install", RELEASE, &chart, "--namespace", NAMESPACE, "--set", "crds.keep=false"];
+    values.iter().for_each(|value| args.extend(["--set-string", value]));
+    args.extend(["--wait", "--timeout", "120s"]);
+    program("helm", &args, "").map(drop)
+}
+
+/// Removes it and what it was installed with.
+pub fn uninstall() -> Result<()> {
+    program("helm", &["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "120s"], "")?;
+    kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]).map(drop)
+}
+
+/// kubectl in its namespace.
+pub fn in_namespace(args: &[&str]) -> Result<String> {
+    kubectl(&[&["--namespace", NAMESPACE], args].concat())
+}
+
+/// The pod that holds the Lease.
+pub fn leader() -> Result<String> {
+    let holder = in_namespace(&["get", "lease", RELEASE, "-o", "jsonpath={.spec.holderIdentity}"])?;
+    ensure!(!holder.is_empty(), "nobody holds the Lease");
+    Ok(holder)
+}
+
+fn pods() -> Result<Vec<Value>> {
+    let answer = json(&["--namespace", NAMESPACE, "get", "pods", "--selector", SELECTOR])?;
+    answer["items"].as_array().cloned().context("a list of pods")
+}
+
+/// No operator runs until this is dropped, but those that are to die.
+#[derive(Debug)]
+pub struct Stopped(());
+
+impl Stopped {
+    pub fn all() -> Result<Self> {
+        // Made first: what fails half-way is put back as well.
+        let stopped = Stopped(());
+        scale(0)?;
+        Ok(stopped)
+    }
+
+    /// Has one run until it has died there: `WRITE:before` or `WRITE:after`.
+    pub fn dies_at(&self, point: &str) -> Result<()> {
+        in_namespace(&["set", "env", DEPLOYMENT, &format!("{FAIL_AT}={point}")])?;
+        // Who died gives nothing back; how long that is waited for is another scenario's matter.
+        in_namespace(&["delete", "lease", RELEASE, "--ignore-not-found"])?;
+        scale(1)?;
+        until(&format!("the operator dies at {point}"), PATIENCE, || {
+            ensure!(pods()?.iter().any(died), "it lives");
+            Ok(())
+        })?;
+        scale(0)
+    }
+
+    /// As installed; what goes wrong is said.
+    pub fn start(self) -> Result<()> {
+        std::mem::forget(self);
+        start()
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let Err(why) = start() {
+            eprintln!("      {why:#}");
+        }
+    }
+}
+
+fn died(pod: &Value) -> bool {
+    ["state", "lastState"].iter().any(|state| {
+        let code = pod.pointer(&format!("/status/containerStatuses/0/{state}/terminated/exitCode"));
+        code.and_then(Value::as_u64) == Some(FAIL_POINT_EXIT_CODE)
+    })
+}
+
+fn start() -> Result<()> {
+    in_namespace(&["set", "env", DEPLOYMENT, &format!("{FAIL_AT}-")])?;
+    scale(REPLICAS)?;
+    in_namespace(&["rollout", "status", DEPLOYMENT, "--timeout=120s"]).map(drop)
+}
+
+/// Sets how many there are to be; none is waited for.
+fn scale(replicas: usize) -> Result<()> {
+    in_namespace(&["scale", DEPLOYMENT, &format!("--replicas={replicas}")])?;
+    if replicas > 0 {
+        return Ok(());
+    }
+    until("the operators stop", PATIENCE, || match pods()?.len() {
+        0 => Ok(()),
+        left => bail!("{left} are left"),
+    })
+}

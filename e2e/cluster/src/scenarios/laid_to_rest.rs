@@ -1,0 +1,115 @@
+//! An ensemble is paused, hibernated and deleted: nothing is done, all comes back, and volumes stay or go as ordered.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::{Play, Scenario};
+use crate::ensemble::{Ensemble, NAME, condition};
+use crate::load::Load;
+use crate::report::Promise;
+use crate::scene::{PATIENCE, Scene, until};
+
+pub(super) const SCENARIO: Scenario = Scenario {
+    name: "pause-hibernate-delete",
+    about: "paused and hurt; hibernated and back; deleted with its volumes kept, adopted, deleted with its volumes",
+    short: false,
+    play: Play::Anywhere(play),
+};
+
+const BACK: Promise = Promise::within("hibernated → Ready again", 30);
+const WORD: &str = "remembered";
+
+fn play(scene: &Scene) -> Result<()> {
+    let ensemble = Ensemble::ready(scene, &json!({}))?;
+    paused(&ensemble)?;
+    set(&ensemble)?;
+    hibernated(&ensemble)?;
+    deleted_and_adopted(&ensemble)?;
+    deleted_for_good(&ensemble)
+}
+
+fn set(ensemble: &Ensemble<'_>) -> Result<()> {
+    let pod = ensemble.leader()?;
+    ensemble.coordd(&pod, &["cli", "-s", "127.0.0.1:2181", "create", "/kept", WORD]).map(drop)
+}
+
+fn still_set(ensemble: &Ensemble<'_>) -> Result<()> {
+    let kept = ensemble.coordd(&ensemble.leader()?, &["cli", "-s", "127.0.0.1:2181", "get", "/kept"])?;
+    ensure!(kept.contains(WORD), "/kept is {kept:?}");
+    Ok(())
+}
+
+/// A paused cluster is looked at and left alone, whatever is asked of it and whatever befalls it.
+fn paused(ensemble: &Ensemble<'_>) -> Result<()> {
+    let scene = ensemble.scene;
+    let load = Load::start(ensemble)?;
+    load.mark("paused")?;
+    ensemble.change(&json!({"paused": true, "replicas": 5}))?;
+    ensemble.until("paused", PATIENCE, |status| status["state"] == "Paused")?;
+    scene.kubectl(&["delete", "configmap", "orders-connection"])?;
+    // Kubernetes itself brings pods back, and the status follows.
+    let follower = ensemble.follower()?;
+    scene.kubectl(&["delete", "pod", &follower, "--wait=false"])?;
+    ensemble.until("a member is away", PATIENCE, |status| condition(status, "MembersReady").0 != "True")?;
+    scene.wait(&format!("pod/{follower}"), "condition=Ready", PATIENCE)?;
+    ensure!(ensemble.pods()?.len() == 3, "it was scaled");
+    ensure!(scene.kubectl(&["get", "configmap", "orders-connection"]).is_err(), "the ConfigMap was made anew");
+    ensemble.change(&json!({"paused": false, "replicas": 3}))?;
+    ensemble.wait_ready()?;
+    scene.kubectl(&["get", "configmap", "orders-connection"])?;
+    load.finish(&ensemble.members()?).map(drop)
+}
+
+fn hibernated(ensemble: &Ensemble<'_>) -> Result<()> {
+    let scene = ensemble.scene;
+    let (claims, id) = (scene.uids("pvc")?, ensemble.status()?["ensembleId"].clone());
+    ensemble.change(&json!({"hibernate": true}))?;
+    ensemble.until("hibernated", PATIENCE, |status| condition(status, "Hibernated").0 == "True")?;
+    ensure!(ensemble.pods()?.is_empty(), "there are pods");
+    ensemble.change(&json!({"hibernate": false}))?;
+    let took = ensemble.wait_ready()?;
+    scene.measured(BACK, took, Duration::from_secs(120))?;
+    ensure!(scene.uids("pvc")? == claims, "a volume was made anew");
+    ensure!(ensemble.status()?["ensembleId"] == id, "another ensemble came back");
+    still_set(ensemble)
+}
+
+/// Nothing is founded over what was kept, until that is ordered.
+fn deleted_and_adopted(ensemble: &Ensemble<'_>) -> Result<()> {
+    let scene = ensemble.scene;
+    let (claims, id) = (scene.uids("pvc")?, ensemble.status()?["ensembleId"].clone());
+    let id = id.as_str().context("an ensemble")?;
+    delete(scene)?;
+    ensure!(scene.uids("pvc")? == claims, "the volumes were to be kept");
+    Ensemble::ordered(scene, NAME, &json!({"storage": {"retention": {"whenDeleted": "Delete"}}}))?;
+    ensemble.until("stale volumes", PATIENCE, |status| condition(status, "Degraded").1 == "StaleVolumes")?;
+    scene.kubectl(&["annotate", "cc", NAME, &format!("coordd.dev/adopt-ensemble={id}")])?;
+    ensemble.wait_ready()?;
+    ensure!(scene.uids("pvc")? == claims, "a volume was made anew");
+    ensure!(ensemble.status()?["ensembleId"] == id, "another ensemble was founded");
+    still_set(ensemble)
+}
+
+fn deleted_for_good(ensemble: &Ensemble<'_>) -> Result<()> {
+    let scene = ensemble.scene;
+    delete(scene)?;
+    until("the volumes go", PATIENCE, || {
+        let left = scene.uids("pvc")?;
+        ensure!(left.is_empty(), "{left:?} are left");
+        Ok(())
+    })
+}
+
+/// Deletes the cluster and waits for the end of all that it consisted of, but for its volumes.
+fn delete(scene: &Scene) -> Result<()> {
+    scene.kubectl(&["delete", "cc", NAME, "--timeout=60s"])?;
+    until("what it consisted of goes", PATIENCE, || {
+        let kinds = "statefulsets,services,configmaps,secrets,networkpolicies,poddisruptionbudgets,pods";
+        let ours = "--selector=app.kubernetes.io/instance=orders";
+        let left = scene.kubectl(&["get", kinds, ours, "-o", "name"])?;
+        ensure!(left.is_empty(), "left: {}", left.replace('\n', " "));
+        Ok(())
+    })
+}
