@@ -39,7 +39,7 @@ fn play(scene: &Scene) -> Result<()> {
         }
         scene.kubectl(&["delete", "cc", NAME])?;
         // Kept by default, and nothing is founded over what is on them.
-        scene.kubectl(&["wait", "--for=delete", "statefulset", NAME, "--timeout=120s"])?;
+        scene.kubectl(&["wait", "--for=delete", &format!("statefulset/{NAME}"), "--timeout=120s"])?;
         scene.kubectl(&["delete", "pvc", "--all"])?;
     }
     Ok(())
