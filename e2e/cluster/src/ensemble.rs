@@ -16,6 +16,8 @@ use crate::scene::{PATIENCE, Scene, at, until};
 
 /// What most scenarios call theirs.
 pub const NAME: &str = "orders";
+/// A member that takes longer to answer is on a node that is away, or hangs.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// The members of one cluster.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +94,7 @@ impl<'a> Ensemble<'a> {
 
     /// What a member says of the ensemble.
     pub fn view(&self, pod: &str) -> Result<EnsembleView> {
-        Ok(serde_json::from_str(&self.scene.http(pod, 8080, "v1/ensemble")?)?)
+        Ok(serde_json::from_str(&self.scene.http(pod, 8080, "v1/ensemble", ANSWER)?)?)
     }
 
     /// The pod that leads, as the newest of its members knows.

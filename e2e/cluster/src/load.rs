@@ -21,6 +21,8 @@ const PORT: u16 = 7000;
 /// So much must have been acknowledged since the last mark for a pause to mean something.
 const FLOW: usize = 200;
 
+/// How long a long history may take to be checked.
+const JUDGING: Duration = Duration::from_secs(600);
 /// How long the clients may take to fill the tree before they work.
 const FILLING: Duration = Duration::from_secs(900);
 
@@ -60,7 +62,7 @@ impl<'a> Load<'a> {
     }
 
     fn ask(&self, path: &str) -> Result<String> {
-        self.scene.http("load", PORT, path).context("ask the clients")
+        self.scene.http("load", PORT, path, JUDGING).context("ask the clients")
     }
 
     fn progress(&self, path: &str) -> Result<Progress> {

@@ -45,7 +45,7 @@ pub fn install(values: &[&str]) -> Result<()> {
 /// Removes it and what it was installed with.
 pub fn uninstall() -> Result<()> {
     program("helm", &["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "120s"], "")?;
-    kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]).map(drop)
+    kubectl(&["delete", "namespace", NAMESPACE]).map(drop)
 }
 
 /// kubectl in its namespace.

@@ -75,10 +75,10 @@ impl Scene {
         self.kubectl(&["wait", &format!("--for={what}"), object, &timeout]).map(drop)
     }
 
-    /// A pod's HTTP port, through the API server.
-    pub fn http(&self, pod: &str, port: u16, path: &str) -> Result<String> {
+    /// A pod's HTTP port, through the API server; given up after this time.
+    pub fn http(&self, pod: &str, port: u16, path: &str, limit: Duration) -> Result<String> {
         let url = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{path}", self.namespace);
-        kubectl(&["get", "--raw", &url])
+        kubectl(&["get", "--raw", &url, &format!("--request-timeout={}s", limit.as_secs())])
     }
 
     /// Deletes a pod; how long it took until its successor was ready.

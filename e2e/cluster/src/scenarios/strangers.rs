@@ -42,7 +42,7 @@ fn tokens(ensemble: &Ensemble<'_>) -> Result<()> {
         let wrong = wrong.err().map(|why| format!("{why:#}")).unwrap_or_default();
         ensure!(wrong.contains(REFUSED), "{pod} answered a wrong token with {wrong:?}");
         // The API server passes no credentials on.
-        let none = ensemble.scene.http(&pod, 9080, "admin/v1/status");
+        let none = ensemble.scene.http(&pod, 9080, "admin/v1/status", PATIENCE);
         let none = none.err().map(|why| format!("{why:#}").to_lowercase()).unwrap_or_default();
         ensure!(none.contains("unauthorized") || none.contains("logged in"), "{pod} answered without one: {none:?}");
     }
