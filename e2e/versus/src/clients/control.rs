@@ -62,7 +62,12 @@ fn request(stream: &TcpStream) -> Option<String> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
     lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-    first.split_whitespace().nth(1).map(str::to_owned)
+    path(&first).map(str::to_owned)
+}
+
+/// Without what kubectl adds to it, as `?timeout=3s`.
+fn path(request: &str) -> Option<&str> {
+    request.split_whitespace().nth(1)?.split('?').next()
 }
 
 fn finish(state: State, members: &str) -> State {
@@ -90,4 +95,16 @@ fn answer(state: &mut State, word: &str, rest: &str, mut out: impl Write) -> Res
         _ => bail!("`{word}` is not understood, or not now"),
     }
     Ok(writeln!(out)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubectl_adds_to_a_path_is_no_part_of_it() {
+        assert_eq!(path("GET /mark/pod-deleted?timeout=3s HTTP/1.1"), Some("/mark/pod-deleted"));
+        assert_eq!(path("GET /status HTTP/1.1"), Some("/status"));
+        assert_eq!(path("GET"), None);
+    }
 }
