@@ -11,10 +11,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kubectl::{json, kubectl, program};
-use crate::scene::{PATIENCE, forbid_all_but_restricted_pods, until};
+use crate::scene::{PATIENCE, at, forbid_all_but_restricted_pods, until};
 
 /// Not where users install it, so that theirs is never taken for this one.
 pub const NAMESPACE: &str = "coordd-e2e";
@@ -22,6 +22,8 @@ pub const PROGRAM: &str = "operator";
 const RELEASE: &str = "coordd-operator";
 const DEPLOYMENT: &str = "deployment/coordd-operator";
 const SELECTOR: &str = "app.kubernetes.io/name=coordd-operator";
+/// The pod that dies.
+const MORTAL: &str = "coordd-operator-mortal";
 const FAIL_AT: &str = "COORDD_OPERATOR_FAIL_AT";
 /// What it ends with at a fail point, and never otherwise.
 const FAIL_POINT_EXIT_CODE: u64 = 86;
@@ -77,17 +79,19 @@ impl Stopped {
         Ok(stopped)
     }
 
-    /// Has one run until it has died there: `WRITE:before` or `WRITE:after`.
+    /// Has one run until it has died there: `WRITE:before` or `WRITE:after`. It has one life: a second one would go on
+    /// with what the next is to die at.
     pub fn dies_at(&self, point: &str) -> Result<()> {
-        in_namespace(&["set", "env", DEPLOYMENT, &format!("{FAIL_AT}={point}")])?;
         // Who died gives nothing back; how long that is waited for is another scenario's matter.
         in_namespace(&["delete", "lease", RELEASE, "--ignore-not-found"])?;
-        scale(1)?;
+        program("kubectl", &["--namespace", NAMESPACE, "apply", "-f", "-"], &mortal(point)?.to_string())?;
         until(&format!("the operator dies at {point}"), PATIENCE, || {
-            ensure!(pods()?.iter().any(died), "it lives");
+            let pod = json(&["--namespace", NAMESPACE, "get", "pod", MORTAL])?;
+            let code = pod.pointer("/status/containerStatuses/0/state/terminated/exitCode").and_then(Value::as_u64);
+            ensure!(code == Some(FAIL_POINT_EXIT_CODE), "it has ended with {code:?}");
             Ok(())
         })?;
-        scale(0)
+        in_namespace(&["delete", "pod", MORTAL]).map(drop)
     }
 
     /// As installed; what goes wrong is said.
@@ -105,15 +109,20 @@ impl Drop for Stopped {
     }
 }
 
-fn died(pod: &Value) -> bool {
-    ["state", "lastState"].iter().any(|state| {
-        let code = pod.pointer(&format!("/status/containerStatuses/0/{state}/terminated/exitCode"));
-        code.and_then(Value::as_u64) == Some(FAIL_POINT_EXIT_CODE)
-    })
+/// A pod as those of the Deployment, but for its end.
+fn mortal(point: &str) -> Result<Value> {
+    let deployment = json(&["--namespace", NAMESPACE, "get", DEPLOYMENT])?;
+    let mut pod = at(&deployment, "/spec/template")?.clone();
+    let env = pod.pointer_mut("/spec/containers/0/env").and_then(Value::as_array_mut).context("an environment")?;
+    env.push(json!({"name": FAIL_AT, "value": point}));
+    pod["spec"]["restartPolicy"] = "Never".into();
+    pod["metadata"]["name"] = MORTAL.into();
+    (pod["apiVersion"], pod["kind"]) = ("v1".into(), "Pod".into());
+    Ok(pod)
 }
 
 fn start() -> Result<()> {
-    in_namespace(&["set", "env", DEPLOYMENT, &format!("{FAIL_AT}-")])?;
+    in_namespace(&["delete", "pod", MORTAL, "--ignore-not-found"])?;
     scale(REPLICAS)?;
     in_namespace(&["rollout", "status", DEPLOYMENT, "--timeout=120s"]).map(drop)
 }
