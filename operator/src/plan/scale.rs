@@ -9,6 +9,8 @@
 //! A pod goes after its vote, a volume after its pod. Reason: each other order has left ensembles without a quorum, or
 //! with a member that nobody knows (operators.md §2, 2 and 3).
 
+use std::time::Duration;
+
 use super::{Confirmed, Decision, Ground, Operation, Reason, Row, discard, heal, lost, pods, roll};
 use crate::crd::RetentionPolicy;
 use crate::step::{ClaimReason, RemoveReason};
@@ -34,6 +36,19 @@ pub(crate) fn finish(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<D
     })?;
     let pod = ground.world.name.pod(idle.ordinal);
     Some(Decision::act(Operation::ScalingDown, discard::delete_claim(idle, &pod, ClaimReason::ScaledDown)))
+}
+
+/// Pods that stop because no member needs them: scaled down is who has no pod and no volume too many.
+pub(crate) fn leaving(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    let needed = confirmed.pods_needed().max(ground.spec.replicas);
+    let pod = ground.world.pods.iter().find(|pod| ground.valid && pod.ordinal >= needed)?;
+    let message = format!("{} is stopping", pod.name);
+    let lasts = pod.deleting.map_or(Duration::ZERO, |since| since.until(ground.now));
+    if lasts <= roll::update_timeout(ground.spec) {
+        return Some(Decision::wait(Operation::ScalingDown, Reason::WaitingForPods, message));
+    }
+    // Its node is away, perhaps for good: no reason to call the members anything but ready.
+    Some(Decision::stop(Reason::WaitingForPods, message))
 }
 
 /// The next step towards as many voters as the spec wants.

@@ -70,3 +70,21 @@ fn a_member_that_is_not_well_is_looked_at_more_often() {
     sim.pods.get_mut(&1).unwrap().silent = true;
     assert_eq!(sim.plan().requeue, ATTENTIVE);
 }
+
+#[test]
+fn it_is_scaled_down_when_the_last_pod_has_stopped_or_does_not_for_long() {
+    let mut sim = Sim::settled(3);
+    sim.spec.replicas = 2;
+    while sim.set.unwrap().0 > 2 {
+        sim.run(1);
+    }
+    let mut world = sim.world();
+    assert!(world.pods[2].deleting.is_some(), "{:?}", world.pods[2]);
+    let plan = decided(&sim, &world);
+    let told = vec![Reason::EvenReplicas, Reason::WaitingForPods];
+    assert_eq!((plan.step.clone(), plan.operation), (None, Some(Operation::ScalingDown)));
+    assert_eq!(reasons(&plan), told);
+    world.pods[2].deleting = Some(Moment(0));
+    let plan = decided(&sim, &world);
+    assert_eq!((plan.operation, reasons(&plan)), (None, told));
+}
