@@ -32,6 +32,7 @@ mod secret;
 mod see;
 mod shelf;
 mod shelves;
+mod teller;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::core::DeserializeGuard;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -75,7 +76,7 @@ pub(crate) struct Context {
     /// Where the operator itself runs.
     pub namespace: String,
     pub metrics: Arc<metrics::Metrics>,
-    pub recorder: Recorder,
+    pub teller: teller::Teller,
     pub applied: apply::Applied,
     pub failures: backoff::Failures,
 }
@@ -160,7 +161,7 @@ async fn start(
     tokio::spawn(http::serve(listener, page));
     let reporter = Reporter { controller: "coordd-operator".to_owned(), instance: Some(options.identity.clone()) };
     let context = Context {
-        recorder: Recorder::new(client.clone(), reporter),
+        teller: teller::Teller::new(client.clone(), reporter),
         client,
         shelves,
         gate: gate::Gate::new(held, options.fail_at.clone(), Arc::clone(&metrics)),

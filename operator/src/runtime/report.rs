@@ -85,7 +85,7 @@ async fn tell(context: &Context, cluster: &CoordinationCluster, event: Event) {
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    if let Err(failure) = context.gate.write("event", context.recorder.publish(&told, &cluster.object_ref(&()))).await {
+    if let Err(failure) = context.gate.write("event", context.teller.tell(&told, &cluster.object_ref(&()))).await {
         tracing::warn!(%failure, "an event could not be told");
     }
 }

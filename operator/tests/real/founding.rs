@@ -126,3 +126,18 @@ async fn deletion_hangs_on_nothing_and_keeps_or_removes_volumes_as_asked() {
     assert_eq!(stage.ensemble(NAME).founded(), founded, "nothing was founded anew");
     assert!(is(&stage.status(NAME).await, "Available", "True"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_member_that_is_added_is_told_by_its_own_name() {
+    let Some(stage) = Stage::set("told").await else { return };
+    let _operator = stage.operator("a", &[]);
+    stage.apply(NAME, json!({"replicas": 1})).await;
+    stage.until_ready(NAME, 1).await;
+    stage.apply(NAME, json!({"replicas": 3})).await;
+    stage.until_ready(NAME, 3).await;
+    let events = stage.api::<Event>().list(&ListParams::default()).await.unwrap();
+    let added = events.iter().filter(|event| event.reason.as_deref() == Some("MemberAdded"));
+    let mut notes: Vec<_> = added.filter_map(|event| event.note.as_deref()).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, ["adding orders-1 as a learner", "adding orders-2 as a learner"]);
+}
