@@ -21,6 +21,7 @@ use clap::Args;
 use mio::{Events, Interest, Poll, Token};
 
 const SERVERS: usize = 3;
+/// Of each server.
 const WATCHERS: usize = 333;
 /// Frames of ZooKeeper's protocol for a znode `/bench/watched`: a getData with a watch, its answer, an event.
 const ASK: [u8; 31] = [1; 31];
@@ -40,8 +41,10 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     std::fs::create_dir_all(&options.dir)?;
-    println!("999 watchers told, median [ms]: {:.3}", watchers()? / 1e3);
-    println!("one write at a time, median [µs]: {:.0}", one_write(&options.dir)?);
+    let told =
+        watchers(WATCHERS, ROUNDS).context("both ends of 999 connections are files of this process: ulimit -n")?;
+    println!("999 watchers told, median [ms]: {:.3}", told / 1e3);
+    println!("one write at a time, median [µs]: {:.0}", one_write(&options.dir, WRITES)?);
     Ok(())
 }
 
@@ -79,13 +82,14 @@ fn server(mut orders: TcpStream, mut pass_on: Vec<TcpStream>, mut sockets: Vec<T
     Ok(())
 }
 
-fn watchers() -> Result<f64> {
+/// Median time in microseconds until all are told, of so many rounds with so many watchers of each server.
+fn watchers(of_each: usize, rounds: usize) -> Result<f64> {
     let mut poll = Poll::new()?;
     let mut watching = Vec::new();
     let mut parts = Vec::new();
     for _ in 0..SERVERS {
         let mut sockets = Vec::new();
-        for _ in 0..WATCHERS {
+        for _ in 0..of_each {
             let (near, far) = pair()?;
             near.set_nonblocking(true)?;
             let mut near = mio::net::TcpStream::from_std(near);
@@ -106,7 +110,7 @@ fn watchers() -> Result<f64> {
             .map(|((orders, pass_on), sockets)| scope.spawn(move || server(orders, pass_on, sockets)))
             .collect();
         let mut times = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             client.write_all(b"a")?;
             for socket in &mut watching {
                 socket.write_all(&ASK)?;
@@ -209,7 +213,8 @@ fn leader(mut client: TcpStream, followers: [TcpStream; 2], mut log: Log) -> Res
     Ok(())
 }
 
-fn one_write(dir: &Path) -> Result<f64> {
+/// Median time of a write in microseconds.
+fn one_write(dir: &Path, writes: usize) -> Result<f64> {
     let logs = ["bare-1", "bare-2", "bare-3"].map(|name| Log::create(&dir.join(name)));
     let [mine, second, third] = logs;
     let (mine, second, third) = (mine?, second?, third?);
@@ -223,7 +228,7 @@ fn one_write(dir: &Path) -> Result<f64> {
         ];
         let mut times = Vec::new();
         let mut answer = [0];
-        for _ in 0..WRITES {
+        for _ in 0..writes {
             let begin = Instant::now();
             client.write_all(&[7; 128])?;
             client.read_exact(&mut answer)?;
@@ -233,4 +238,17 @@ fn one_write(dir: &Path) -> Result<f64> {
         threads.into_iter().try_for_each(|t| t.join().map_err(|_| anyhow!("a server panicked"))?)?;
         Ok(median_us(times))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_is_told_and_every_write_is_answered() {
+        assert!(watchers(4, 3).unwrap() > 0.0);
+        let dir = tempfile::tempdir().unwrap();
+        assert!(one_write(dir.path(), 5).unwrap() > 0.0);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "its files are left behind");
+    }
 }
