@@ -74,6 +74,25 @@ fn a_replaced_learner_is_a_learner() {
 }
 
 #[test]
+fn a_removed_member_says_so_once_and_looks_for_no_leader_any_more() {
+    let mut ensemble = ensemble(3);
+    let fourth = start_unformed(&mut ensemble);
+    let (leader, peer) = (ensemble.leader(), ensemble.members[fourth].peer.clone());
+    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &peer]);
+    done_eventually(&ensemble.members[leader], &["promote", "m4"]);
+    done_eventually(&ensemble.members[leader], &["remove", "m4"]);
+    let said =
+        || ensemble.members[fourth].log().split_once("removed from the ensemble").map(|(_, after)| after.to_owned());
+    eventually("the removed one to say so", said);
+    // Several times what a silent leader is given.
+    std::thread::sleep(Duration::from_secs(3));
+    let after = said().unwrap();
+    for word in ["removed from the ensemble", "the leader hangs", "standing for election"] {
+        assert!(!after.contains(word), "{after}");
+    }
+}
+
+#[test]
 fn the_status_names_the_disk_of_each_member() {
     let ensemble = ensemble(3);
     let status: serde_json::Value =
