@@ -31,21 +31,26 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     make().map(drop)
 }
 
-/// Builds all in one go, so that each is the same whatever it is made for; where the archives are.
-pub(crate) fn make() -> Result<Vec<PathBuf>> {
-    let packages = packages()?;
+/// Builds the static programs, all in one go, so that each is the same whatever it is made for; where they are.
+pub(crate) fn programs() -> Result<PathBuf> {
     let target = place::build().join("image");
     let mut cargo = shell::cargo(&["build", "--release", "--target", TARGET, "--target-dir"]);
     cargo.arg(&target).env("RUSTFLAGS", RUSTFLAGS);
-    for (package, _) in &packages {
+    for (package, _) in packages()? {
         cargo.args(["-p", package]);
     }
     shell::run(&mut cargo)?;
+    Ok(target.join(TARGET).join("release"))
+}
+
+/// The images of the programs; where the archives are.
+pub(crate) fn make() -> Result<Vec<PathBuf>> {
+    let (programs, packages) = (programs()?, packages()?);
     let mut archives = Vec::new();
     for (package, name) in packages {
         let archive = place::repository().join(format!("target/images/{name}.tar"));
         let image = format!("coordd/{name}:{}", env!("CARGO_PKG_VERSION"));
-        let built = target.join(TARGET).join("release").join(package);
+        let built = programs.join(package);
         // Names stay for the sake of backtraces; line tables would make it four times as large.
         let small = built.with_extension("small");
         shell::run_quietly(Command::new("strip").args(["--strip-debug", "-o"]).arg(&small).arg(&built))?;

@@ -2,10 +2,12 @@
 //!
 //! Rule: `exec`, not a child. Reason: Ctrl-C and the exit code must reach and leave the program itself.
 
+use std::env;
+use std::path::Path;
 use std::process::Command;
 
-use crate::failure::Result;
-use crate::{place, shell};
+use crate::failure::{Result, Tried};
+use crate::{image, place, shell};
 
 pub(crate) fn demo(args: &[String]) -> Result<()> {
     build_coordd()?;
@@ -23,15 +25,16 @@ pub(crate) fn versus(args: &[String]) -> Result<()> {
 }
 
 /// Members are hurt while clients work, and what the clients saw is checked: the form that takes a minute at most.
+/// Like the next, with the programs of the images: what is shipped is tried, and built once.
 pub(crate) fn short_faults() -> Result<()> {
-    shell::run(build_versus()?.args(["faults", "--short"]))
+    shell::run(shipped_versus()?.args(["faults", "--short"]))
 }
 
 /// ZooKeeper and coordd answer the same requests, and the answers are compared: one server each, then three. After the
 /// clients, who bring Java.
 pub(crate) fn short_differ() -> Result<()> {
-    shell::run(build_versus()?.args(["differ", "--ops", "20000"]))?;
-    shell::run(build_versus()?.args(["differ", "--ops", "5000", "--members", "3"]))
+    shell::run(shipped_versus()?.args(["differ", "--ops", "20000"]))?;
+    shell::run(shipped_versus()?.args(["differ", "--ops", "5000", "--members", "3"]))
 }
 
 /// Lives one seed twice and compares.
@@ -59,10 +62,23 @@ fn simulation(args: &[&str]) -> Command {
 fn build_versus() -> Result<Command> {
     build_coordd()?;
     shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
-    let built = place::build().join("release");
-    let mut versus = Command::new(built.join("coordd-versus"));
-    versus.env("COORDD_BIN", built.join("coordd"));
-    Ok(versus)
+    Ok(versus_of(&place::build().join("release")))
+}
+
+fn shipped_versus() -> Result<Command> {
+    Ok(versus_of(&image::programs()?))
+}
+
+fn versus_of(programs: &Path) -> Command {
+    let mut versus = Command::new(programs.join("coordd-versus"));
+    versus.env("COORDD_BIN", programs.join("coordd"));
+    versus
+}
+
+/// The programs on real client libraries, against the coordd of the image.
+pub(crate) fn shipped_clients() -> Result<()> {
+    let program = env::current_exe().tried(|| "find this program".to_owned())?;
+    shell::run(Command::new(program).arg("clients").env("COORDD_BIN", image::programs()?.join("coordd")))
 }
 
 pub(crate) fn build_coordd() -> Result<()> {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::failure::Result;
-use crate::{clients, kubernetes, launch, place, shell, tools};
+use crate::{kubernetes, launch, place, shell, tools};
 
 /// One check.
 pub(super) struct Step {
@@ -21,7 +21,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "test", about: "every test of the workspace", run: tests },
     Step { name: "sim", about: "one seed lived twice: simulated network, clock and disk", run: launch::short_sim },
     Step { name: "faults", about: "members killed, stopped and cut off while clients work", run: launch::short_faults },
-    Step { name: "clients", about: "programs on real ZooKeeper clients, against one and three members", run: foreign },
+    Step {
+        name: "clients",
+        about: "programs on real ZooKeeper clients, against one and three members",
+        run: launch::shipped_clients,
+    },
     Step {
         name: "differ",
         about: "the same random requests to ZooKeeper 3.9 and to coordd",
@@ -57,10 +61,6 @@ fn deny() -> Result<()> {
 fn documentation() -> Result<()> {
     let mut doc = shell::cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-fn foreign() -> Result<()> {
-    clients::command(&[])
 }
 
 fn tests() -> Result<()> {
