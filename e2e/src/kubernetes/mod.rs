@@ -26,7 +26,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, Tried};
 use crate::shell;
 use cluster::Cluster;
 use node::Node;
@@ -65,6 +65,17 @@ pub(crate) fn programs() -> Result<()> {
     let bin = parts::built()?;
     println!("      in {}", bin.display());
     Ok(())
+}
+
+/// The short form, as a step of `cargo verify`. CI may not skip it: there an obstacle is a failure.
+pub(crate) fn verify() -> Result<()> {
+    if let Some(why) = host::obstacle().filter(|_| env::var_os("CI").is_none()) {
+        println!("      skipped: {why}; as root on Linux `cargo e2e run --short` runs it");
+        return Ok(());
+    }
+    // A process of its own, which outlives an interrupted `cargo verify` until the cluster is down.
+    let program = env::current_exe().tried(|| "find this program".to_owned())?;
+    shell::run(Command::new(program).args(["e2e", "run", "--short"]))
 }
 
 fn up() -> Result<()> {

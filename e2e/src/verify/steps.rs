@@ -31,6 +31,11 @@ pub(super) const STEPS: &[Step] = &[
         about: "the same random requests to ZooKeeper 3.9 and to coordd",
         run: launch::short_differ,
     },
+    Step {
+        name: "cluster",
+        about: "ensembles created, scaled, rolled and healed on a real Kubernetes of three nodes",
+        run: kubernetes::verify,
+    },
 ];
 
 fn format() -> Result<()> {
