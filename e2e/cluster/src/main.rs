@@ -62,7 +62,11 @@ fn chosen(names: &[String], short: bool) -> Result<Vec<&'static Scenario>> {
 fn run(scenarios: &[&Scenario]) -> Result<()> {
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
     let begin = Instant::now();
-    operator::install(&[]).context("install the chart")?;
+    if let Err(why) = operator::install(&[]) {
+        println!("{}", operator::seen());
+        let _what_came_up = operator::uninstall();
+        return Err(why.context("install the chart"));
+    }
     println!("      the operator is installed with Helm, in {:.0} s", begin.elapsed().as_secs_f64());
     for (i, scenario) in scenarios.iter().enumerate() {
         println!("  ({}/{}) {}: {}", i + 1, scenarios.len(), scenario.name, scenario.about);
@@ -94,7 +98,7 @@ fn play(scenario: &Scenario, figures: &mut Vec<Figure>) -> Result<()> {
     let scene = Scene::enter(scenario.name)?;
     let done = script(&scene);
     figures.extend(scene.figures());
-    if done.is_err() {
+    if done.is_err() || scene.figures().iter().any(Figure::is_above) {
         scene.keep_evidence()?;
         println!("      what is there to see is kept in {}", scene.kept.display());
     }

@@ -46,8 +46,18 @@ pub fn install(values: &[&str]) -> Result<()> {
 
 /// Removes it and what it was installed with.
 pub fn uninstall() -> Result<()> {
-    program("helm", &["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "120s"], "")?;
-    kubectl(&["delete", "namespace", NAMESPACE]).map(drop)
+    let removed = program("helm", &["uninstall", RELEASE, "--namespace", NAMESPACE, "--wait", "--timeout", "120s"], "");
+    kubectl(&["delete", "namespace", NAMESPACE])?;
+    removed.map(drop)
+}
+
+/// What there is to see of it, for whoever looks for the reason of a failure.
+pub fn seen() -> String {
+    let look = |args: &[&str]| in_namespace(args).unwrap_or_else(|why| format!("{why:#}\n"));
+    let pods = look(&["describe", "pods"]);
+    let logs = look(&["logs", "--selector", SELECTOR, "--prefix", "--tail=50"]);
+    let events = look(&["get", "events", "--sort-by=.lastTimestamp"]);
+    [pods, logs, events].join("\n")
 }
 
 /// kubectl in its namespace.

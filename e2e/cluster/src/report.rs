@@ -74,6 +74,12 @@ pub struct Figure {
     pub value: Amount,
 }
 
+impl Figure {
+    pub fn is_above(&self) -> bool {
+        self.value > self.promise.goal
+    }
+}
+
 /// Every promise to users with the worst of its figures, and then what else was measured.
 pub fn table(figures: &[Figure]) -> String {
     let mut others: Vec<Promise> = Vec::new();

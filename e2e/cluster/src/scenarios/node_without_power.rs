@@ -40,5 +40,5 @@ fn play(scene: &Scene, machine: &Machine) -> Result<()> {
     ensemble.wait_ready()?;
     ensure!(ensemble.id_of(&leader)? == id, "{leader} was replaced though it came back in time");
     let verdict = load.finish(&ensemble.members()?)?;
-    scene.measured(PAUSE, verdict.longest_pause(), Duration::from_secs(30))
+    scene.measured(PAUSE, verdict.longest_pause(), Duration::from_secs(10))
 }
