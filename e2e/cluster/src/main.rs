@@ -28,6 +28,9 @@ enum Command {
         /// Those of `cargo verify`
         #[arg(long)]
         short: bool,
+        /// Each so often; the worst of its figures counts
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        times: u16,
     },
 }
 
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
             ALL.iter().for_each(|scenario| println!("{:24} {}", scenario.name, scenario.about));
             Ok(())
         }
-        Command::Run { scenarios, short } => chosen(&scenarios, short).and_then(|chosen| run(&chosen)),
+        Command::Run { scenarios, short, times } => chosen(&scenarios, short).and_then(|chosen| run(&chosen, times)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,7 +62,7 @@ fn chosen(names: &[String], short: bool) -> Result<Vec<&'static Scenario>> {
 }
 
 /// All of them, also after one has failed.
-fn run(scenarios: &[&Scenario]) -> Result<()> {
+fn run(scenarios: &[&Scenario], times: u16) -> Result<()> {
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
     let begin = Instant::now();
     if let Err(why) = operator::install(&[]) {
@@ -68,8 +71,9 @@ fn run(scenarios: &[&Scenario]) -> Result<()> {
         return Err(why.context("install the chart"));
     }
     println!("      the operator is installed with Helm, in {:.0} s", begin.elapsed().as_secs_f64());
-    for (i, scenario) in scenarios.iter().enumerate() {
-        println!("  ({}/{}) {}: {}", i + 1, scenarios.len(), scenario.name, scenario.about);
+    let plays = scenarios.iter().flat_map(|scenario| (0..times).map(move |_| *scenario));
+    for (i, scenario) in plays.enumerate() {
+        println!("  ({}/{}) {}: {}", i + 1, scenarios.len() * usize::from(times), scenario.name, scenario.about);
         let begin = Instant::now();
         match play(scenario, &mut figures) {
             Ok(()) => println!("      kept in {:.0} s", begin.elapsed().as_secs_f64()),

@@ -32,7 +32,8 @@ use cluster::Cluster;
 use node::Node;
 
 const USAGE: &str = "usage: cargo e2e COMMAND
-  run [--short|SCENARIO…]  a cluster of three nodes, the scenarios in it (all, or these), and everything down again;
+  run [--short|SCENARIO…] [--times N]
+                           a cluster of three nodes, the scenarios in it (all, or these), and everything down again;
                            in the cluster that is up already, or in that of COORDD_E2E_KUBECONFIG, where there is one
   list                     the scenarios
   build                    the programs of which a Kubernetes is made, once a machine
