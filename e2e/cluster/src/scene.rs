@@ -131,7 +131,7 @@ impl Scene {
         let keep = |file: &str, text: Result<String>| {
             fs::write(self.kept.join(file), text.unwrap_or_else(|why| format!("{why:#}\n")))
         };
-        keep("objects.yaml", self.kubectl(&["get", "all,pvc,endpointslices,pdb", "-o", "yaml"]))?;
+        keep("objects.yaml", self.kubectl(&["get", "all,cc,pvc,endpointslices,pdb", "-o", "yaml"]))?;
         keep("events.txt", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]))?;
         keep("nodes.txt", kubectl(&["describe", "nodes"]))?;
         keep("operator.txt", operator::in_namespace(&["describe", "pods,lease"]))?;
