@@ -150,8 +150,11 @@ fn evidence(ground: &Ground<'_>, row: &Row<'_>) -> Option<Evidence> {
     }
     let claim = claim?;
     if claim.state == ClaimState::Lost {
-        let since = row.pod.and_then(|pod| pod.unready_since).unwrap_or(ground.now);
-        let lasts = if row.pod.is_none() { Duration::MAX } else { since.until(ground.now) };
+        // A pod that found no node since has never been ready, and has no word on it from Kubernetes.
+        let lasts = match row.pod {
+            Some(pod) => pod.away_since().map_or(Duration::ZERO, |since| since.until(ground.now)),
+            None => Duration::MAX,
+        };
         return Some(Evidence { why: "its volume is gone".to_owned(), lasts, node_lost: false });
     }
     nodes_of_claim(ground, row.pod, claim)
@@ -174,7 +177,7 @@ fn node_of_pod(ground: &Ground<'_>, pod: &Pod) -> Option<Evidence> {
     let (why, lasts) = match away(ground, node)? {
         Some(lasts) => (format!("its node {node} is away"), lasts),
         None => {
-            let since = pod.unready_since.or(pod.deleting)?;
+            let since = pod.away_since().or(pod.deleting)?;
             (format!("its node {node} is gone"), since.until(ground.now))
         }
     };

@@ -163,6 +163,25 @@ fn bug_16_a_silent_member_is_never_taken_for_a_lost_one() {
 }
 
 #[test]
+fn a_member_whose_volume_is_gone_is_replaced_though_its_pod_was_never_ready() {
+    let sim = Sim::settled(3);
+    let mut world = sim.world();
+    world.claims[1].state = ClaimState::Lost;
+    let pod = &mut world.pods[1];
+    (pod.ready_since, pod.unready_since, pod.ip, pod.node) = (None, None, None, None);
+    pod.asked = Asked::NotYet;
+    let step = |world: &mut World, seconds: i64| {
+        let since = Moment(sim.now - 1000 * seconds);
+        world.pods[1].created = since;
+        world.pods[1].state = PodState::Unschedulable { why: "0/3 nodes are available".into(), since };
+        plan(&sim.spec, world, &operator(), Moment(sim.now)).step
+    };
+    assert_eq!(step(&mut world, 590), None, "not before replaceAfter");
+    let replaced = step(&mut world, 610).unwrap();
+    assert!(matches!(&replaced, Step::DeleteClaim { .. }), "{replaced}");
+}
+
+#[test]
 fn bug_17_members_are_judged_by_id_wherever_they_stand_in_a_list() {
     let mut sim = Sim::settled(3);
     sim.ensembles[0].members.reverse();
