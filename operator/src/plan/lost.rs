@@ -148,7 +148,7 @@ fn evidence(ground: &Ground<'_>, row: &Row<'_>) -> Option<Evidence> {
     {
         return Some(evidence);
     }
-    let claim = claim?;
+    let Some(claim) = claim else { return claim_gone(ground, row.pod?) };
     if claim.state == ClaimState::Lost {
         // A pod that found no node since has never been ready, and has no word on it from Kubernetes.
         let lasts = match row.pod {
@@ -158,6 +158,14 @@ fn evidence(ground: &Ground<'_>, row: &Row<'_>) -> Option<Evidence> {
         return Some(Evidence { why: "its volume is gone".to_owned(), lasts, node_lost: false });
     }
     nodes_of_claim(ground, row.pod, claim)
+}
+
+/// A pod without a node does not hold its claim, which so goes at once; Kubernetes makes the next one with the next
+/// pod.
+fn claim_gone(ground: &Ground<'_>, pod: &Pod) -> Option<Evidence> {
+    let since = pod.away_since().filter(|_| pod.node.is_none())?;
+    let why = "its volume claim is gone".to_owned();
+    Some(Evidence { why, lasts: since.until(ground.now), node_lost: false })
 }
 
 /// For how long a node is away; `None` while it is there or nothing is known of it.

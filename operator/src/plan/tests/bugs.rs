@@ -177,8 +177,11 @@ fn a_member_whose_volume_is_gone_is_replaced_though_its_pod_was_never_ready() {
         plan(&sim.spec, world, &operator(), Moment(sim.now)).step
     };
     assert_eq!(step(&mut world, 590), None, "not before replaceAfter");
-    let replaced = step(&mut world, 610).unwrap();
-    assert!(matches!(&replaced, Step::DeleteClaim { .. }), "{replaced}");
+    let given_up = step(&mut world, 610).unwrap();
+    assert!(matches!(&given_up, Step::DeleteClaim { .. }), "{given_up}");
+    world.claims.remove(1);
+    let anew = step(&mut world, 610).unwrap();
+    assert!(matches!(&anew, Step::DeletePod { why: RestartReason::VolumeGivenUp, .. }), "{anew}: for its next claim");
 }
 
 #[test]
