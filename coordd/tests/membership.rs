@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use coordd_testkit::{Client, Member, eventually};
+use coordd_testkit::{Client, Ensemble, Member, eventually};
 
 use support::{admin, ensemble, start_unformed};
 
@@ -41,12 +41,18 @@ fn done_eventually(member: &Member, arguments: &[&str]) {
     panic!("{arguments:?} stays refused: {said}");
 }
 
+/// One member more, as a learner: the places of the leader and of that one.
+fn add_learner(ensemble: &mut Ensemble) -> (usize, usize) {
+    let added = start_unformed(ensemble);
+    let leader = ensemble.leader();
+    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &ensemble.members[added].peer]);
+    (leader, added)
+}
+
 #[test]
 fn an_eighth_voter_is_refused_with_the_limit_named_and_stays_a_learner() {
     let mut ensemble = ensemble(7);
-    let eighth = start_unformed(&mut ensemble);
-    let leader = ensemble.leader();
-    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &ensemble.members[eighth].peer]);
+    let (leader, eighth) = add_learner(&mut ensemble);
     eventually("the learner to serve", || ensemble.members[eighth].mode());
     let why = refusal(&ensemble.members[leader], &["promote", "m8"]);
     assert!(why.contains("has 7 voters, and 7 is the most"), "{why}");
@@ -57,9 +63,8 @@ fn an_eighth_voter_is_refused_with_the_limit_named_and_stays_a_learner() {
 #[test]
 fn a_replaced_learner_is_a_learner() {
     let mut ensemble = ensemble(3);
-    let fourth = start_unformed(&mut ensemble);
-    let (leader, peer) = (ensemble.leader(), ensemble.members[fourth].peer.clone());
-    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &peer]);
+    let (leader, fourth) = add_learner(&mut ensemble);
+    let peer = ensemble.members[fourth].peer.clone();
     eventually("the learner to serve", || ensemble.members[fourth].mode());
     ensemble.members[fourth].kill();
     std::fs::remove_dir_all(&ensemble.members[fourth].data_dir).unwrap();
@@ -76,9 +81,7 @@ fn a_replaced_learner_is_a_learner() {
 #[test]
 fn a_removed_member_says_so_once_and_looks_for_no_leader_any_more() {
     let mut ensemble = ensemble(3);
-    let fourth = start_unformed(&mut ensemble);
-    let (leader, peer) = (ensemble.leader(), ensemble.members[fourth].peer.clone());
-    done_eventually(&ensemble.members[leader], &["add", "--peer-addr", &peer]);
+    let (leader, fourth) = add_learner(&mut ensemble);
     done_eventually(&ensemble.members[leader], &["promote", "m4"]);
     done_eventually(&ensemble.members[leader], &["remove", "m4"]);
     let said =
