@@ -19,7 +19,10 @@ use crate::znode::{NodeId, Owner, Znodes};
 
 /// The level that this release understands: everything that it does. A new ensemble starts at 0, whatever releases form
 /// it, and the log raises it.
-pub const FEATURE_LEVEL: u32 = 1;
+pub const FEATURE_LEVEL: u32 = 2;
+
+/// From this level on a znode knows the zxid at which its access control list was replaced (ADR 0005).
+pub(crate) const ACL_ZXIDS: u32 = 2;
 
 const CONFIG: &str = "/zookeeper/config";
 

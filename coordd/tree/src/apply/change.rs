@@ -11,7 +11,7 @@ use coordd_proto::{ErrorCode, Perms, Stat};
 use super::create::check_quota;
 use super::{Ask, acl_to_store};
 use crate::outcome::Change;
-use crate::state::State;
+use crate::state::{ACL_ZXIDS, State};
 
 const SPECIAL: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
 
@@ -88,8 +88,8 @@ pub(super) fn set_acl(
     ask.check_acl(state, id, Perms::ADMIN)?;
     let aversion = state.znodes.get(id).aversion;
     check_version(version, aversion)?;
-    state.znodes.set_acl(id, &acl);
-    state.znodes.update(id, |node| node.aversion = next_version(aversion));
+    let at = (state.feature_level >= ACL_ZXIDS).then_some(ask.at.zxid);
+    state.znodes.set_acl(id, &acl, next_version(aversion), at);
     Ok(state.znodes.stat(id))
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use coordd_proto::{SessionId, Zxid};
 
-use super::{MAGIC, SNAPSHOT_FORMAT, row, varint};
+use super::{MAGIC, SNAPSHOT_FORMAT, SNAPSHOT_FORMAT_1, row, varint};
 use crate::acl::table::AclTable;
 use crate::sessions::Session;
 use crate::state::State;
@@ -99,11 +99,11 @@ impl State {
                 break;
             }
             while !rows.is_empty() {
-                let (node, owner) = row::decode(&mut rows)?;
+                let row::Row { node, owner, acl_zxid } = row::decode(&mut rows)?;
                 if !state.znodes.acls.holds(node.acl) {
                     return Err(SnapshotError::BadRow);
                 }
-                state.znodes.restore(node, owner);
+                state.znodes.restore(node, owner, acl_zxid);
             }
         }
         from.checksum_holds()?;
@@ -156,7 +156,7 @@ fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<Bytes, SnapshotError> {
         return Err(SnapshotError::NotASnapshot);
     }
     let format = from.u32()?;
-    if format != SNAPSHOT_FORMAT {
+    if !(SNAPSHOT_FORMAT_1..=SNAPSHOT_FORMAT).contains(&format) {
         return Err(SnapshotError::UnknownFormat(format));
     }
     from.frame().map(Bytes::copy_from_slice)

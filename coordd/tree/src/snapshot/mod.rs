@@ -25,5 +25,7 @@ pub use write::{SnapshotAborted, SnapshotWriter};
 
 const MAGIC: &[u8; 8] = b"coorddSN";
 
-/// The format that this release writes; it reads the same.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+/// The newest format; all up to it are read. It is written where a znode has a row that format 1 does not know (the
+/// zxid of its list), so that a release of before the feature level can read all that it may meet.
+pub const SNAPSHOT_FORMAT: u32 = 2;
+const SNAPSHOT_FORMAT_1: u32 = 1;

@@ -11,6 +11,8 @@ use crate::znode::{Node, NodeId, Owner, Znodes};
 const FREE: u8 = 0;
 const PLAIN: u8 = 1;
 const OWNED: u8 = 2;
+/// Beside one of the two above, since format 2.
+const WITH_ACL_ZXID: u8 = 4;
 
 pub(crate) fn encode(znodes: &Znodes, id: NodeId, out: &mut BytesMut) {
     if id.0 >= znodes.arena.slots() {
@@ -22,9 +24,14 @@ pub(crate) fn encode(znodes: &Znodes, id: NodeId, out: &mut BytesMut) {
         put_id(out, node.next);
         return;
     }
-    out.put_u8(if node.is_owned() { OWNED } else { PLAIN });
+    let acl_zxid = znodes.acl_zxid(id);
+    let kind = if node.is_owned() { OWNED } else { PLAIN };
+    out.put_u8(kind | if acl_zxid.is_some() { WITH_ACL_ZXID } else { 0 });
     if node.is_owned() {
         out.put_i64(znodes.owner(id).raw());
+    }
+    if let Some(at) = acl_zxid {
+        out.put_i64(at.0);
     }
     for link in [node.parent, node.first, node.next, node.prev] {
         put_id(out, link);
@@ -46,13 +53,25 @@ pub(crate) fn encode(znodes: &Znodes, id: NodeId, out: &mut BytesMut) {
     }
 }
 
-pub(super) fn decode(from: &mut &[u8]) -> Result<(Node, Owner), SnapshotError> {
-    let owner = match take_u8(from)? {
-        FREE => return Ok((Node::free(get_id(from)?), Owner::NOBODY)),
+/// A slot with what stands beside the arena.
+pub(super) struct Row {
+    pub(super) node: Node,
+    pub(super) owner: Owner,
+    pub(super) acl_zxid: Option<Zxid>,
+}
+
+pub(super) fn decode(from: &mut &[u8]) -> Result<Row, SnapshotError> {
+    let kind = take_u8(from)?;
+    let owner = match kind & !WITH_ACL_ZXID {
+        FREE => {
+            let node = Node::free(get_id(from)?);
+            return Ok(Row { node, owner: Owner::NOBODY, acl_zxid: None });
+        }
         PLAIN => Owner::NOBODY,
         OWNED => Owner::from_raw(take_i64(from)?),
         _ => return Err(SnapshotError::BadRow),
     };
+    let acl_zxid = if kind & WITH_ACL_ZXID == 0 { None } else { Some(Zxid(take_i64(from)?)) };
     let (parent, first, next, prev) = (get_id(from)?, get_id(from)?, get_id(from)?, get_id(from)?);
     let children = varint::get_u32(from)?;
     let acl = AclId(varint::get_u32(from)?);
@@ -71,7 +90,7 @@ pub(super) fn decode(from: &mut &[u8]) -> Result<(Node, Owner), SnapshotError> {
     (node.ctime, node.mtime) = (ctime, mtime);
     (node.version, node.creates, node.aversion) = (version, creates, aversion);
     node.children = children;
-    Ok((node, owner))
+    Ok(Row { node, owner, acl_zxid })
 }
 
 fn put_id(out: &mut BytesMut, id: NodeId) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Cut, MAGIC, SNAPSHOT_FORMAT, row, varint};
+use super::{Cut, MAGIC, SNAPSHOT_FORMAT, SNAPSHOT_FORMAT_1, row, varint};
 use crate::state::State;
 use crate::znode::NodeId;
 
@@ -34,7 +34,7 @@ impl State {
         let cut = Arc::new(Cut::new(self.znodes.arena.slots()));
         let mut head = BytesMut::new();
         head.put_slice(MAGIC);
-        head.put_u32(SNAPSHOT_FORMAT);
+        head.put_u32(if self.znodes.has_acl_zxids() { SNAPSHOT_FORMAT } else { SNAPSHOT_FORMAT_1 });
         frame(&mut head, |out| out.put_slice(&meta));
         frame(&mut head, |out| self.encode_head(out));
         self.znodes.start_cut(Arc::clone(&cut));

@@ -142,16 +142,16 @@ impl Node {
     }
 
     /// The digest's term for the facts.
-    pub(crate) fn facts_digest(&self, id: NodeId, owner: Owner, acl: u64) -> u64 {
+    pub(crate) fn facts_digest(&self, id: NodeId, owner: Owner, acl: u64, acl_zxid: Option<Zxid>) -> u64 {
         let both = |a: i32, b: i32| u64::from(a.cast_unsigned()) << 32 | u64::from(b.cast_unsigned());
-        Hash::new(1)
+        let facts = Hash::new(1)
             .word(u64::from(id.0) << 32 | u64::from(self.parent.0))
             .pair(self.czxid.0.cast_unsigned(), self.mzxid.0.cast_unsigned())
             .pair(self.pzxid.0.cast_unsigned(), self.ctime.cast_unsigned())
             .pair(self.mtime.cast_unsigned(), both(self.version, self.creates))
             .pair(both(self.aversion, self.children.cast_signed()), owner.raw().cast_unsigned())
-            .word(acl)
-            .finish()
+            .word(acl);
+        acl_zxid.map_or(facts, |at| facts.signed(at.0)).finish()
     }
 
     /// The digest's term for name and data.

@@ -34,6 +34,8 @@ pub(crate) struct Znodes {
     index: Index,
     /// Owners of the few znodes that have one. Searched, never walked.
     owners: HashMap<NodeId, Owner, RandomState>,
+    /// When the lists of the few znodes were replaced that had theirs replaced. Searched, never walked.
+    acl_zxids: HashMap<NodeId, Zxid, RandomState>,
     pub(crate) acls: AclTable,
     digest: u64,
     cut: Option<Arc<Cut>>,
@@ -54,6 +56,7 @@ impl Znodes {
             arena: Arena::new(),
             index: Index::new(),
             owners: HashMap::default(),
+            acl_zxids: HashMap::default(),
             acls: AclTable::new(),
             digest: 0,
             cut: None,
@@ -73,6 +76,16 @@ impl Znodes {
 
     pub(crate) fn acl(&self, id: NodeId) -> &AclView {
         self.acls.view(self.get(id).acl)
+    }
+
+    /// The zxid at which the znode's list was replaced, if it was.
+    pub(crate) fn acl_zxid(&self, id: NodeId) -> Option<Zxid> {
+        self.acl_zxids.get(&id).copied()
+    }
+
+    /// Whether any znode has such a zxid.
+    pub(crate) fn has_acl_zxids(&self) -> bool {
+        !self.acl_zxids.is_empty()
     }
 
     pub(crate) fn stat(&self, id: NodeId) -> Stat {
@@ -232,6 +245,7 @@ impl Znodes {
         if node.is_owned() {
             self.owners.remove(&id);
         }
+        self.acl_zxids.remove(&id);
         self.acls.release(self.arena.get(id).acl);
         self.arena.free(id);
     }
@@ -249,15 +263,22 @@ impl Znodes {
         self.digest = self.digest.wrapping_add(self.get(id).blob_digest(id));
     }
 
-    pub(crate) fn set_acl(&mut self, id: NodeId, acl: &AclView) {
+    /// Replaces a znode's list; `at`, where it is to be known, is when.
+    pub(crate) fn set_acl(&mut self, id: NodeId, acl: &AclView, aversion: i32, at: Option<Zxid>) {
         let new = self.acls.hold(acl);
         let old = self.get(id).acl;
-        self.update(id, |node| node.acl = new);
+        self.digest = self.digest.wrapping_sub(self.facts_term(id));
+        let node = self.touch(id);
+        (node.acl, node.aversion) = (new, aversion);
+        if let Some(at) = at {
+            self.acl_zxids.insert(id, at);
+        }
+        self.digest = self.digest.wrapping_add(self.facts_term(id));
         self.acls.release(old);
     }
 
     /// Puts the next slot of a snapshot in place; its links are taken as they were.
-    pub(crate) fn restore(&mut self, node: Node, owner: Owner) -> NodeId {
+    pub(crate) fn restore(&mut self, node: Node, owner: Owner, acl_zxid: Option<Zxid>) -> NodeId {
         let free = node.is_free();
         let id = self.arena.restore(node);
         if free {
@@ -265,6 +286,9 @@ impl Znodes {
         }
         if owner != Owner::NOBODY {
             self.owners.insert(id, owner);
+        }
+        if let Some(at) = acl_zxid {
+            self.acl_zxids.insert(id, at);
         }
         if id != NodeId::ROOT {
             let node = self.get(id);
@@ -305,7 +329,7 @@ impl Znodes {
 
     fn facts_term(&self, id: NodeId) -> u64 {
         let node = self.get(id);
-        node.facts_digest(id, self.owner(id), self.acls.digest(node.acl))
+        node.facts_digest(id, self.owner(id), self.acls.digest(node.acl), self.acl_zxid(id))
     }
 
     fn add_terms(&mut self, id: NodeId) {
