@@ -16,6 +16,7 @@ pub mod consensus;
 pub mod daemon;
 pub mod demo;
 mod descriptors;
+mod discovery;
 pub mod entropy;
 pub mod http;
 pub mod leader_tasks;

@@ -21,7 +21,7 @@ const LINE_CHARS_MAX: usize = 120;
 /// Modules of the crate `coordd`, lowest layer first.
 const LAYERS: [&[&str]; 10] = [
     &["clock", "config", "consensus", "descriptors", "entropy", "net"],
-    &["raft", "session", "watch", "leader_tasks", "telemetry"],
+    &["raft", "session", "watch", "leader_tasks", "telemetry", "discovery"],
     &["server"],
     &["http"],
     &["admin"],

@@ -21,6 +21,7 @@
 
 pub mod change;
 pub mod client;
+pub mod discovery;
 pub mod ensemble;
 pub mod refusal;
 pub mod status;

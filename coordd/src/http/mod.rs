@@ -3,12 +3,14 @@
 //! ```text
 //!   /livez /readyz      for the one who restarts and routes          /v1/ensemble   for programs that look for members
 //!   /metrics            ZooKeeper's names, then ours                 /commands/…    as ZooKeeper's AdminServer
+//!   /v1/services /v1/config /v1/leader /v1/znodes                    what applications have registered
 //! ```
 //!
 //! Rule: nothing here changes replicated state, and nothing waits for other members: what is shown is what this
 //! member knows. Reason: the port is open to everyone who reaches it, and has to answer when the ensemble does not.
 
 mod commands;
+mod discovery;
 mod health;
 mod listen;
 mod metrics;
@@ -68,6 +70,7 @@ pub fn router(http: Http) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
         .route("/v1/ensemble", get(ensemble))
+        .merge(discovery::routes())
         .route("/commands", get(commands::index))
         .route("/commands/", get(commands::index))
         .route("/commands/{name}", get(commands::run))

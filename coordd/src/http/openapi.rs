@@ -3,12 +3,26 @@
 use utoipa::OpenApi;
 use utoipa::openapi;
 
-use super::{commands, health, metrics};
+use super::{commands, discovery, health, metrics};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "coordd", description = "Health, metrics and the ensemble of one coordd member. Changes no state."),
-    paths(health::livez, health::readyz, metrics::metrics, super::ensemble, commands::run)
+    info(
+        title = "coordd",
+        description = "Health, metrics, the ensemble, and what is registered in it. Changes no state."
+    ),
+    paths(
+        health::livez,
+        health::readyz,
+        metrics::metrics,
+        super::ensemble,
+        commands::run,
+        discovery::services,
+        discovery::config,
+        discovery::leader,
+        discovery::znodes
+    ),
+    components(schemas(coordd_api::discovery::ServiceList, coordd_api::discovery::ChildList))
 )]
 struct Document;
 

@@ -80,6 +80,12 @@ impl Scheme {
     }
 }
 
+/// Who a caller of the HTTP port is by HTTP Basic's `user:password`; `None` where the digest scheme is off.
+pub(crate) fn basic(schemes: &[Scheme], proof: &[u8]) -> Option<Vec<AuthId>> {
+    let digest = schemes.iter().find(|scheme| matches!(scheme, Scheme::Digest { .. }))?;
+    digest.authenticate(Some(proof), SocketAddr::from(([0; 4], 0)))
+}
+
 /// `user:base64(SHA1("user:password"))`, the id under which ACLs name a user (DigestAuthenticationProvider).
 pub fn digest_id(user_password: &str) -> String {
     let user = user_password.split_once(':').map_or(user_password, |(user, _)| user);

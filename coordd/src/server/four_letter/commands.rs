@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use coordd_proto::SessionId;
+use coordd_proto::{AuthId, SessionId};
 
 pub use super::TRACE_MASK;
 use super::host;
@@ -18,7 +18,7 @@ use crate::server::conn::Conn;
 use crate::server::handshake::{self, Service};
 use crate::server::metrics::Sample;
 use crate::server::tally::{Tally, last_op_name};
-use crate::server::{ServerConfig, Shared};
+use crate::server::{ServerConfig, Shared, auth};
 use crate::session::registry::Holder;
 use crate::watch::Side;
 
@@ -38,6 +38,11 @@ impl Commands {
 
     fn status(&self) -> Arc<Status> {
         self.shared.status.borrow().clone()
+    }
+
+    /// Who `user:password` of HTTP Basic makes a caller.
+    pub(crate) fn basic(&self, proof: &[u8]) -> Option<Vec<AuthId>> {
+        auth::basic(&self.shared.config.schemes, proof)
     }
 
     fn service(&self) -> Service {

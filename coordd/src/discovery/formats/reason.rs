@@ -1,0 +1,86 @@
+//! Why a znode is no registration, in words for whoever wrote it.
+//!
+//! Rule: what is quoted from the registration is cut short and escaped. Reason: it goes into answers, logs and the
+//! status of Kubernetes objects, and strangers wrote it.
+
+use std::fmt;
+
+use super::DATA_MAX;
+
+/// Characters of a foreign value that are shown.
+const SHOWN: usize = 60;
+
+/// A piece of a registration, as it is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Quoted(String);
+
+impl From<&str> for Quoted {
+    fn from(text: &str) -> Quoted {
+        let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
+        let shown = text[..cut.unwrap_or(text.len())].escape_debug();
+        Quoted(format!("\"{shown}{}\"", if cut.is_some() { "…" } else { "" }))
+    }
+}
+
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("no data")]
+    Empty,
+    #[error("more than {DATA_MAX} bytes of data")]
+    TooLong,
+    #[error("the data is no UTF-8 from byte {0} on")]
+    NotUtf8(usize),
+    #[error("the data is no JSON: {0}")]
+    NotJson(String),
+    #[error("{0} is missing")]
+    Missing(String),
+    #[error("{field} is {found}, not {wanted}")]
+    Type { field: String, found: &'static str, wanted: &'static str },
+    #[error("{field} is {value}; a port is a number from 1 to 65535")]
+    Port { field: String, value: Quoted },
+    #[error("{field} is {value}; an address is an IP address or a host name")]
+    Address { field: String, value: Quoted },
+    #[error("{field} is {value}; known are {known}")]
+    Unknown { field: &'static str, value: Quoted, known: &'static str },
+    #[error("{0} is negative; a weight is 0 or more")]
+    Weight(String),
+    #[error("{0} is no URL-encoding")]
+    Encoding(Quoted),
+    #[error("{0} is no {1}")]
+    NoForm(Quoted, &'static str),
+    #[error("the znode may not be read by whoever asks")]
+    Unreadable,
+    #[error("no known format; ask for one with ?format=")]
+    UnknownFormat,
+}
+
+impl Reason {
+    pub(super) fn no_form(text: &str, wanted: &'static str) -> Reason {
+        Reason::NoForm(text.into(), wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_short_and_on_one_line() {
+        assert_eq!(Quoted::from("a\n\u{1b}[31m\"b").to_string(), r#""a\n\u{1b}[31m\"b""#);
+        let long = Quoted::from("ä".repeat(100).as_str()).to_string();
+        assert_eq!(long.chars().count(), SHOWN + 3);
+        assert!(long.ends_with("…\""));
+    }
+}

@@ -1,0 +1,36 @@
+//! The newest change that an answer rests on: its ETag (ADR 0005).
+//!
+//! Rule: of a znode that is shown, data and list count; of one that is not, its list alone, which is never older
+//! than its creation; of one whose children are named, their list. What is gone counts by its parent. So the number is
+//! one of the replicated state, never falls, and moves whenever the answer does.
+
+use coordd_proto::Zxid;
+use coordd_tree::ZnodeRef;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Newest(Zxid);
+
+impl Newest {
+    pub(crate) fn none() -> Newest {
+        Newest(Zxid::ZERO)
+    }
+
+    /// Whether the znode may be seen, and that it exists.
+    pub(crate) fn access(&mut self, znode: ZnodeRef<'_>) {
+        self.0 = self.0.max(znode.acl_zxid());
+    }
+
+    pub(crate) fn data(&mut self, znode: ZnodeRef<'_>) {
+        self.access(znode);
+        self.0 = self.0.max(znode.stat().mzxid);
+    }
+
+    pub(crate) fn children(&mut self, znode: ZnodeRef<'_>) {
+        self.access(znode);
+        self.0 = self.0.max(znode.stat().pzxid);
+    }
+
+    pub(crate) fn zxid(self) -> i64 {
+        self.0.0
+    }
+}
