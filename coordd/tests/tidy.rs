@@ -238,3 +238,10 @@ fn what_breaks_a_rule_is_found() {
     assert!(!may_use("raft", "server") && !may_use("server", "raft") && !may_use("admin", "raft"));
     assert!(may_use("server", "session") && may_use("daemon", "raft"));
 }
+
+#[test]
+fn the_operator_knows_the_feature_level_of_this_release() {
+    let text = fs::read_to_string(repository().join("operator/src/runtime/options.rs")).unwrap();
+    let row = format!("(\"{}\", {})", env!("CARGO_PKG_VERSION"), coordd_tree::FEATURE_LEVEL);
+    assert!(text.contains(&row), "RELEASES lacks {row}: it would roll no cluster that this release has raised");
+}

@@ -6,8 +6,9 @@
 //!   /v1/services /v1/config /v1/leader /v1/znodes                    what applications have registered
 //! ```
 //!
-//! Rule: nothing here changes replicated state, and nothing waits for other members: what is shown is what this
-//! member knows. Reason: the port is open to everyone who reaches it, and has to answer when the ensemble does not.
+//! Rule: nothing here changes replicated state, and nothing but `discovery` waits for other members: what is shown is
+//! what this member knows. Reason: the port is open to everyone who reaches it, and has to answer when the ensemble
+//! does not.
 
 mod commands;
 mod discovery;

@@ -7,6 +7,7 @@ use super::Http;
 
 const LINKS: &[(&str, &str)] = &[
     ("/v1/ensemble", "members, roles, leader, client addresses"),
+    ("/v1/znodes?children", "the tree; /v1/services, /v1/config and /v1/leader read what is registered in it"),
     ("/readyz", "whether clients are served here, and why not"),
     ("/livez", "whether the process runs"),
     ("/metrics", "figures for Prometheus"),
