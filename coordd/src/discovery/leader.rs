@@ -5,13 +5,14 @@
 //!   path itself, ephemeral    whoever created it leads
 //! ```
 //!
-//! Rule: the order is the clients' own, by sequence number. The fencing token is the leader's czxid, and only where the
-//! leader is also the single oldest candidate. Reason: of those that stand, the least czxid never falls, since each new
-//! one is greater than all before; so a token that was given is never followed by a lower one, whatever strangers put
-//! among the candidates.
+//! Rule: the recipe is that of the oldest candidate, the order the clients' own, by sequence number. The fencing token
+//! is the leader's czxid, and only where the leader is also the single oldest of all that have a sequence number,
+//! whatever their recipe. Reason: of those that stand, the least czxid never falls, since each new one is greater than
+//! all before; so a token that was given is never followed by a lower one, whatever strangers put among the candidates.
+//! What stood before the state was set back (recover, restore) gives none: a later one may have been given.
 
 use coordd_api::discovery::{Candidate, LeaderView, Recipe};
-use coordd_proto::{AuthId, SessionId};
+use coordd_proto::{AuthId, SessionId, Zxid};
 use coordd_tree::{State, ZnodeRef};
 
 use super::{Failure, Newest, Room, ZNODES_MAX, find, join};
@@ -41,6 +42,12 @@ struct Standing<'a> {
     sequence: i64,
 }
 
+impl Standing<'_> {
+    fn since(&self) -> Zxid {
+        self.znode.stat().czxid
+    }
+}
+
 pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<LeaderView, Failure> {
     let top = find(state, path, auth)?;
     let mut newest = Newest::none();
@@ -48,7 +55,7 @@ pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<Leade
     if top.stat().ephemeral_owner != SessionId::NONE {
         newest.data(top);
         let only = candidate(top, path.to_owned(), auth);
-        let fencing_token = only.since;
+        let fencing_token = only.since.filter(|since| *since > state.zxid_base());
         let (recipe, zxid) = (Some(Recipe::Single), newest.zxid());
         let path = path.to_owned();
         return Ok(LeaderView {
@@ -76,12 +83,14 @@ pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<Leade
             standing.push(Standing { znode, mark, sequence });
         }
     }
-    let is_of = |mark: &str| standing.iter().any(|one| one.mark.ends_with(mark));
-    let recipe = RECIPES.iter().find(|(mark, _)| is_of(mark));
+    let oldest = standing.iter().min_by_key(|one| one.since()).map(|one| (one.since(), one.mark));
+    let shared = oldest.is_some_and(|(since, _)| standing.iter().filter(|one| one.since() == since).count() > 1);
+    let recipe = oldest.and_then(|(_, name)| RECIPES.iter().find(|(mark, _)| name.ends_with(mark)));
     if let Some((mark, _)) = recipe {
         standing.retain(|one| one.mark.ends_with(mark));
     }
     standing.sort_by_key(|one| (one.sequence, one.znode.name()));
+    let first = standing.first().filter(|first| Some(first.since()) == oldest.map(|(since, _)| since) && !shared);
     let shown = |one: &Standing<'_>| candidate(one.znode, join(path, one.znode.name()), auth);
     let candidates: Vec<_> = standing.iter().map(shown).collect();
     Ok(LeaderView {
@@ -89,16 +98,12 @@ pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<Leade
         recipe: recipe.map(|(_, recipe)| *recipe),
         zxid: newest.zxid(),
         leader: candidates.first().cloned(),
-        fencing_token: token(&standing, auth),
+        fencing_token: first
+            .filter(|first| first.znode.readable(auth))
+            .map(|first| first.since().0)
+            .filter(|since| *since > state.zxid_base()),
         candidates,
     })
-}
-
-fn token(standing: &[Standing<'_>], auth: &[AuthId]) -> Option<i64> {
-    let (first, others) = standing.split_first()?;
-    let since = first.znode.stat().czxid;
-    let oldest = others.iter().all(|one| one.znode.stat().czxid > since);
-    (oldest && first.znode.readable(auth)).then_some(since.0)
 }
 
 fn candidate(znode: ZnodeRef<'_>, path: String, auth: &[AuthId]) -> Candidate {

@@ -17,6 +17,8 @@ use super::formats::{self, DATA_MAX, Entry, Paths, Reason, Registration, Verdict
 use super::{Failure, Newest, Room, ZNODES_MAX, find, join};
 
 const PROVIDERS: &str = "providers";
+/// What stands below an interface of Dubbo. One such name among others makes no Dubbo of them.
+const CATEGORIES: [&str; 4] = [PROVIDERS, "consumers", "routers", "configurators"];
 
 /// Which instances are wanted; what is empty asks for nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,7 +63,10 @@ pub(crate) fn collect(
     let top = find(state, path, auth)?;
     let mut newest = Newest::none();
     newest.children(top);
-    let dubbo = matches!(format, None | Some(Format::Dubbo));
+    let dubbo = match format {
+        None => top.children().all(|child| CATEGORIES.contains(&child.name())),
+        Some(format) => format == Format::Dubbo,
+    };
     let (parent, at) = match top.child(PROVIDERS).filter(|_| dubbo) {
         None => (path.to_owned(), top),
         Some(providers) => {

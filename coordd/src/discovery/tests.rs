@@ -196,6 +196,31 @@ fn a_token_grows_with_each_leader_and_is_withheld_where_it_could_fall() {
 }
 
 #[test]
+fn a_candidate_of_another_recipe_leads_nobody_and_lends_no_token() {
+    let mut rig = Rig::new();
+    rig.create("/e", "", 0);
+    let first = rig.create("/e/a__lock__", "one", 3);
+    rig.create("/e/x-latch-", "stranger", 3);
+    let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+    assert_eq!((view.recipe, view.fencing_token), (Some(Recipe::KazooElection), Some(first)));
+    let second = rig.create("/e/b__lock__", "two", 3);
+    rig.delete("/e/a__lock__0000000000");
+    let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+    assert_eq!((view.recipe, view.candidates.len()), (Some(Recipe::CuratorLatch), 1), "the stranger is the oldest now");
+    assert!(view.fencing_token.is_some_and(|token| first < token && token < second));
+}
+
+#[test]
+fn one_foreign_child_called_providers_hides_no_instance() {
+    let mut rig = Rig::new();
+    rig.create("/orders", "", 0);
+    rig.create("/orders/i-1", r#"{"name":"orders","id":"i-1","address":"10.0.0.1","port":80}"#, 1);
+    rig.create("/orders/providers", "", 0);
+    let view = rig.service("/orders", &[]);
+    assert_eq!((view.format, view.instances.len(), view.rejected.len()), (Some(Format::Json), 1, 1));
+}
+
+#[test]
 fn each_recipe_is_known_by_its_names_and_one_ephemeral_leads_by_itself() {
     let mut rig = Rig::new();
     let recipe = |rig: &Rig, path: &str| leader::leader(&rig.state, path, &[]).unwrap().recipe;

@@ -42,8 +42,9 @@ pub struct LeaderView {
     /// The first of the candidates.
     pub leader: Option<Candidate>,
     /// Grows with each new leader and stays while one leads: the zxid at which it stood. Whoever guards a resource
-    /// refuses a lower one than it has seen. `null` without a leader, where the caller may not read it, and where the
-    /// leader is not the oldest candidate, which no client library makes: then the number could fall.
+    /// refuses a lower one than it has seen. `null` without a leader, where the caller may not read it, where the
+    /// leader is not the oldest candidate, which no client library makes, and for one that stood before the ensemble
+    /// was recovered or restored: then the number could fall.
     pub fencing_token: Option<i64>,
     /// In the order in which they will lead, the leader first.
     pub candidates: Vec<Candidate>,

@@ -16,6 +16,8 @@ use super::{Decoded, Entry, PORT, Reason, Registration, address};
 const ADDRESS_KEYS: [&str; 4] = ["address", "host", "ip", "hostname"];
 const PORT_KEY: &str = "port";
 const STEPS_MAX: usize = 16;
+/// Bytes of a path: the reason of each registration that lacks it repeats it.
+const PATH_BYTES_MAX: usize = 256;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -41,8 +43,11 @@ pub(crate) struct Paths {
 }
 
 impl Path {
-    /// `None` when `text` is no path.
+    /// `None` when `text` is no path, or too long a one.
     pub(crate) fn parse(text: &str) -> Option<Path> {
+        if text.len() > PATH_BYTES_MAX {
+            return None;
+        }
         let mut steps = Vec::new();
         let bare = text.strip_prefix("$.").unwrap_or(text);
         for part in bare.split('.') {

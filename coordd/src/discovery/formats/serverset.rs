@@ -8,6 +8,8 @@
 //! Rule: vectors weigh the members beside them, factors multiply, as Finagle's WeightedAddress does; one that does not
 //! decode is rejected and weighs nobody.
 
+use std::collections::HashMap;
+
 use coordd_api::discovery::InstanceState;
 use serde_json::Value;
 
@@ -16,13 +18,29 @@ use super::{Decoded, Entry, PORT, Reason, Registration, Verdict, checked};
 
 const VECTOR: &str = "vector_";
 
-struct Weight {
-    select: String,
-    weight: f64,
+/// Factors by what they select. Each member looks itself up, so that members and vectors cost their sum, not their
+/// product.
+#[derive(Default)]
+struct Weights {
+    members: HashMap<String, f64>,
+    inets: HashMap<String, f64>,
+    shards: HashMap<String, f64>,
+}
+
+impl Weights {
+    fn add(&mut self, select: &str, weight: f64) {
+        let (selected, of) = match select.split_once('=') {
+            Some(("member", id)) => (id, &mut self.members),
+            Some(("inet", address)) => (address, &mut self.inets),
+            Some(("shard", shard)) => (shard, &mut self.shards),
+            _ => return,
+        };
+        of.entry(selected.to_owned()).and_modify(|product| *product *= weight).or_insert(weight);
+    }
 }
 
 pub(super) fn decode_all(entries: &[Entry<'_>]) -> Vec<Verdict> {
-    let mut weights = Vec::new();
+    let mut weights = Weights::default();
     let mut verdicts: Vec<Verdict> = entries
         .iter()
         .map(|entry| {
@@ -41,11 +59,11 @@ pub(super) fn decode_all(entries: &[Entry<'_>]) -> Vec<Verdict> {
 }
 
 impl Verdict {
-    fn and_weigh(self, entry: &Entry<'_>, weights: &mut Vec<Weight>) -> Verdict {
+    fn and_weigh(self, entry: &Entry<'_>, weights: &mut Weights) -> Verdict {
         match self {
             Verdict::Aside => match vector(entry.data) {
                 Ok(more) => {
-                    weights.extend(more);
+                    more.iter().for_each(|(select, weight)| weights.add(select, *weight));
                     Verdict::Aside
                 }
                 Err(reason) => Verdict::Rejected(reason),
@@ -55,28 +73,23 @@ impl Verdict {
     }
 }
 
-fn weigh(found: &mut Registration, name: &str, weights: &[Weight]) {
+fn weigh(found: &mut Registration, name: &str, weights: &Weights) {
     let host = if found.address.contains(':') { format!("[{}]", found.address) } else { found.address.clone() };
-    let inet = found.ports.get(PORT).map(|port| format!("{host}:{port}"));
-    let member_id = name.rsplit('_').next();
-    let picks = |select: &str| match select.split_once('=') {
-        Some(("member", id)) => id == name || Some(id) == member_id,
-        Some(("inet", address)) => Some(address) == inet.as_deref(),
-        Some(("shard", shard)) => found.metadata.get("shard").is_some_and(|mine| mine == shard),
-        _ => false,
-    };
-    let mine = weights.iter().filter(|weight| picks(&weight.select)).map(|weight| weight.weight);
+    let inet = found.ports.get(PORT).and_then(|port| weights.inets.get(&format!("{host}:{port}")));
+    let id = name.rsplit('_').next().filter(|id| *id != name).and_then(|id| weights.members.get(id));
+    let shard = found.metadata.get("shard").and_then(|shard| weights.shards.get(shard));
+    let mine = [weights.members.get(name), id, inet, shard].into_iter().flatten().copied();
     found.weight = mine.reduce(|product, factor| product * factor).filter(|weight| weight.is_finite());
 }
 
-fn vector(data: &[u8]) -> Result<Vec<Weight>, Reason> {
+fn vector(data: &[u8]) -> Result<Vec<(String, f64)>, Reason> {
     let object = fields::object(data)?;
     let Some(Value::Array(list)) = object.get("vector") else { return Err(Reason::Missing("vector".to_owned())) };
     let weight = |item: &Value| {
         let item = Fields::new(item.as_object().ok_or_else(|| fields::wrong("vector", item, "an object"))?);
         let select = item.text("select")?.ok_or_else(|| Reason::Missing("vector.select".to_owned()))?;
         let weight = item.get("weight").map_or(Ok(1.0), |weight| weight_of("vector.weight", weight))?;
-        Ok(Weight { select: select.to_owned(), weight })
+        Ok((select.to_owned(), weight))
     };
     list.iter().map(weight).collect()
 }

@@ -6,7 +6,9 @@
 use std::future::Future;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -46,8 +48,9 @@ impl Answered {
         headers.insert(ZXID, HeaderValue::from(state));
         headers.insert(CACHE_CONTROL, fixed("no-cache"));
         headers.insert(VARY, fixed("authorization"));
-        // The bytes are a stranger's: no browser may take them for a page.
+        // The bytes are a stranger's, and a link may name the type: no browser may take them for a page of this origin.
         headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+        headers.insert(CONTENT_SECURITY_POLICY, fixed("sandbox; default-src 'none'"));
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(ETAG, etag);
         }

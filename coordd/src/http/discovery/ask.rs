@@ -99,7 +99,7 @@ impl Ask {
             Some(text) => match Path::parse(&text) {
                 Some(path) if format == Some(Format::Json) => Ok(Some(path)),
                 Some(_) => Err(Refused::query(name, &text, "for format=json only")),
-                None => Err(Refused::query(name, &text, "a path such as $.net[0].host")),
+                None => Err(Refused::query(name, &text, "a path of at most 256 bytes, such as $.net[0].host")),
             },
         };
         let paths = Paths {
