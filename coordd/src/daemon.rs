@@ -123,7 +123,7 @@ impl Daemon {
             .map_err(|error| io::Error::new(error.kind(), format!("client_addr {}: {error}", config.client.listen)))?;
         let (server, draining) = (Arc::new(server), Draining::default());
         leader_tasks::reap::start(consensus.clone(), config.client.container_check_interval);
-        let public = Http { consensus: consensus.clone(), commands: server.commands(), draining: draining.clone() };
+        let public = Http::new(consensus.clone(), server.commands(), draining.clone());
         http::serve(bind("http_addr", config.http.listen).await?, http::router(public));
         let ops = Arc::new(Ops { member: member.clone(), server: server.clone(), draining: draining.clone() });
         let admin = admin::router(consensus, ops, config.admin.token.clone());

@@ -8,6 +8,11 @@ pub(crate) fn raise_limit() -> Option<u64> {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "cannot raise the limit of open files; many clients may be turned away");
     }
+    allowed()
+}
+
+/// How many this process may have now, if that is bounded.
+pub(crate) fn allowed() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 

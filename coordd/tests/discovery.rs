@@ -11,37 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use coordd_proto::{Acl, AuthId, CreateMode, OpCode, Perms, Zxid};
 use coordd_testkit::{Client, Ensemble, Member, eventually};
-use serde_json::{Value, json};
+use serde_json::json;
+use support::http::*;
 use support::*;
-
-/// An answer with its headers.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.head.lines().filter_map(|line| line.split_once(": "));
-        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-fn ask(member: &Member, path: &str, headers: &[&str]) -> Answer {
-    let mut stream = TcpStream::connect(&member.http).unwrap();
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
-}
 
 /// The answers of all members once each has applied `zxid`; they are one.
 fn ask_all(ensemble: &Ensemble, zxid: Zxid, path: &str, headers: &[&str]) -> Answer {
@@ -55,14 +27,6 @@ fn ask_all(ensemble: &Ensemble, zxid: Zxid, path: &str, headers: &[&str]) -> Ans
         assert_eq!(answer.header("etag"), answers[0].header("etag"));
     }
     answers.into_iter().next().unwrap()
-}
-
-fn connect(member: &Member) -> Client {
-    Client::connect(&member.client, 10_000).unwrap()
-}
-
-fn make(client: &mut Client, path: &str, data: &str, mode: CreateMode) -> String {
-    client.create(path, data.as_bytes(), mode).unwrap().unwrap()
 }
 
 /// As Curator's ServiceDiscovery registers: containers above, an ephemeral with JSON in it.
@@ -79,7 +43,7 @@ fn register(client: &mut Client, id: &str, port: u16) {
 
 #[test]
 fn what_curator_registers_is_told_alike_by_every_member_until_its_session_ends() {
-    let ensemble = ensemble(3);
+    let ensemble = raised(3);
     let (mut one, mut two) = (connect(&ensemble.members[0]), connect(&ensemble.members[1]));
     register(&mut one, "d0f0", 8080);
     register(&mut two, "e1a1", 8081);
@@ -87,7 +51,6 @@ fn what_curator_registers_is_told_alike_by_every_member_until_its_session_ends()
     let path = "/v1/services/services/orders";
     let answer = ask_all(&ensemble, two.zxid, path, &[]);
     let view = answer.json();
-    println!("{}\n\n{}", answer.head, answer.body);
     assert_eq!((&view["format"], &view["instances"][0]["ports"]["default"]), (&json!("curator"), &json!(8080)));
     assert_eq!((&view["instances"][1]["id"], &view["instances"][1]["state"]), (&json!("e1a1"), &json!("up")));
     let odd = json!([{"znode": "/services/orders/odd", "reason": "address is a number, not a string"}]);
@@ -109,7 +72,7 @@ fn what_curator_registers_is_told_alike_by_every_member_until_its_session_ends()
 
 #[test]
 fn an_election_of_kazoo_names_its_leader_with_a_token_that_grows() {
-    let ensemble = ensemble(1);
+    let ensemble = raised(1);
     let member = &ensemble.members[0];
     let (mut one, mut two) = (connect(member), connect(member));
     make(&mut one, "/election", "", CreateMode::Persistent);
@@ -117,7 +80,6 @@ fn an_election_of_kazoo_names_its_leader_with_a_token_that_grows() {
     make(&mut one, &name("9f0c7c8e6f0f4d6c8a5c6e4f1b2a3d4e"), "host-1", CreateMode::EphemeralSequential);
     make(&mut two, &name("0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e"), "host-2", CreateMode::EphemeralSequential);
     let answer = ask(member, "/v1/leader/election", &[]);
-    println!("{}", answer.body);
     let before = answer.json();
     assert_eq!((&before["recipe"], &before["leader"]["id"]), (&json!("kazoo_election"), &json!("host-1")));
     assert_eq!(before["candidates"][1]["id"], json!("host-2"));
@@ -129,9 +91,8 @@ fn an_election_of_kazoo_names_its_leader_with_a_token_that_grows() {
 
 #[test]
 fn lists_hold_over_http_and_their_change_is_a_change_on_every_member() {
-    let ensemble = ensemble(3);
+    let ensemble = raised(3);
     let member = &ensemble.members[0];
-    eventually("the feature level", || ensemble.members.iter().all(|m| level(m) >= 2).then_some(()));
     let mut client = connect(member);
     make(&mut client, "/config", "", CreateMode::Persistent);
     make(&mut client, "/config/url", "jdbc:x", CreateMode::Persistent);
@@ -146,25 +107,22 @@ fn lists_hold_over_http_and_their_change_is_a_change_on_every_member() {
     });
     assert_eq!(reply.unwrap().error, 0);
     let refused = ask_all(&ensemble, client.zxid, path, &[]);
-    println!("{}\n\n{}", refused.head, refused.body);
     assert_eq!((refused.status, refused.header("content-type")), (401, Some("application/problem+json")));
     assert_eq!(refused.json()["type"], json!("urn:coordd:problem:unreadable"));
     let basic = |text: &str| format!("Authorization: Basic {}", STANDARD.encode(text));
     assert_eq!(ask(member, path, &[&basic("bob:guess")]).status, 401);
     let read = ask_all(&ensemble, client.zxid, path, &[&basic("bob:secret")]);
-    let newer = |answer: &Answer| answer.header("etag").unwrap().trim_matches('"').parse::<i64>().unwrap();
-    assert_eq!((read.body.as_str(), newer(&read)), ("jdbc:x", client.zxid.0));
-    assert!(newer(&read) > newer(&open));
+    let tag = read.header("etag").unwrap().to_owned();
+    assert!(tag.starts_with(&format!("\"{}-", client.zxid.0)), "{tag}");
+    assert_eq!((read.body.as_str(), read.header("cache-control")), ("jdbc:x", Some("private, no-cache")));
+    assert_eq!((open.header("cache-control"), refused.header("cache-control")), (Some("no-cache"), Some("no-store")));
+    let has = format!("If-None-Match: {tag}");
+    assert_eq!(ask(member, path, &[&basic("bob:secret"), &has]).status, 304);
+    assert_eq!(ask(member, "/v1/config/config?recurse", &[&has]).status, 200, "who is nobody has not seen it");
     let tree = ask_all(&ensemble, client.zxid, "/v1/config/config?recurse", &[]).json();
     assert_eq!(tree["left_out"][0]["key"], json!("url"));
     let lines = ask_all(&ensemble, client.zxid, "/v1/config/config?recurse=env", &[&basic("bob:secret")]);
     assert_eq!(lines.body, "URL=jdbc:x\n");
-}
-
-fn level(member: &Member) -> u64 {
-    let output = admin(member, &["--output", "json", "status"]);
-    let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    status["feature_level"].as_u64().unwrap_or_default()
 }
 
 #[test]
@@ -179,7 +137,11 @@ fn what_is_not_understood_is_a_problem_that_says_what_to_do() {
         ("/v1/services/zookeeper?format=xml", 400, "query"),
         ("/v1/services/zookeeper?port_path=a", 400, "query"),
         ("/v1/services/zookeeper?state=ill", 400, "query"),
-        ("/v1/leader/zookeeper?after=1", 400, "query"),
+        ("/v1/leader/zookeeper?after=-1", 400, "query"),
+        ("/v1/leader/zookeeper?wait=30", 400, "query"),
+        ("/v1/leader/zookeeper?consistency=none", 400, "query"),
+        ("/v1/services/zookeeper?metadata.a=1&metadata.a=2", 400, "query"),
+        ("/v1/nothing/at/all", 404, "no-route"),
         ("/v1/config/zookeeper?recurse=xml", 400, "query"),
         ("/v1/config/zookeeper?type=no%0Ahtml", 400, "query"),
     ] {
@@ -193,6 +155,12 @@ fn what_is_not_understood_is_a_problem_that_says_what_to_do() {
     let long = ask(member, &format!("/v1/znodes/{}", "a".repeat(5000)), &[]);
     assert_eq!(long.status, 414);
     assert_eq!(ask(member, "/v1/znodes/zookeeper", &["Authorization: Bearer x"]).status, 401);
+    let mut stream = TcpStream::connect(&member.http).unwrap();
+    write!(stream, "POST /v1/znodes HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+    let mut refused = String::new();
+    stream.read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 405") && refused.contains("urn:coordd:problem:method"), "{refused}");
+    assert!(refused.to_lowercase().contains("\r\nallow: get,head\r\n"), "{refused}");
     let root = ask(member, "/v1/znodes?children", &[]).json();
     assert_eq!((&root["path"], &root["children"]), (&json!("/"), &json!(["zookeeper"])));
 }

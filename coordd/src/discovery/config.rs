@@ -4,24 +4,23 @@
 //! not an empty value. Walks a stack of its own: no recursion, however deep the tree.
 
 use coordd_api::discovery::{ConfigTree, LeftOut};
-use coordd_proto::AuthId;
-use coordd_tree::State;
 
-use super::{Failure, Newest, Room, ZNODES_MAX, find};
+use super::{Failure, Look, Newest, ZNODES_MAX};
 
 /// One znode's bytes.
 pub(crate) struct Document {
+    pub path: String,
     pub zxid: i64,
     pub bytes: Vec<u8>,
 }
 
-pub(crate) fn document(state: &State, path: &str, auth: &[AuthId]) -> Result<Document, Failure> {
-    let znode = find(state, path, auth)?;
+pub(crate) fn document(look: Look<'_>, path: &str) -> Result<Document, Failure> {
+    let znode = look.find(path)?;
     let mut newest = Newest::none();
     newest.data(znode);
     let bytes = znode.data().unwrap_or_default();
-    Room::new().take(bytes.len(), path)?;
-    Ok(Document { zxid: newest.zxid(), bytes: bytes.to_owned() })
+    look.room().take(bytes.len(), path)?;
+    Ok(Document { path: path.to_owned(), zxid: newest.zxid(), bytes: bytes.to_owned() })
 }
 
 /// The media type of `bytes`: JSON where they are JSON's object or array, else text where they are UTF-8.
@@ -36,14 +35,14 @@ pub(crate) fn guess(bytes: &[u8]) -> &'static str {
     }
 }
 
-pub(crate) fn tree(state: &State, path: &str, auth: &[AuthId]) -> Result<ConfigTree, Failure> {
-    let top = find(state, path, auth)?;
-    let (mut newest, mut room) = (Newest::none(), Room::new());
+pub(crate) fn tree(look: Look<'_>, path: &str) -> Result<ConfigTree, Failure> {
+    let top = look.find(path)?;
+    let (mut newest, mut room) = (Newest::none(), look.room());
     let mut answer = ConfigTree { path: path.to_owned(), zxid: 0, values: Default::default(), left_out: Vec::new() };
     let mut ahead = vec![(top, String::new())];
     let mut seen = 1;
     while let Some((znode, key)) = ahead.pop() {
-        if !znode.readable(auth) {
+        if !znode.readable(look.auth) {
             newest.access(znode);
             answer.left_out.push(LeftOut { key, reason: "may not be read by whoever asks".to_owned() });
             continue;

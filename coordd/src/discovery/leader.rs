@@ -13,9 +13,9 @@
 
 use coordd_api::discovery::{Candidate, LeaderView, Recipe};
 use coordd_proto::{AuthId, SessionId, Zxid};
-use coordd_tree::{State, ZnodeRef};
+use coordd_tree::ZnodeRef;
 
-use super::{Failure, Newest, Room, ZNODES_MAX, find, join};
+use super::{Failure, Look, Newest, ZNODES_MAX, join};
 
 const SEQUENCE: usize = 10;
 /// A candidate's name for itself is no longer.
@@ -48,8 +48,9 @@ impl Standing<'_> {
     }
 }
 
-pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<LeaderView, Failure> {
-    let top = find(state, path, auth)?;
+pub(crate) fn leader(look: Look<'_>, path: &str) -> Result<LeaderView, Failure> {
+    let Look { state, auth, .. } = look;
+    let top = look.find(path)?;
     let mut newest = Newest::none();
     newest.children(top);
     if top.stat().ephemeral_owner != SessionId::NONE {
@@ -71,13 +72,14 @@ pub(crate) fn leader(state: &State, path: &str, auth: &[AuthId]) -> Result<Leade
         return Err(Failure::TooMany { path: path.to_owned() });
     }
     let mut standing = Vec::new();
-    let mut room = Room::new();
+    let mut room = look.room();
     for znode in top.children() {
-        room.take(path.len() + znode.name().len() + znode.data().map_or(0, |data| data.len().min(ID_MAX)), path)?;
+        room.take(path.len() + znode.name().len(), path)?;
         if znode.readable(auth) {
-            newest.data(znode)
+            newest.data(znode);
+            room.take(znode.data().map_or(0, |data| data.len().min(ID_MAX)), path)?;
         } else {
-            newest.access(znode)
+            newest.access(znode);
         }
         if let Some((mark, sequence)) = split(znode.name()) {
             standing.push(Standing { znode, mark, sequence });

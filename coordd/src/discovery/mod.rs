@@ -1,7 +1,7 @@
 //! What is registered in znodes: read under one guard of the state, decoded after it, as one who asks may see it.
 //!
 //! ```text
-//!   (path, who asks) ─► read guard: znodes copied, newest change noted ─► guard gone ─► formats ─► coordd_api types
+//!   Question, path, who asks ─► read guard: znodes copied, newest change noted ─► guard gone ─► formats ─► JSON, bytes
 //! ```
 //!
 //! Rule: a reading takes one guard, copies no more than its limits and decodes nothing under it; READ on a znode is
@@ -14,6 +14,7 @@ pub(crate) mod formats;
 pub(crate) mod leader;
 mod newest;
 pub(crate) mod properties;
+pub(crate) mod question;
 pub(crate) mod services;
 #[cfg(test)]
 mod tests;
@@ -29,25 +30,72 @@ pub(crate) const ZNODES_MAX: usize = 10_000;
 /// Bytes of data that are copied for one answer.
 pub(crate) const BYTES_MAX: usize = 4 << 20;
 
+/// Bytes of an answer, encoded.
+pub(crate) const ANSWER_MAX: usize = 16 << 20;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("there is no znode {0}")]
-    NoZnode(String),
-    #[error("{0} may not be read by whoever asks")]
-    Unreadable(String),
+    /// `newest` is that of the nearest ancestor that the caller may read: less than the zxid at which the znode will be
+    /// there. Where a nearer one may not be read (`hidden`) it says nothing of when the znode went.
+    #[error("there is no znode {path}")]
+    NoZnode { path: String, newest: i64, hidden: bool },
+    #[error("{path} may not be read by whoever asks")]
+    Unreadable { path: String, newest: i64 },
     #[error("{path} has more than {ZNODES_MAX} znodes")]
     TooMany { path: String },
-    #[error("what stands at {path} is more than {BYTES_MAX} bytes")]
-    TooLarge { path: String },
+    #[error("what stands at {path} is more than {limit} bytes")]
+    TooLarge { path: String, limit: usize },
+    #[error("the answer about {path} is more than {ANSWER_MAX} bytes")]
+    AnswerTooLarge { path: String },
     #[error("{first} and {second} are both {key}")]
     SameKey { first: String, second: String, key: String },
 }
 
-/// The znode at `path`, if `auth` may read it.
-fn find<'a>(state: &'a State, path: &str, auth: &[AuthId]) -> Result<ZnodeRef<'a>, Failure> {
-    let znode = state.znode(path).ok_or_else(|| Failure::NoZnode(path.to_owned()))?;
-    if znode.readable(auth) { Ok(znode) } else { Err(Failure::Unreadable(path.to_owned())) }
+/// A look at the state: by whom, and how many bytes may be copied.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub state: &'a State,
+    pub auth: &'a [AuthId],
+    pub bytes_max: usize,
+}
+
+impl<'a> Look<'a> {
+    /// The znode at `path`, if it may be read.
+    fn find(&self, path: &str) -> Result<ZnodeRef<'a>, Failure> {
+        match self.state.znode(path) {
+            Some(znode) if znode.readable(self.auth) => Ok(znode),
+            Some(znode) => Err(unreadable(path.to_owned(), znode)),
+            None => Err(self.absent(path)),
+        }
+    }
+
+    fn absent(&self, path: &str) -> Failure {
+        let mut newest = Newest::none();
+        let (mut at, mut hidden) = (path, false);
+        while let Some(above) = parent(at) {
+            at = above;
+            match self.state.znode(at) {
+                Some(znode) if znode.readable(self.auth) => {
+                    newest.children(znode);
+                    break;
+                }
+                Some(_) => hidden = true,
+                None => {}
+            }
+        }
+        Failure::NoZnode { path: path.to_owned(), newest: newest.zxid(), hidden }
+    }
+
+    fn room(&self) -> Room {
+        Room { left: self.bytes_max, limit: self.bytes_max }
+    }
+}
+
+fn unreadable(path: String, znode: ZnodeRef<'_>) -> Failure {
+    let mut newest = Newest::none();
+    newest.access(znode);
+    Failure::Unreadable { path, newest: newest.zxid() }
 }
 
 /// `path` of a child.
@@ -55,16 +103,24 @@ fn join(path: &str, name: &str) -> String {
     if path == "/" { format!("/{name}") } else { format!("{path}/{name}") }
 }
 
-/// What is left of `BYTES_MAX`.
-struct Room(usize);
+fn parent(path: &str) -> Option<&str> {
+    match path.rfind('/')? {
+        0 if path.len() > 1 => Some("/"),
+        0 => None,
+        slash => Some(&path[..slash]),
+    }
+}
+
+/// How much more may be copied.
+struct Room {
+    left: usize,
+    limit: usize,
+}
 
 impl Room {
-    fn new() -> Room {
-        Room(BYTES_MAX)
-    }
-
     fn take(&mut self, bytes: usize, path: &str) -> Result<(), Failure> {
-        self.0 = self.0.checked_sub(bytes).ok_or_else(|| Failure::TooLarge { path: path.to_owned() })?;
+        let left = self.left.checked_sub(bytes);
+        self.left = left.ok_or_else(|| Failure::TooLarge { path: path.to_owned(), limit: self.limit })?;
         Ok(())
     }
 }

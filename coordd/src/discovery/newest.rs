@@ -2,7 +2,8 @@
 //!
 //! Rule: of a znode that is shown, data and list count; of one that is not, its list alone, which is never older
 //! than its creation; of one whose children are named, their list. What is gone counts by its parent. So the number is
-//! one of the replicated state, never falls, and moves whenever the answer does.
+//! one of the replicated state, never falls, and moves whenever the answer does. A quota's usage is rewritten without a
+//! zxid, so it counts as changed by whatever was applied last.
 
 use coordd_proto::Zxid;
 use coordd_tree::ZnodeRef;
@@ -22,7 +23,8 @@ impl Newest {
 
     pub(crate) fn data(&mut self, znode: ZnodeRef<'_>) {
         self.access(znode);
-        self.0 = self.0.max(znode.stat().mzxid);
+        let changed = if znode.is_usage() { znode.last_zxid() } else { znode.stat().mzxid };
+        self.0 = self.0.max(changed);
     }
 
     pub(crate) fn children(&mut self, znode: ZnodeRef<'_>) {

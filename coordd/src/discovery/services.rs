@@ -10,11 +10,10 @@
 use std::collections::BTreeMap;
 
 use coordd_api::discovery::{Format, Instance, InstanceState, Rejected, ServiceEntry, ServiceList, ServiceView};
-use coordd_proto::AuthId;
-use coordd_tree::{State, ZnodeRef};
+use coordd_tree::ZnodeRef;
 
 use super::formats::{self, DATA_MAX, Entry, Paths, Reason, Registration, Verdict, percent};
-use super::{Failure, Newest, Room, ZNODES_MAX, find, join};
+use super::{Failure, Look, Newest, Room, ZNODES_MAX, join, unreadable};
 
 const PROVIDERS: &str = "providers";
 /// What stands below an interface of Dubbo. One such name among others makes no Dubbo of them.
@@ -54,13 +53,8 @@ pub(crate) struct Registrations {
 }
 
 /// Copies what stands below `path`.
-pub(crate) fn collect(
-    state: &State,
-    path: &str,
-    format: Option<Format>,
-    auth: &[AuthId],
-) -> Result<Registrations, Failure> {
-    let top = find(state, path, auth)?;
+pub(crate) fn collect(look: Look<'_>, path: &str, format: Option<Format>) -> Result<Registrations, Failure> {
+    let top = look.find(path)?;
     let mut newest = Newest::none();
     newest.children(top);
     let dubbo = match format {
@@ -72,34 +66,37 @@ pub(crate) fn collect(
         Some(providers) => {
             let path = join(path, PROVIDERS);
             newest.children(providers);
-            (path.clone(), if providers.readable(auth) { providers } else { return Err(Failure::Unreadable(path)) })
+            let readable = providers.readable(look.auth);
+            (path.clone(), if readable { providers } else { return Err(unreadable(path, providers)) })
         }
     };
     if at.child_count() > ZNODES_MAX {
         return Err(Failure::TooMany { path: parent });
     }
-    let mut room = Room::new();
+    let mut room = look.room();
     let mut copied = Vec::with_capacity(at.child_count());
     for child in at.children() {
-        copied.push(copy(child, auth, &mut newest, &mut room, &parent)?);
+        copied.push(copy(child, look, &mut newest, &mut room, &parent)?);
     }
     Ok(Registrations { path: path.to_owned(), parent, zxid: newest.zxid(), copied })
 }
 
 fn copy(
     child: ZnodeRef<'_>,
-    auth: &[AuthId],
+    look: Look<'_>,
     newest: &mut Newest,
     room: &mut Room,
     parent: &str,
 ) -> Result<Copied, Failure> {
+    // Each name and the path before it stand in the answer, whether or not the caller may read the znode.
+    room.take(parent.len() + child.name().len(), parent)?;
     let mut data = None;
-    if child.readable(auth) {
+    if child.readable(look.auth) {
         newest.data(child);
         // One byte more than a registration may have shows that it is too long.
         let bytes = child.data().unwrap_or_default();
         let bytes = &bytes[..bytes.len().min(DATA_MAX + 1)];
-        room.take(bytes.len() + child.name().len(), parent)?;
+        room.take(bytes.len(), parent)?;
         data = Some(bytes.to_owned());
     } else {
         newest.access(child);
@@ -141,17 +138,17 @@ fn instance(found: Registration, znode: String, since: i64) -> Instance {
 }
 
 /// The children of a base path.
-pub(crate) fn list(state: &State, path: &str, auth: &[AuthId]) -> Result<ServiceList, Failure> {
-    let base = find(state, path, auth)?;
+pub(crate) fn list(look: Look<'_>, path: &str) -> Result<ServiceList, Failure> {
+    let base = look.find(path)?;
     if base.child_count() > ZNODES_MAX {
         return Err(Failure::TooMany { path: path.to_owned() });
     }
     let mut newest = Newest::none();
     newest.children(base);
-    let mut room = Room::new();
+    let mut room = look.room();
     let entry = |child: ZnodeRef<'_>| {
         room.take(path.len() + child.name().len(), path)?;
-        let readable = child.readable(auth);
+        let readable = child.readable(look.auth);
         if readable {
             newest.children(child)
         } else {

@@ -80,8 +80,12 @@ impl Rig {
         })
     }
 
+    fn look<'a>(&'a self, auth: &'a [AuthId]) -> Look<'a> {
+        Look { state: &self.state, auth, bytes_max: BYTES_MAX }
+    }
+
     fn service(&self, path: &str, auth: &[AuthId]) -> ServiceView {
-        let found = services::collect(&self.state, path, None, auth).unwrap();
+        let found = services::collect(self.look(auth), path, None).unwrap();
         services::view(found, None, &Paths::default(), &Filter::default())
     }
 }
@@ -133,8 +137,8 @@ fn a_change_of_a_list_changes_the_answer_and_data_behind_it_does_not() {
     let shown = rig.grant("/s/a", Acl::world(Perms::READ));
     assert_eq!((rig.service("/s", &[]).zxid, rig.service("/s", &[]).instances.len()), (shown, 1));
     rig.grant("/s", for_bob());
-    let refused = services::list(&rig.state, "/s", &[]).unwrap_err();
-    assert_eq!(refused, Failure::Unreadable("/s".to_owned()));
+    let refused = services::list(rig.look(&[]), "/s").unwrap_err();
+    assert_eq!(refused, Failure::Unreadable { path: "/s".to_owned(), newest: shown + 1 });
 }
 
 #[test]
@@ -146,7 +150,7 @@ fn filters_choose_among_instances_and_leave_the_rejected_to_be_seen() {
     }
     rig.create("/s/bad", "{\"address\":", 1);
     let ids = |filter: Filter| {
-        let found = services::collect(&rig.state, "/s", None, &[]).unwrap();
+        let found = services::collect(rig.look(&[]), "/s", None).unwrap();
         let view = services::view(found, None, &Paths::default(), &filter);
         assert_eq!(view.rejected.len(), 1);
         view.instances.into_iter().map(|instance| instance.id).collect::<String>()
@@ -167,7 +171,7 @@ fn a_dubbo_interface_is_its_providers_and_is_listed_by_its_decoded_name() {
     let at = rig.create("/dubbo/a%24B/providers/tri%3A%2F%2F10.0.0.1%3A50051%2Fa%24B", "", 1);
     let view = rig.service("/dubbo/a%24B", &[]);
     assert_eq!((view.format, view.zxid, view.instances[0].ports.get("tri")), (Some(Format::Dubbo), at, Some(&50051)));
-    let list = services::list(&rig.state, "/dubbo", &[]).unwrap();
+    let list = services::list(rig.look(&[]), "/dubbo").unwrap();
     let entry = &list.services[0];
     assert_eq!((entry.name.as_str(), entry.path.as_str(), entry.children), ("a$B", "/dubbo/a%24B", Some(2)));
 }
@@ -179,11 +183,11 @@ fn a_token_grows_with_each_leader_and_is_withheld_where_it_could_fall() {
     let first = rig.create("/e/_c_1-latch-", "one", 3);
     let second = rig.create("/e/_c_2-latch-", "two", 3);
     let seen = |rig: &Rig| {
-        let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+        let view = leader::leader(rig.look(&[]), "/e").unwrap();
         (view.leader.and_then(|leader| leader.id), view.fencing_token)
     };
     assert_eq!(seen(&rig), (Some("one".to_owned()), Some(first)));
-    let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+    let view = leader::leader(rig.look(&[]), "/e").unwrap();
     assert_eq!((view.recipe, view.candidates.len(), view.zxid), (Some(Recipe::CuratorLatch), 2, second));
     rig.delete("/e/_c_1-latch-0000000000");
     assert_eq!(seen(&rig), (Some("two".to_owned()), Some(second)));
@@ -201,11 +205,11 @@ fn a_candidate_of_another_recipe_leads_nobody_and_lends_no_token() {
     rig.create("/e", "", 0);
     let first = rig.create("/e/a__lock__", "one", 3);
     rig.create("/e/x-latch-", "stranger", 3);
-    let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+    let view = leader::leader(rig.look(&[]), "/e").unwrap();
     assert_eq!((view.recipe, view.fencing_token), (Some(Recipe::KazooElection), Some(first)));
     let second = rig.create("/e/b__lock__", "two", 3);
     rig.delete("/e/a__lock__0000000000");
-    let view = leader::leader(&rig.state, "/e", &[]).unwrap();
+    let view = leader::leader(rig.look(&[]), "/e").unwrap();
     assert_eq!((view.recipe, view.candidates.len()), (Some(Recipe::CuratorLatch), 1), "the stranger is the oldest now");
     assert!(view.fencing_token.is_some_and(|token| first < token && token < second));
 }
@@ -223,7 +227,7 @@ fn one_foreign_child_called_providers_hides_no_instance() {
 #[test]
 fn each_recipe_is_known_by_its_names_and_one_ephemeral_leads_by_itself() {
     let mut rig = Rig::new();
-    let recipe = |rig: &Rig, path: &str| leader::leader(&rig.state, path, &[]).unwrap().recipe;
+    let recipe = |rig: &Rig, path: &str| leader::leader(rig.look(&[]), path).unwrap().recipe;
     for (at, name, expected) in [
         ("/a", "_c_9-lock-", Recipe::CuratorSelector),
         ("/b", "d1__lock__", Recipe::KazooElection),
@@ -248,7 +252,7 @@ fn a_configuration_is_its_leaves_and_says_what_it_leaves_out() {
     rig.create("/c/key/below", "hidden", 0);
     let at = rig.grant("/c/key", for_bob());
     rig.set("/c/key/below", "unseen");
-    let tree = config::tree(&rig.state, "/c", &[]).unwrap();
+    let tree = config::tree(rig.look(&[]), "/c").unwrap();
     assert_eq!(format!("{:?}", tree.values), r#"{"db/url": "x", "empty": ""}"#);
     assert_eq!((tree.zxid, tree.left_out.len(), tree.left_out[0].key.as_str()), (at, 1, "key"));
     for (bytes, media) in [
@@ -269,8 +273,59 @@ fn what_is_more_than_the_bounds_is_refused_before_it_is_copied() {
     for n in 0..5 {
         rig.create(&format!("/big/{n}"), &data, 0);
     }
-    let too_large = Failure::TooLarge { path: "/big".to_owned() };
-    assert_eq!(config::tree(&rig.state, "/big", &[]).unwrap_err(), too_large);
+    let too_large = Failure::TooLarge { path: "/big".to_owned(), limit: BYTES_MAX };
+    assert_eq!(config::tree(rig.look(&[]), "/big").unwrap_err(), too_large);
     assert_eq!(rig.service("/big", &[]).rejected.len(), 5, "a registration is never copied beyond its own bound");
-    assert_eq!(znodes::znode(&rig.state, "/none", &[]), Err(Failure::NoZnode("/none".to_owned())));
+}
+
+#[test]
+fn what_is_not_there_is_as_new_as_the_nearest_ancestor_that_may_be_read() {
+    let mut rig = Rig::new();
+    rig.auth = vec![bob()];
+    let absent = |rig: &Rig, path: &str| match znodes::znode(rig.look(&[]), path) {
+        Err(Failure::NoZnode { newest, hidden, .. }) => (newest, hidden),
+        other => panic!("{other:?}"),
+    };
+    let made = rig.create("/a", "", 0);
+    assert_eq!((absent(&rig, "/x/y"), absent(&rig, "/a/b/c")), ((made, false), (made, false)));
+    let between = rig.create("/a/b", "", 0);
+    assert_eq!((absent(&rig, "/a/b/c"), absent(&rig, "/x/y")), ((between, false), (made, false)));
+    let below = rig.create("/a/b/c", "", 0);
+    let gone = rig.delete("/a/b/c");
+    assert!(below < gone && absent(&rig, "/a/b/c") == (gone, false));
+    rig.grant("/a/b", for_bob());
+    assert_eq!(absent(&rig, "/a/b/c"), (between, true), "what a hidden znode knows is not told");
+}
+
+#[test]
+fn the_usage_of_a_quota_is_as_new_as_the_state() {
+    let mut rig = Rig::new();
+    for path in ["/q", "/zookeeper/quota/q", "/zookeeper/quota/q/zookeeper_limits"] {
+        rig.create(path, "count=10", 0);
+    }
+    let stats = "/zookeeper/quota/q/zookeeper_stats";
+    rig.create(stats, "", 0);
+    let seen = |rig: &Rig| znodes::znode(rig.look(&[]), stats).unwrap();
+    let before = seen(&rig);
+    let at = rig.create("/q/one", "12", 0);
+    assert_eq!((seen(&rig).zxid, seen(&rig).data == before.data), (at, false));
+    rig.create("/zookeeper_stats", "", 0);
+    let elsewhere = znodes::znode(rig.look(&[]), "/zookeeper_stats").unwrap().zxid;
+    rig.create("/other", "", 0);
+    assert_eq!(znodes::znode(rig.look(&[]), "/zookeeper_stats").unwrap().zxid, elsewhere);
+}
+
+#[test]
+fn names_take_room_whether_or_not_their_znodes_may_be_read() {
+    let mut rig = Rig::new();
+    rig.auth = vec![bob()];
+    rig.create("/s", "", 0);
+    let name = format!("/s/{}", "x".repeat(1000));
+    rig.create(&name, "secret", 0);
+    rig.grant(&name, for_bob());
+    let look = Look { bytes_max: 1000, ..rig.look(&[]) };
+    let too_large = Some(Failure::TooLarge { path: "/s".to_owned(), limit: 1000 });
+    assert_eq!(services::collect(look, "/s", None).err(), too_large);
+    assert_eq!(services::list(look, "/s").err(), too_large);
+    assert!(services::collect(Look { bytes_max: 1003, ..look }, "/s", None).is_ok());
 }

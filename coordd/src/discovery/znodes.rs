@@ -3,12 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use coordd_api::discovery::{ChildList, Encoding, ZnodeStat, ZnodeView};
-use coordd_proto::{AuthId, SessionId, Stat};
-use coordd_tree::State;
+use coordd_proto::{SessionId, Stat};
 
-use super::{Failure, Newest, Room, ZNODES_MAX, find};
+use super::{Failure, Look, Newest, ZNODES_MAX};
 
-fn stat_view(stat: Stat) -> ZnodeStat {
+pub(super) fn stat_view(stat: Stat) -> ZnodeStat {
     let owner = Some(stat.ephemeral_owner).filter(|owner| *owner != SessionId::NONE);
     ZnodeStat {
         czxid: stat.czxid.0,
@@ -25,29 +24,33 @@ fn stat_view(stat: Stat) -> ZnodeStat {
     }
 }
 
-pub(crate) fn znode(state: &State, path: &str, auth: &[AuthId]) -> Result<ZnodeView, Failure> {
-    let znode = find(state, path, auth)?;
+pub(super) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+pub(crate) fn znode(look: Look<'_>, path: &str) -> Result<ZnodeView, Failure> {
+    let znode = look.find(path)?;
     let mut newest = Newest::none();
     newest.data(znode);
     newest.children(znode);
-    Room::new().take(znode.data().map_or(0, <[u8]>::len), path)?;
+    look.room().take(znode.data().map_or(0, <[u8]>::len), path)?;
     let (encoding, data) = match znode.data().map(|data| (data, std::str::from_utf8(data))) {
         None => (Encoding::Text, None),
         Some((_, Ok(text))) => (Encoding::Text, Some(text.to_owned())),
-        Some((bytes, Err(_))) => (Encoding::Base64, Some(STANDARD.encode(bytes))),
+        Some((bytes, Err(_))) => (Encoding::Base64, Some(base64(bytes))),
     };
     Ok(ZnodeView { path: path.to_owned(), zxid: newest.zxid(), encoding, data, stat: stat_view(znode.stat()) })
 }
 
-pub(crate) fn children(state: &State, path: &str, auth: &[AuthId]) -> Result<ChildList, Failure> {
-    let znode = find(state, path, auth)?;
+pub(crate) fn children(look: Look<'_>, path: &str) -> Result<ChildList, Failure> {
+    let znode = look.find(path)?;
     if znode.child_count() > ZNODES_MAX {
         return Err(Failure::TooMany { path: path.to_owned() });
     }
     let mut newest = Newest::none();
     newest.data(znode);
     newest.children(znode);
-    let (mut room, mut children) = (Room::new(), Vec::with_capacity(znode.child_count()));
+    let (mut room, mut children) = (look.room(), Vec::with_capacity(znode.child_count()));
     for child in znode.children() {
         room.take(child.name().len(), path)?;
         children.push(child.name().to_owned());

@@ -1,45 +1,109 @@
-//! axum on the network seam: the same routes over real and simulated connections.
+//! hyper on the network seam: the same routes over real and simulated connections.
+//!
+//! ```text
+//!   accept ─┬─ one of those that are kept (bounded) ─► requests, one after the other, until it is idle for a minute
+//!           └─ beyond them, some more ─► one request each, then closed ─► beyond those: closed at once
+//! ```
+//!
+//! Rule: a connection costs two buffers and is closed when its reader takes nothing (`patient`); whoever asks whether
+//! this member lives is answered even when strangers hold every connection that is kept. Reason: the port is open to
+//! everyone, and descriptors are shared with ZooKeeper's clients and the peers.
 
-use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::patient::Patient;
+use crate::descriptors;
 use crate::net::{TcpListener, TcpStream};
 
 /// After a failed accept (no descriptors left, mostly): the loop must not spin.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Connections that are kept; never more than three quarters of the descriptors.
+const KEPT_MAX: usize = 24_000;
+/// Connections beyond them that are answered once.
+const BRIEF_MAX: usize = 256;
+/// How long a connection may be idle, and a request's head be on its way.
+const IDLE: Duration = Duration::from_mins(1);
+const IDLE_BRIEF: Duration = Duration::from_secs(5);
+/// Of each connection's two buffers; also the longest head of a request.
+const BUFFER_MAX: usize = 32 * 1024;
 
-struct Seam(TcpListener);
+/// Places for connections.
+struct Places {
+    kept: Arc<Semaphore>,
+    brief: Arc<Semaphore>,
+}
 
-impl Listener for Seam {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok(accepted) => return accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept an HTTP connection");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-        }
+impl Places {
+    fn new(kept: usize, brief: usize) -> Places {
+        Places { kept: Arc::new(Semaphore::new(kept)), brief: Arc::new(Semaphore::new(brief)) }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    /// A place, and whether the connection is kept after its first answer.
+    fn take(&self) -> Option<(OwnedSemaphorePermit, bool)> {
+        let of = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        of(&self.kept).map(|place| (place, true)).or_else(|| of(&self.brief).map(|place| (place, false)))
+    }
+}
+
+fn kept_max() -> usize {
+    let descriptors = descriptors::allowed().map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+    KEPT_MAX.min(descriptors / 4 * 3)
+}
+
+async fn connection(stream: TcpStream, router: Router, keep: bool) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(if keep { IDLE } else { IDLE_BRIEF })
+        .max_buf_size(BUFFER_MAX)
+        .keep_alive(keep);
+    let served = http.serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(router));
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "an HTTP connection has ended");
     }
 }
 
 /// Serves `router` on `listener` until the task is dropped.
 pub fn serve(listener: TcpListener, router: Router) -> tokio::task::JoinHandle<()> {
+    let places = Places::new(kept_max(), BRIEF_MAX);
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(Seam(listener), router).await {
-            tracing::error!(%error, "an HTTP port has stopped");
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept an HTTP connection");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let Some((place, keep)) = places.take() else { continue };
+            // An event that follows another must not wait for the first to be acknowledged.
+            let _ = stream.set_nodelay(true);
+            let router = router.clone();
+            tokio::spawn(async move {
+                connection(stream, router, keep).await;
+                drop(place);
+            });
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_those_that_are_kept_some_are_answered_once() {
+        let places = Places::new(2, 1);
+        let taken: Vec<_> = std::iter::from_fn(|| places.take()).collect();
+        assert_eq!(taken.iter().map(|(_, keep)| *keep).collect::<Vec<_>>(), [true, true, false]);
+        drop(taken);
+        assert!(places.take().is_some_and(|(_, keep)| keep));
+    }
 }

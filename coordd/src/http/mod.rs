@@ -17,6 +17,7 @@ mod listen;
 mod metrics;
 pub(crate) mod openapi;
 mod page;
+mod patient;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod view;
@@ -55,6 +56,13 @@ pub struct Http {
     pub consensus: Arc<dyn Consensus>,
     pub commands: Commands,
     pub draining: Draining,
+    desk: Arc<discovery::Desk>,
+}
+
+impl Http {
+    pub fn new(consensus: Arc<dyn Consensus>, commands: Commands, draining: Draining) -> Http {
+        Http { consensus, commands, draining, desk: Arc::default() }
+    }
 }
 
 /// Who is in the ensemble, who leads, where clients connect.

@@ -108,7 +108,7 @@ impl Port {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(ServerConfig::new(loopback), hub, consensus.clone()).await.unwrap();
         let draining = Draining::default();
-        let http = Http { consensus: consensus.clone(), commands: server.commands(), draining: draining.clone() };
+        let http = Http::new(consensus.clone(), server.commands(), draining.clone());
         let listener = bind("http_addr", loopback).await.unwrap();
         let address = listener.local_addr().unwrap();
         serve(listener, router(http));
@@ -225,4 +225,32 @@ async fn every_command_answers_under_all_of_its_names() {
     }
     assert_eq!(port.json("/commands/mntr").await["server_state"], "leader");
     assert_eq!(port.json("/commands/stmk?traceMask=7").await["tracemask"], 7);
+}
+
+#[tokio::test]
+async fn every_parameter_that_is_described_is_understood_and_no_other() {
+    let port = Port::open().await;
+    let document = port.json("/openapi.json").await;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let kind = ["services", "config", "leader", "znodes"].iter().find(|kind| path[3..].starts_with(*kind));
+        let Some(_) = kind.filter(|_| path.starts_with("/v1/")) else { continue };
+        let path = path.replace("{path}", "zookeeper");
+        for parameter in item["get"]["parameters"].as_array().unwrap() {
+            let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            let value = match (name, schema["enum"][0].as_str()) {
+                ("wait", _) => "1ms",
+                ("state", _) => "up",
+                ("type", _) => "text/plain",
+                ("as", _) => "json&recurse",
+                ("after", _) => "0",
+                (name, _) if name.ends_with("_path") => "a.b&format=json",
+                (_, word) => word.unwrap_or("x"),
+            };
+            if parameter["in"] == "query" {
+                let (status, body) = port.get(&format!("{path}?{name}={value}")).await;
+                assert!([200, 404, 503].contains(&status), "{path}?{name}={value}: {body}");
+            }
+        }
+        assert_eq!(port.get(&format!("{path}?more=1")).await.0, 400, "{path}");
+    }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   apply ─ changed ─► watch table ─► event, encoded once ─► out of each watcher ─┐
 //!         ─ session_ended, session_attached ─► registry ─► fate of the holder      ├─► list ── batch_done ──► wake
+//!         ─ changed ─► marks of those who follow over HTTP ─── batch_done ──► wake
 //!         ─ sink.applied ─► reply, reads behind it ────────────────────────────────┘
 //! ```
 //!
@@ -26,7 +27,7 @@ use crate::consensus::{ApplyHook, Consensus, Contact, LocalSessions};
 use crate::planted::{self, Bug};
 use crate::session::registry::{Holder, Registry};
 use crate::watch::table::Trigger;
-use crate::watch::{Table, Told, WatcherId, catch_up};
+use crate::watch::{Followed, Table, Told, WatcherId, catch_up};
 
 /// Connections of one batch that apply writes to itself: with more, other workers share the writes, and the raft tasks
 /// of this one are not kept waiting.
@@ -42,6 +43,7 @@ pub struct Hub {
     conns: Mutex<HashMap<u64, Arc<Conn>>>,
     registry: Mutex<Registry<Conn>>,
     watches: Mutex<Watches>,
+    followed: Arc<Followed>,
     listed: Mutex<Vec<Arc<Conn>>>,
     /// Who says whether clients may be answered, and how many connections of a batch are written to by apply itself.
     gate: OnceLock<(Weak<dyn Consensus>, usize)>,
@@ -68,6 +70,7 @@ impl Hub {
             conns: Mutex::default(),
             registry: Mutex::default(),
             watches: Mutex::default(),
+            followed: Arc::default(),
             listed: Mutex::default(),
             gate: OnceLock::new(),
             told_upto: AtomicI64::new(0),
@@ -95,6 +98,11 @@ impl Hub {
     pub(crate) fn serve(&self, consensus: &Arc<dyn Consensus>, workers: usize) {
         let most = if workers > 1 { PUSHED_BESIDE_OTHERS } else { PUSHED_ALONE };
         let _ = self.gate.set((Arc::downgrade(consensus), most));
+    }
+
+    /// The marks of those who follow paths over HTTP.
+    pub(crate) fn followed(&self) -> &Arc<Followed> {
+        &self.followed
     }
 
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -196,6 +204,7 @@ fn event_bytes(zxid: Zxid, event: EventType, path: &str) -> Bytes {
 impl ApplyHook for Hub {
     fn changed(&self, _state: &State, zxid: Zxid, changes: &[Change]) {
         self.told_upto.store(zxid.0, Ordering::Relaxed);
+        changes.iter().for_each(|change| self.followed.changed(&change.path));
         let mut watches = self.watches.lock();
         let Watches { table, conns } = &mut *watches;
         if table.count() == 0 {
@@ -206,6 +215,7 @@ impl ApplyHook for Hub {
                 ChangeKind::Created => Trigger::Created,
                 ChangeKind::Deleted => Trigger::Deleted,
                 ChangeKind::DataChanged => Trigger::DataChanged,
+                ChangeKind::AclChanged => continue,
             };
             table.fire(trigger, &change.path, |told| {
                 self.metrics.watch_fired(told.event, told.watchers.len());
@@ -240,6 +250,7 @@ impl ApplyHook for Hub {
     }
 
     fn state_replaced(&self, state: &State) {
+        self.followed.replaced();
         let before = Zxid(self.told_upto.swap(state.last_zxid().0, Ordering::Relaxed));
         let mut watches = self.watches.lock();
         let Watches { table, conns } = &mut *watches;
@@ -269,6 +280,7 @@ impl ApplyHook for Hub {
     }
 
     fn batch_done(&self) {
+        self.followed.batch_done();
         let (gate, most) = self.gate.get().map_or((None, 0), |(gate, most)| (gate.upgrade(), *most));
         let mut written = 0;
         loop {

@@ -10,8 +10,10 @@
 //! table belongs to this member and is not replicated: a client that reconnects sends `setWatches`, see `catch_up`.
 
 pub mod catch_up;
+pub mod followed;
 pub mod modes;
 pub mod table;
 
+pub use followed::Followed;
 pub use modes::Modes;
 pub use table::{Side, Table, Told, WatcherId};

@@ -79,16 +79,25 @@ impl State {
         version: i32,
         changes: &mut Vec<Change>,
     ) {
-        let old = self.znodes.get(id);
-        let growth = data.map_or(0, <[u8]>::len) as i64 - old.data_len() as i64;
-        let acl = self.znodes.acl(id).clone();
-        let parent_acl = old.parent.some().map_or(AclView::OPEN, |parent| self.znodes.acl(parent).clone());
+        let growth = data.map_or(0, <[u8]>::len) as i64 - self.znodes.get(id).data_len() as i64;
+        let (acl, parent_acl) = self.acls_of(id);
         self.note_data(id);
         self.write_data(id, data, |node| {
             (node.version, node.mzxid, node.mtime) = (version, at.zxid, at.time_ms);
         });
         self.use_quota(path, 0, growth);
         changes.push(Change { kind: ChangeKind::DataChanged, path: path.into(), acl, parent_acl });
+    }
+
+    /// The list of `id` is about to be replaced.
+    pub(crate) fn note_acl_change(&self, id: NodeId, path: &str, changes: &mut Vec<Change>) {
+        let (acl, parent_acl) = self.acls_of(id);
+        changes.push(Change { kind: ChangeKind::AclChanged, path: path.into(), acl, parent_acl });
+    }
+
+    fn acls_of(&self, id: NodeId) -> (AclView, AclView) {
+        let parent = self.znodes.get(id).parent.some();
+        (self.znodes.acl(id).clone(), parent.map_or(AclView::OPEN, |parent| self.znodes.acl(parent).clone()))
     }
 
     /// Takes a childless znode out of everything but its slot.

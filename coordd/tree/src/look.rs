@@ -7,6 +7,7 @@
 use coordd_proto::{AuthId, Perms, Stat, Zxid};
 
 use crate::auth::AuthRef;
+use crate::quota;
 use crate::state::State;
 use crate::znode::NodeId;
 
@@ -47,6 +48,16 @@ impl<'a> ZnodeRef<'a> {
     /// level 2 on).
     pub fn acl_zxid(&self) -> Zxid {
         self.state.znodes.acl_zxid(self.id).unwrap_or_else(|| self.state.znodes.get(self.id).czxid)
+    }
+
+    /// Whether its data is a quota's usage, which apply rewrites without a zxid, a version or a change.
+    pub fn is_usage(&self) -> bool {
+        self.name() == quota::STATS && quota::target(&self.state.znodes.path(self.id), quota::STATS).is_some()
+    }
+
+    /// The newest zxid that the whole state has applied.
+    pub fn last_zxid(&self) -> Zxid {
+        self.state.last_zxid()
     }
 
     pub fn child_count(&self) -> usize {

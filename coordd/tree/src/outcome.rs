@@ -62,4 +62,6 @@ pub enum ChangeKind {
     Created,
     Deleted,
     DataChanged,
+    /// Who may see it changed. ZooKeeper's watches do not fire on it.
+    AclChanged,
 }

@@ -152,6 +152,7 @@ fn show(outcome: &Outcome, changes: &[Change]) -> String {
             ChangeKind::Created => '+',
             ChangeKind::Deleted => '-',
             ChangeKind::DataChanged => '=',
+            ChangeKind::AclChanged => '~',
         };
         let hidden = if change.acl.is_open() { "" } else { " (acl)" };
         write!(text, "\n{sign} {}{hidden}", change.path).unwrap();

@@ -4,6 +4,22 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Encoding;
+
+/// What a stream of `GET /v1/config/{path}` carries in the place of an answer that is no JSON: one znode's bytes, or a
+/// subtree as `properties` or `env`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ConfigValue {
+    pub path: String,
+    /// The newest change that the answer rests on.
+    pub zxid: i64,
+    /// The type that the answer has without a stream.
+    pub media_type: String,
+    pub encoding: Encoding,
+    pub data: String,
+}
+
 /// A znode whose value is not among the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -18,7 +18,7 @@ mod problem;
 mod service;
 mod znode;
 
-pub use config::{ConfigTree, LeftOut};
+pub use config::{ConfigTree, ConfigValue, LeftOut};
 pub use leader::{Candidate, LeaderView, Recipe};
 pub use problem::Problem;
 pub use service::{Format, Instance, InstanceState, Rejected, ServiceEntry, ServiceList, ServiceView};

@@ -20,7 +20,7 @@ use crate::server::metrics::Sample;
 use crate::server::tally::{Tally, last_op_name};
 use crate::server::{ServerConfig, Shared, auth};
 use crate::session::registry::Holder;
-use crate::watch::Side;
+use crate::watch::{Followed, Side};
 
 /// The ZooKeeper release whose protocol this is, then our own version.
 pub const VERSION: &str = concat!("3.9.5-coordd-", env!("CARGO_PKG_VERSION"), ", built on n/a");
@@ -43,6 +43,11 @@ impl Commands {
     /// Who `user:password` of HTTP Basic makes a caller.
     pub(crate) fn basic(&self, proof: &[u8]) -> Option<Vec<AuthId>> {
         auth::basic(&self.shared.config.schemes, proof)
+    }
+
+    /// Where apply marks what those who follow over HTTP rest on.
+    pub(crate) fn followed(&self) -> &Arc<Followed> {
+        self.shared.hub.followed()
     }
 
     fn service(&self) -> Service {

@@ -80,6 +80,7 @@ pub(super) fn set_acl(
     path: &str,
     acl: &AclListRef<'_>,
     version: i32,
+    changes: &mut Vec<Change>,
 ) -> Result<Stat, ErrorCode> {
     ask.check_session(state)?;
     checked_path(path)?;
@@ -89,6 +90,7 @@ pub(super) fn set_acl(
     let aversion = state.znodes.get(id).aversion;
     check_version(version, aversion)?;
     let at = (state.feature_level >= ACL_ZXIDS).then_some(ask.at.zxid);
+    state.note_acl_change(id, path, changes);
     state.znodes.set_acl(id, &acl, next_version(aversion), at);
     Ok(state.znodes.stat(id))
 }

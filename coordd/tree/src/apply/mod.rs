@@ -112,7 +112,9 @@ fn client(
         Request::SetData(set) => {
             change::set_data(state, ask, &set.path, set.data, set.version, changes).map(Reply::Stat)
         }
-        Request::SetAcl { path, acl, version } => change::set_acl(state, ask, &path, &acl, version).map(Reply::Stat),
+        Request::SetAcl { path, acl, version } => {
+            change::set_acl(state, ask, &path, &acl, version, changes).map(Reply::Stat)
+        }
         Request::Multi(ops) => multi::multi(state, ask, &ops, changes).map(Reply::Multi),
         // ZooKeeper's default; membership changes come through the admin API.
         Request::Reconfig { .. } => Err(ErrorCode::ReconfigDisabled),

@@ -1,0 +1,177 @@
+//! One reading of the state for one question, under the gate that the client port has too.
+//!
+//! ```text
+//!   barrier? ─► gate ─► read guard: newest change, copies ─► gate ─► ETag known? ─► decode, encode ─► hold
+//!                          └─ more than 256 KiB: again, in its turn and away from the workers ──────┘
+//! ```
+//!
+//! Rule: the gate is asked before the reading and after it. Reason: in between this member may have been cut off, and
+//! an ephemeral that it still shows may have another owner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use bytes::Bytes;
+use coordd_tree::State;
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
+
+use super::answer::{fixed, media};
+use super::asked::{Asked, Consistency};
+use super::flight::aside;
+use super::problem::Refused;
+use crate::consensus::BarrierSink;
+use crate::discovery::question::{Found, Shown};
+use crate::discovery::{BYTES_MAX, Failure, Look};
+use crate::http::Http;
+
+/// How long a caller waits for a member that is about to be confirmed.
+const GATE_PATIENCE: Duration = Duration::from_secs(1);
+/// What a worker copies and decodes between two heartbeats.
+const SMALL: usize = 256 * 1024;
+/// From this feature level on a znode knows when its list was replaced, and the newest change is all that an answer
+/// rests on (ADR 0005).
+const KNOWS_ALL_CHANGES: u32 = 2;
+
+/// What the state was when it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub zxid: i64,
+    /// Zxids up to this one were given before the state was formed, restored or recovered.
+    pub base: i64,
+    /// Whether the newest change tells two answers apart.
+    pub tells: bool,
+    /// Read without a quorum, as the caller wanted.
+    pub stale: bool,
+}
+
+impl At {
+    pub(super) fn of(state: &State, stale: bool) -> At {
+        let tells = state.feature_level() >= KNOWS_ALL_CHANGES;
+        At { zxid: state.last_zxid().0, base: state.zxid_base(), tells, stale }
+    }
+}
+
+pub(super) struct Reading {
+    pub at: At,
+    pub found: Result<Found, Failure>,
+    /// Of a large one: its turn, until it is encoded.
+    pub turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Whether answers are stale; refused where there are none.
+pub(super) async fn gate(http: &Http, consistency: Consistency) -> Result<bool, Refused> {
+    match http.commands.is_read_only() {
+        None => {
+            let status = http.consensus.status().borrow().clone();
+            Err(Refused::NotServing(status.not_serving.clone().unwrap_or_default()))
+        }
+        Some("ro") if consistency == Consistency::Stale => Ok(true),
+        Some("ro") => Err(Refused::OnlyReads),
+        Some(_) if confirmed(http, GATE_PATIENCE).await => Ok(false),
+        Some(_) => Err(Refused::NotServing("no quorum confirms this member".to_owned())),
+    }
+}
+
+/// Whether clients may be answered, or may be within `patience`.
+pub(super) async fn confirmed(http: &Http, patience: Duration) -> bool {
+    http.consensus.may_answer() || timeout(patience, http.consensus.answerable()).await.is_ok()
+}
+
+struct Passed(Mutex<Option<oneshot::Sender<bool>>>);
+
+impl Passed {
+    fn tell(&self, passed: bool) {
+        if let Some(waiting) = self.0.lock().take() {
+            let _ = waiting.send(passed);
+        }
+    }
+}
+
+impl BarrierSink for Passed {
+    fn passed(&self, _: &State) {
+        self.tell(true);
+    }
+
+    fn lost(&self) {
+        self.tell(false);
+    }
+}
+
+/// Resolves once everything that was acknowledged anywhere before is applied here.
+pub(super) async fn barrier(http: &Http) -> Result<(), Refused> {
+    let (tell, told) = oneshot::channel();
+    http.consensus.barrier(Arc::new(Passed(Mutex::new(Some(tell)))));
+    match told.await {
+        Ok(true) => Ok(()),
+        _ => Err(Refused::NotServing("no leader confirmed the read".to_owned())),
+    }
+}
+
+fn look(http: &Http, asked: &Asked, stale: bool, bytes_max: usize) -> (At, Result<Found, Failure>) {
+    let state = http.consensus.state().read();
+    let look = Look { state: &state, auth: &asked.key.auth, bytes_max };
+    (At::of(&state, stale), asked.question.read(look, &asked.key.path))
+}
+
+/// Reads the state, if clients may be answered before it and after.
+pub(super) async fn read(http: &Http, asked: &Arc<Asked>, consistency: Consistency) -> Result<Reading, Refused> {
+    let mut turn = None;
+    for _ in 0..2 {
+        let stale = gate(http, consistency).await?;
+        let (mut at, mut found) = look(http, asked, stale, SMALL);
+        if matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL) {
+            if turn.is_none() {
+                turn = Some(http.desk.turns.turn().await.ok_or(Refused::Busy("large answers are being made"))?);
+            }
+            let (http, asked) = (http.clone(), asked.clone());
+            let again = aside(move || look(&http, &asked, stale, BYTES_MAX)).await;
+            (at, found) = again.ok_or(Refused::Busy("an answer was given up"))?;
+        }
+        if stale || http.consensus.may_answer() {
+            return Ok(Reading { at, found, turn });
+        }
+    }
+    Err(Refused::NotServing("no quorum confirms this member".to_owned()))
+}
+
+/// Decodes and encodes; where the reading was large, away from the workers.
+pub(super) async fn show<T: Send + 'static>(
+    asked: &Arc<Asked>,
+    found: Found,
+    turn: Option<OwnedSemaphorePermit>,
+    encode: impl FnOnce(&Shown, &str) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let work = {
+        let asked = asked.clone();
+        move || encode(&asked.question.show(found)?, &asked.key.path)
+    };
+    let path = || asked.key.path.clone();
+    match turn {
+        None => work(),
+        // Work that panics was given up: its answer was too much for this member.
+        Some(_turn) => aside(work).await.unwrap_or_else(|| Err(Failure::AnswerTooLarge { path: path() })),
+    }
+}
+
+/// The body of a plain answer.
+pub(super) fn plain(shown: &Shown, path: &str) -> Result<(HeaderValue, Vec<u8>), Failure> {
+    if let Some(raw) = shown.raw() {
+        return bounded(raw.bytes, path).map(|bytes| (media(&raw.media), bytes));
+    }
+    let mut body = Vec::new();
+    shown.write_json(path, &mut body)?;
+    Ok((fixed("application/json"), body))
+}
+
+fn bounded(bytes: &[u8], path: &str) -> Result<Vec<u8>, Failure> {
+    let fits = bytes.len() <= crate::discovery::ANSWER_MAX;
+    if fits { Ok(bytes.to_vec()) } else { Err(Failure::AnswerTooLarge { path: path.to_owned() }) }
+}
+
+/// `body` while it is counted among the answers on their way.
+pub(super) fn hold(http: &Http, body: Vec<u8>) -> Result<Bytes, Refused> {
+    http.desk.answers.hold(body).map_err(|_| Refused::Busy("the answers on their way to slow readers are too many"))
+}
