@@ -103,6 +103,14 @@ impl Question {
         })
     }
 
+    /// The newest change that the answer rests on, where that is told sooner than the answer is read.
+    pub(crate) fn newest(&self, look: Look<'_>, path: &str) -> Option<Result<i64, Failure>> {
+        match self {
+            Question::Service(wanted) => Some(services::newest(look, path, wanted.format)),
+            _ => None,
+        }
+    }
+
     /// Decodes what this question found.
     pub(crate) fn show(&self, found: Found) -> Result<Shown, Failure> {
         Ok(match (found, self) {

@@ -52,10 +52,14 @@ pub(crate) struct Registrations {
     copied: Vec<Copied>,
 }
 
-/// Copies what stands below `path`.
-pub(crate) fn collect(look: Look<'_>, path: &str, format: Option<Format>) -> Result<Registrations, Failure> {
+/// The znode whose children are the registrations of `path`, and its own path.
+fn place<'a>(
+    look: Look<'a>,
+    path: &str,
+    format: Option<Format>,
+    newest: &mut Newest,
+) -> Result<(String, ZnodeRef<'a>), Failure> {
     let top = look.find(path)?;
-    let mut newest = Newest::none();
     newest.children(top);
     let dubbo = match format {
         None => top.children().all(|child| CATEGORIES.contains(&child.name())),
@@ -70,9 +74,35 @@ pub(crate) fn collect(look: Look<'_>, path: &str, format: Option<Format>) -> Res
             (path.clone(), if readable { providers } else { return Err(unreadable(path, providers)) })
         }
     };
-    if at.child_count() > ZNODES_MAX {
-        return Err(Failure::TooMany { path: parent });
+    let many = at.child_count() > ZNODES_MAX;
+    if many { Err(Failure::TooMany { path: parent }) } else { Ok((parent, at)) }
+}
+
+/// The newest change that the registrations of `path` rest on, without a copy of them.
+pub(crate) fn newest(look: Look<'_>, path: &str, format: Option<Format>) -> Result<i64, Failure> {
+    let mut newest = Newest::none();
+    let (_, at) = place(look, path, format, &mut newest)?;
+    for child in at.children() {
+        see(child, look, &mut newest);
     }
+    Ok(newest.zxid())
+}
+
+/// Whether the caller may read a registration; its part in the newest change.
+fn see(child: ZnodeRef<'_>, look: Look<'_>, newest: &mut Newest) -> bool {
+    let readable = child.readable(look.auth);
+    if readable {
+        newest.data(child);
+    } else {
+        newest.access(child);
+    }
+    readable
+}
+
+/// Copies what stands below `path`.
+pub(crate) fn collect(look: Look<'_>, path: &str, format: Option<Format>) -> Result<Registrations, Failure> {
+    let mut newest = Newest::none();
+    let (parent, at) = place(look, path, format, &mut newest)?;
     let mut room = look.room();
     let mut copied = Vec::with_capacity(at.child_count());
     for child in at.children() {
@@ -91,15 +121,12 @@ fn copy(
     // Each name and the path before it stand in the answer, whether or not the caller may read the znode.
     room.take(parent.len() + child.name().len(), parent)?;
     let mut data = None;
-    if child.readable(look.auth) {
-        newest.data(child);
+    if see(child, look, newest) {
         // One byte more than a registration may have shows that it is too long.
         let bytes = child.data().unwrap_or_default();
         let bytes = &bytes[..bytes.len().min(DATA_MAX + 1)];
         room.take(bytes.len(), parent)?;
         data = Some(bytes.to_owned());
-    } else {
-        newest.access(child);
     }
     Ok(Copied { name: child.name().to_owned(), data, since: child.stat().czxid.0 })
 }

@@ -5,6 +5,7 @@
 //!     └───► client (one session, blocking) ───────► differ   the same requests at both, every answer compared
 //!     └───► faults ─► history ─► checker               clients work while members are hurt; were promises kept?
 //!     └───► clients ─┘   the same clients on their own, beside an ensemble that somebody else hurts (Kubernetes)
+//!     └───► discovery   what reading and following over HTTP costs
 //!   servers: ZooKeeper's or coordd's processes behind one struct
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod checker;
 pub mod client;
 pub mod clients;
 pub mod differ;
+pub mod discovery;
 pub mod faults;
 pub mod history;
 pub mod load;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{archive, bare, bench, clients, differ, faults, planted};
+use coordd_versus::{archive, bare, bench, clients, differ, discovery, faults, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -17,6 +17,10 @@ enum Command {
     Bench(bench::Options),
     /// Measure what the machine itself needs for two of its rows, without a server
     Bare(bare::Options),
+    /// Measure reading and following over HTTP
+    Discovery(discovery::Options),
+    /// Send bytes over HTTP and do nothing else: what the reads of `discovery` are measured against
+    BareHttp(discovery::BareOptions),
     /// Send the same random requests to both and compare everything they answer
     Differ(differ::Options),
     /// Hurt an ensemble while clients work, and check what they saw
@@ -33,6 +37,8 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Bare(options) => bare::run(&options),
+        Command::Discovery(options) => discovery::run(&options),
+        Command::BareHttp(options) => discovery::serve_bare(&options),
         Command::Differ(options) => differ::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::Clients(options) => clients::run(&options),

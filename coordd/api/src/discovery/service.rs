@@ -93,7 +93,7 @@ pub struct ServiceView {
 pub struct ServiceEntry {
     /// The znode's name; decoded where Dubbo has URL-encoded it.
     pub name: String,
-    /// To be asked for with `/v1/services`.
+    /// The znode's, to be asked for with `/v1/services` after it is URL-encoded: a `%` in it is `%25`.
     pub path: String,
     /// How many children it has; `null` when the caller may not read it.
     pub children: Option<u32>,

@@ -1,7 +1,8 @@
 //! Addresses and `host:port`.
 //!
 //! Rule: an IP address is shown in its canonical form; a host name is letters, digits, `-`, `_` and dots, and does not
-//! end like an IPv4 address. Whether an address may be called is not decided here.
+//! end in a number, decimal or hexadecimal. Reason: whatever resolves it may read an IPv4 address there, of which
+//! nobody asked whether it may be called; that is not decided here.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,11 +14,18 @@ const LABEL_MAX: usize = 63;
 fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=LABEL_MAX).contains(&label.len()) && !label.starts_with('-') && label.bytes().all(plain)
+        let ends = !label.starts_with('-') && !label.ends_with('-');
+        (1..=LABEL_MAX).contains(&label.len()) && ends && label.bytes().all(plain)
     };
     let name = text.strip_suffix('.').unwrap_or(text);
     let last = name.rsplit('.').next().unwrap_or_default();
-    name.len() <= HOST_MAX && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
+    name.len() <= HOST_MAX && name.split('.').all(label) && !is_number(last)
+}
+
+fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    label.bytes().all(|b| b.is_ascii_digit())
+        || hexadecimal.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// `text` as an address; `None` when it is none.
@@ -68,6 +76,11 @@ mod tests {
             (".", None),
             ("a..b", None),
             ("-a", None),
+            ("a-", None),
+            ("0x7f000001", None),
+            ("a.0X1", None),
+            ("a.0x", None),
+            ("0xg", Some("0xg")),
             ("10.1.2.256", None),
             ("10.1.2", None),
             ("010.1.2.3", None),

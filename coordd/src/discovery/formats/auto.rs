@@ -11,7 +11,7 @@
 
 use coordd_api::discovery::Format;
 
-use super::{DATA_MAX, Entry, fields, hostport, nerve};
+use super::{DATA_MAX, Entry, fields, hostport, kafka, nerve};
 
 /// So many entries decide.
 const ASKED: usize = 32;
@@ -45,7 +45,7 @@ fn sniff(entry: Entry<'_>) -> Option<Format> {
     let has = |key: &str| object.contains_key(key);
     let format = if has("serviceEndpoint") {
         Format::ServerSet
-    } else if (has("endpoints") || has("jmx_port")) && entry.name.parse::<u32>().is_ok() {
+    } else if (has("endpoints") || has("jmx_port")) && kafka::is_broker(entry.name) {
         Format::Kafka
     } else if has("address") && ["payload", "uriSpec", "serviceType", "registrationTimeUTC"].into_iter().any(has) {
         Format::Curator

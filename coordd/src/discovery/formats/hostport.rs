@@ -38,6 +38,7 @@ fn read(id: &str, text: &str) -> Decoded {
         return url(id, scheme, rest);
     }
     if let [host, port, startcode] = text.split(',').collect::<Vec<_>>()[..]
+        && !startcode.is_empty()
         && startcode.bytes().all(|b| b.is_ascii_digit())
     {
         let mut found = at(id, address::parse("the host", host)?, PORT, address::port("the port", port)?);

@@ -49,7 +49,11 @@ impl Path {
             return None;
         }
         let mut steps = Vec::new();
-        let bare = text.strip_prefix("$.").unwrap_or(text);
+        let bare = match text.strip_prefix('$') {
+            Some(rest) if rest.starts_with('[') => rest,
+            Some(rest) => rest.strip_prefix('.')?,
+            None => text,
+        };
         for part in bare.split('.') {
             let mut pieces = part.split('[');
             let key = pieces.next()?;

@@ -16,7 +16,7 @@ use super::{Decoded, Entry, Reason, Registration, address};
 const PLAINTEXT: &str = "PLAINTEXT";
 
 pub(super) fn decode(entry: Entry<'_>) -> Decoded {
-    if entry.name.parse::<u32>().is_err() {
+    if !is_broker(entry.name) {
         return Err(Reason::no_form(entry.name, "number of a broker"));
     }
     let object = fields::object(entry.data)?;
@@ -41,6 +41,11 @@ pub(super) fn decode(entry: Entry<'_>) -> Decoded {
     }
     found.zone = object.text("rack")?.filter(|rack| !rack.is_empty()).map(str::to_owned);
     Ok(found)
+}
+
+/// Whether a znode is called as a broker is, by a number.
+pub(super) fn is_broker(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_digit()) && name.parse::<u32>().is_ok()
 }
 
 fn endpoints_of(id: &str, endpoints: &[Value]) -> Decoded {

@@ -34,6 +34,15 @@ impl fmt::Debug for Quoted {
     }
 }
 
+/// The name of a field, which may be a stranger's too.
+fn short(field: &str) -> String {
+    let mut shown: String = field.chars().take(2 * SHOWN).flat_map(char::escape_debug).collect();
+    if field.chars().nth(2 * SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
     #[error("no data")]
@@ -44,17 +53,17 @@ pub(crate) enum Reason {
     NotUtf8(usize),
     #[error("the data is no JSON: {0}")]
     NotJson(String),
-    #[error("{0} is missing")]
+    #[error("{} is missing", short(.0))]
     Missing(String),
-    #[error("{field} is {found}, not {wanted}")]
+    #[error("{} is {found}, not {wanted}", short(.field))]
     Type { field: String, found: &'static str, wanted: &'static str },
-    #[error("{field} is {value}; a port is a number from 1 to 65535")]
+    #[error("{} is {value}; a port is a number from 1 to 65535", short(.field))]
     Port { field: String, value: Quoted },
-    #[error("{field} is {value}; an address is an IP address or a host name")]
+    #[error("{} is {value}; an address is an IP address or a host name", short(.field))]
     Address { field: String, value: Quoted },
     #[error("{field} is {value}; known are {known}")]
     Unknown { field: &'static str, value: Quoted, known: &'static str },
-    #[error("{0} is negative; a weight is 0 or more")]
+    #[error("{} is negative; a weight is 0 or more", short(.0))]
     Weight(String),
     #[error("{0} is no URL-encoding")]
     Encoding(Quoted),
@@ -82,5 +91,8 @@ mod tests {
         let long = Quoted::from("ä".repeat(100).as_str()).to_string();
         assert_eq!(long.chars().count(), SHOWN + 3);
         assert!(long.ends_with("…\""));
+        let field = format!("additionalEndpoints.\n{}", "x".repeat(60_000));
+        let reason = Reason::Missing(field).to_string();
+        assert!(reason.starts_with("additionalEndpoints.\\nxx") && reason.len() < 200, "{reason}");
     }
 }

@@ -86,13 +86,18 @@ pub(super) async fn answer(
 ) -> Result<Response, Refused> {
     let (key, at) = (&asked.key, reading.at);
     let found = reading.found.map_err(|failure| failed(key, at, failure))?;
-    let tag = at.tells.then(|| etag(found.zxid(), &key.auth));
+    let newest = found.zxid();
+    let tag = at.tells.then(|| etag(newest, &key.auth));
     if let Some(tag) = tag.as_deref().filter(|tag| has(terms.tags.as_deref(), tag)) {
         return Ok(unchanged(key, at, tag));
     }
     let encoded = show(asked, found, reading.turn, plain).await;
     let (media, body) = encoded.map_err(|failure| failed(key, at, failure))?;
-    Ok(full(key, at, tag.as_deref(), media, hold(http, body)?))
+    let body = hold(http, body)?;
+    if at.tells {
+        http.desk.kept.keep(asked, newest, &media, &body);
+    }
+    Ok(full(key, at, tag.as_deref(), media, body))
 }
 
 pub(super) fn respond(uri: &Uri, answered: Result<Response, Refused>) -> Response {

@@ -57,6 +57,20 @@ pub(super) struct Key {
     pub auth: Vec<AuthId>,
 }
 
+impl Key {
+    /// Bytes of its parts, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let query: usize = self.query.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let auth: usize = self.auth.iter().map(|id| id.scheme.len() + id.id.len()).sum();
+        self.path.len() + query + auth
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_nobody(route: Route, path: &str) -> Key {
+        Key { route, path: path.to_owned(), query: Vec::new(), auth: Vec::new() }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Asked {
     pub key: Key,

@@ -17,6 +17,7 @@ mod describe;
 mod etag;
 mod flight;
 mod follow;
+mod kept;
 mod problem;
 mod read;
 
@@ -33,6 +34,7 @@ use self::asked::{Consistency, Route};
 pub(super) use self::describe::complete;
 use self::flight::{Flight, Turns};
 use self::follow::Follow;
+use self::kept::Kept;
 use self::problem::Refused;
 use super::Http;
 
@@ -47,13 +49,14 @@ pub(super) struct Desk {
     answers: Flight,
     followed: Flight,
     turns: Turns,
+    kept: Kept,
     follow: Follow,
 }
 
 impl Default for Desk {
     fn default() -> Desk {
         let (answers, followed) = (Flight::new(ANSWERS_MAX), Flight::new(FOLLOWED_MAX));
-        Desk { answers, followed, turns: Turns::default(), follow: Follow::default() }
+        Desk { answers, followed, turns: Turns::default(), kept: Kept::default(), follow: Follow::default() }
     }
 }
 
@@ -98,6 +101,9 @@ async fn serve(http: &Http, route: Route, uri: &Uri, headers: &HeaderMap) -> Res
         }
         if let Some(wait) = terms.wait {
             return follow::poll(http, &asked, &terms, wait).await;
+        }
+        if let Some(response) = kept::answer(http, &asked, &terms).await? {
+            return Ok(response);
         }
         let reading = read::read(http, &asked, terms.consistency).await?;
         answer::answer(http, &asked, &terms, reading).await

@@ -91,7 +91,7 @@ impl State {
     /// Reads a snapshot: the state, and what the caller gave as `meta` when it was begun.
     pub fn load(reader: impl Read) -> Result<(State, Bytes), SnapshotError> {
         let mut from = Checked { inner: reader, checksum: 0, frame: Vec::new() };
-        let meta = read_meta(&mut from)?;
+        let (format, meta) = read_meta(&mut from)?;
         let Head { mut state, slots, digest } = read_head(&mut from)?;
         loop {
             let mut rows = from.frame()?;
@@ -99,7 +99,7 @@ impl State {
                 break;
             }
             while !rows.is_empty() {
-                let row::Row { node, owner, acl_zxid } = row::decode(&mut rows)?;
+                let row::Row { node, owner, acl_zxid } = row::decode(&mut rows, format > SNAPSHOT_FORMAT_1)?;
                 if !state.znodes.acls.holds(node.acl) {
                     return Err(SnapshotError::BadRow);
                 }
@@ -128,7 +128,7 @@ impl State {
 
     /// Reads no more of a snapshot than its `meta`.
     pub fn peek_meta(reader: impl Read) -> Result<Bytes, SnapshotError> {
-        read_meta(&mut Checked { inner: reader, checksum: 0, frame: Vec::new() })
+        read_meta(&mut Checked { inner: reader, checksum: 0, frame: Vec::new() }).map(|(_, meta)| meta)
     }
 
     /// Everything that follows from the znodes: owners' sessions, quotas, reap index, sizes. Parents come before
@@ -151,7 +151,8 @@ impl State {
     }
 }
 
-fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<Bytes, SnapshotError> {
+/// The format, and what the one who began the snapshot gave.
+fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<(u32, Bytes), SnapshotError> {
     if from.array::<8>()? != *MAGIC {
         return Err(SnapshotError::NotASnapshot);
     }
@@ -159,7 +160,7 @@ fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<Bytes, SnapshotError> {
     if !(SNAPSHOT_FORMAT_1..=SNAPSHOT_FORMAT).contains(&format) {
         return Err(SnapshotError::UnknownFormat(format));
     }
-    from.frame().map(Bytes::copy_from_slice)
+    from.frame().map(|meta| (format, Bytes::copy_from_slice(meta)))
 }
 
 fn read_head<R: Read>(from: &mut Checked<R>) -> Result<Head, SnapshotError> {

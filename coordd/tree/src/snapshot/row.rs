@@ -60,10 +60,13 @@ pub(super) struct Row {
     pub(super) acl_zxid: Option<Zxid>,
 }
 
-pub(super) fn decode(from: &mut &[u8]) -> Result<Row, SnapshotError> {
+/// `knows_acl_zxids`: the file's format has them.
+pub(super) fn decode(from: &mut &[u8], knows_acl_zxids: bool) -> Result<Row, SnapshotError> {
     let kind = take_u8(from)?;
+    let with_acl_zxid = kind & WITH_ACL_ZXID != 0;
     let owner = match kind & !WITH_ACL_ZXID {
-        FREE => {
+        _ if with_acl_zxid && !knows_acl_zxids => return Err(SnapshotError::BadRow),
+        FREE if !with_acl_zxid => {
             let node = Node::free(get_id(from)?);
             return Ok(Row { node, owner: Owner::NOBODY, acl_zxid: None });
         }
@@ -71,7 +74,7 @@ pub(super) fn decode(from: &mut &[u8]) -> Result<Row, SnapshotError> {
         OWNED => Owner::from_raw(take_i64(from)?),
         _ => return Err(SnapshotError::BadRow),
     };
-    let acl_zxid = if kind & WITH_ACL_ZXID == 0 { None } else { Some(Zxid(take_i64(from)?)) };
+    let acl_zxid = if with_acl_zxid { Some(Zxid(take_i64(from)?)) } else { None };
     let (parent, first, next, prev) = (get_id(from)?, get_id(from)?, get_id(from)?, get_id(from)?);
     let children = varint::get_u32(from)?;
     let acl = AclId(varint::get_u32(from)?);

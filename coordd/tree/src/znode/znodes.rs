@@ -311,7 +311,8 @@ impl Znodes {
 
     /// Memory of arena and index; names, data and owners not counted.
     pub(crate) fn table_bytes(&self) -> usize {
-        self.arena.bytes() + self.index.bytes()
+        let acl_zxids = self.acl_zxids.capacity() * (size_of::<(NodeId, Zxid)>() + 1);
+        self.arena.bytes() + self.index.bytes() + acl_zxids
     }
 
     fn touch(&mut self, id: NodeId) -> &mut Node {

@@ -31,7 +31,7 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
         ("--ensemble", peers.join(",")),
         ("--client-addr", local(plan.client_port(i))),
         ("--peer-addr", local(plan.peer_port(i))),
-        ("--http-addr", local(plan.port(30, i))),
+        ("--http-addr", local(plan.http_port(i))),
         ("--admin-addr", local(plan.port(40, i))),
         ("--tick-ms", plan.tick_ms.to_string()),
         ("--min-session-timeout-ms", "1000".to_owned()),
@@ -53,7 +53,7 @@ pub(super) fn snapshot(plan: &Plan, i: usize) -> Result<()> {
 }
 
 pub(super) fn metrics(plan: &Plan, i: usize) -> Result<String> {
-    http::get(plan.port(30, i), "/metrics")
+    http::get(plan.http_port(i), "/metrics")
 }
 
 /// A member with an empty disk says which command cures that; the command is run as it is printed, after the first

@@ -94,6 +94,10 @@ impl Plan {
         self.port(10, i)
     }
 
+    pub fn http_port(&self, i: usize) -> u16 {
+        self.port(30, i)
+    }
+
     fn port(&self, block: u16, i: usize) -> u16 {
         self.base_port + block + u16::try_from(i).unwrap_or(0)
     }
@@ -294,6 +298,11 @@ impl Ensemble {
             Kind::Zookeeper => Vec::new(),
             Kind::Coordd => (0..self.members.len()).filter_map(|i| coordd::metrics(&self.plan, i).ok()).collect(),
         }
+    }
+
+    /// The body of a member's answer over HTTP; one outside of 2xx is an error.
+    pub fn http(&self, i: usize, path: &str) -> Result<String> {
+        http::get(self.plan.http_port(i), path)
     }
 
     /// Resident bytes of each running member.
