@@ -6,22 +6,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::change::{
     AddMember, Added, Bootstrap, Bootstrapped, Changed, Drain, Drained, Promote, Recover, Recovered, Replace, Replaced,
     TransferLeader, Transferred,
 };
 use crate::ensemble::EnsembleView;
+use crate::exchange;
 use crate::refusal::Refusal;
 use crate::status::AdminStatus;
 
@@ -193,24 +190,18 @@ impl Client {
 
     async fn send(&self, method: Method, path: &str, body: Bytes, limit: Duration) -> Result<Response<Incoming>> {
         let fail = |why: &dyn std::fmt::Display| failed(&self.address, why);
-        let connected = timeout(CONNECT_MAX, TcpStream::connect(&self.address)).await;
-        let stream = connected.map_err(|_| fail(&"no connection within 5 s"))?.map_err(|error| fail(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| fail(&error))?;
-        tokio::spawn(connection);
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.address);
         request = request.header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(Full::new(body)).map_err(|error| fail(&error))?;
-        let answered = timeout(limit, sender.send_request(request)).await;
-        answered.map_err(|_| fail(&format!("no answer within {} s", limit.as_secs())))?.map_err(|error| fail(&error))
+        exchange::send(&self.address, request, CONNECT_MAX, limit).await.map_err(|why| fail(&why))
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Bytes> {
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
-        let read = timeout(ANSWER_MAX, body).await.map_err(|_| failed(&self.address, &"the answer stopped midway"))?;
-        read.map(http_body_util::Collected::to_bytes).map_err(|error| failed(&self.address, &error))
+        let read = exchange::read(response, ANSWER_BYTES_MAX, ANSWER_MAX).await;
+        read.map_err(|why| failed(&self.address, &why))
     }
 
     async fn refusal(&self, response: Response<Incoming>) -> ClientError {

@@ -17,12 +17,14 @@
 //! Rule: each change names the membership index that it was planned on and is refused with the present one when that
 //! has moved (`Refusal` with code `moved`); asking again for what is done is a success. Reason: whoever asks may lose
 //! the answer, and two who ask must not undo each other's work. Changes are made by the leader; other members name
-//! it.
+//! it. What applications ask (`discovery`) has a client of its own, `Discovery`, for all members at once.
 
 pub mod change;
 pub mod client;
 pub mod discovery;
+mod discovery_client;
 pub mod ensemble;
+mod exchange;
 pub mod refusal;
 pub mod status;
 
@@ -31,6 +33,7 @@ pub use change::{
     Replaced, Seat, TransferLeader, Transferred,
 };
 pub use client::{Client, ClientError, Snapshot};
+pub use discovery_client::{Answer, Discovery, DiscoveryError, Event, Follower, JsonPaths, Line, Question};
 pub use ensemble::{Addresses, EnsembleView, MemberRole, MemberView};
 pub use refusal::{Refusal, RefusalCode};
 pub use status::AdminStatus;

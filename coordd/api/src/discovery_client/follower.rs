@@ -1,0 +1,236 @@
+//! Follows one answer: a task that keeps a line to some member, and the end of it that the application holds.
+//!
+//! ```text
+//!   task:  which ensemble is it? ─► stream, Last-Event-ID ─► events ──one place──► Follower::next
+//!             ▲                                               │
+//!             └─ the next member, after a pause ◄─────────────┴ broken, ended, silent, too long, gone back
+//! ```
+//!
+//! Rule: what was seen is never followed by what was before it. An older event is dropped, and a line that begins with
+//! one is given up; only in another ensemble (one that was recovered, restored or made anew has another id) do zxids
+//! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::members::backoff;
+use super::sse::{Message, Parser};
+use super::{Discovery, DiscoveryError, Miss, Question};
+use crate::discovery::Problem;
+use crate::ensemble::EnsembleView;
+
+/// A question that is refused may be allowed later, by another ACL.
+const REFUSED_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a follower is told. Every value is the whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event<T> {
+    /// How it is: the first event from each member, and so the same again when nothing has changed.
+    Snapshot { zxid: i64, value: T },
+    /// How it has become.
+    Change { zxid: i64, value: T },
+    /// There is no such znode, now or from the beginning. It may come.
+    Gone { zxid: i64, problem: Problem },
+}
+
+impl<T> Event<T> {
+    pub fn zxid(&self) -> i64 {
+        match self {
+            Event::Snapshot { zxid, .. } | Event::Change { zxid, .. } | Event::Gone { zxid, .. } => *zxid,
+        }
+    }
+
+    /// The answer, if the znode is there.
+    pub fn value(self) -> Option<T> {
+        match self {
+            Event::Snapshot { value, .. } | Event::Change { value, .. } => Some(value),
+            Event::Gone { .. } => None,
+        }
+    }
+}
+
+/// How the line to the ensemble is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A member is sending: what `next` said last is how it is.
+    Connected { member: String },
+    /// No member is: what `next` said last was true at `since` or later. `why` is the last that went wrong.
+    Lost { since: Instant, why: String },
+}
+
+/// The application's end. Dropped, it ends the task and its connection.
+pub struct Follower<T> {
+    events: mpsc::Receiver<Result<Event<T>, DiscoveryError>>,
+    line: watch::Receiver<Line>,
+    task: JoinHandle<()>,
+}
+
+impl<T> Drop for Follower<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Follower<T> {
+    pub(super) fn start(discovery: Discovery, question: Question<T>) -> Follower<T> {
+        let (events, receiver) = mpsc::channel(1);
+        let (line, watched) = watch::channel(Line::Lost { since: Instant::now(), why: "not connected yet".to_owned() });
+        let members = discovery.members.scattered();
+        let discovery = Discovery { members, ..discovery };
+        let task = Task { discovery, url: question.url(), events, line, seen: None, ensemble: None, failures: 0 };
+        Follower { events: receiver, line: watched, task: tokio::spawn(task.run()) }
+    }
+}
+
+impl<T> Follower<T> {
+    /// The next event; may be dropped and called again without loss. It waits as long as it takes: `line` tells
+    /// whether anyone is there.
+    ///
+    /// # Errors
+    /// When the question is refused. The follower goes on asking; `next` may be called again.
+    pub async fn next(&mut self) -> Result<Event<T>, DiscoveryError> {
+        let ended = || Err(DiscoveryError::Unreachable("the runtime of the follower has ended".to_owned()));
+        self.events.recv().await.unwrap_or_else(ended)
+    }
+
+    /// How the line is, to look at or to wait for.
+    pub fn line(&self) -> watch::Receiver<Line> {
+        self.line.clone()
+    }
+}
+
+struct Task<T> {
+    discovery: Discovery,
+    url: String,
+    events: mpsc::Sender<Result<Event<T>, DiscoveryError>>,
+    line: watch::Sender<Line>,
+    /// The newest zxid that was told.
+    seen: Option<i64>,
+    /// Where `seen` counts.
+    ensemble: Option<String>,
+    /// In a row.
+    failures: u32,
+}
+
+impl<T: DeserializeOwned + Send + 'static> Task<T> {
+    async fn run(mut self) {
+        while !self.events.is_closed() {
+            let member = self.discovery.members.chosen().to_owned();
+            let miss = match self.stay(&member).await {
+                Ok(()) => return,
+                Err(miss) => miss,
+            };
+            self.failures = self.failures.saturating_add(1);
+            self.discovery.members.pass(&member);
+            match miss {
+                Miss::Elsewhere(why) => {
+                    self.lost(format!("{member}: {why}"));
+                    sleep(backoff(self.failures)).await;
+                }
+                Miss::Refused(problem) => {
+                    self.lost(format!("{member}: {problem}"));
+                    if self.events.send(Err(DiscoveryError::Refused(problem))).await.is_err() {
+                        return;
+                    }
+                    sleep(REFUSED_PAUSE + backoff(u32::MAX)).await;
+                }
+            }
+        }
+    }
+
+    fn lost(&self, why: String) {
+        self.line.send_modify(|line| {
+            let since = match line {
+                Line::Connected { .. } => Instant::now(),
+                Line::Lost { since, .. } => *since,
+            };
+            *line = Line::Lost { since, why };
+        });
+    }
+
+    /// One line to one member, until it is lost; `Ok` when nobody listens any more.
+    async fn stay(&mut self, member: &str) -> Result<(), Miss> {
+        self.recognise(member).await?;
+        let last = self.seen.map(|zxid| zxid.to_string());
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(last.as_deref().map(|last| ("last-event-id", last)));
+        let response = self.discovery.send(member, &self.url, &headers, Duration::ZERO).await?;
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("text/event-stream") {
+            return Err(Miss::Elsewhere(format!("the answer is no stream of events but {kind:?}")));
+        }
+        let mut body = response.into_body();
+        let mut parser = Parser::new(self.discovery.patience.bytes);
+        let mut first = true;
+        loop {
+            let piece = self.piece(&mut body).await?;
+            for message in parser.push(&piece).map_err(Miss::elsewhere)? {
+                let Some(event) = self.understood(message, std::mem::take(&mut first))? else { continue };
+                self.seen = Some(event.zxid());
+                self.failures = 0;
+                self.line.send_if_modified(|line| {
+                    let connected = Line::Connected { member: member.to_owned() };
+                    let news = *line != connected;
+                    *line = connected;
+                    news
+                });
+                if self.events.send(Ok(event)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Zxids of another ensemble are other zxids.
+    async fn recognise(&mut self, member: &str) -> Result<(), Miss> {
+        let response = self.discovery.send(member, "/v1/ensemble", &[], Duration::ZERO).await?;
+        let body = self.discovery.read(response).await.map_err(Miss::Elsewhere)?;
+        let view: EnsembleView = serde_json::from_slice(&body).map_err(Miss::elsewhere)?;
+        if view.ensemble_id.is_none() {
+            return Err(Miss::elsewhere("it belongs to no ensemble yet"));
+        }
+        if self.ensemble != view.ensemble_id {
+            self.seen = None;
+            self.ensemble = view.ensemble_id;
+        }
+        Ok(())
+    }
+
+    async fn piece(&self, body: &mut Incoming) -> Result<bytes::Bytes, Miss> {
+        let silence = self.discovery.patience.silence;
+        loop {
+            if body.is_end_stream() {
+                return Err(Miss::elsewhere("the member ended the stream"));
+            }
+            let frame = timeout(silence, body.frame()).await;
+            let frame = frame.map_err(|_| Miss::Elsewhere(format!("silent for {} s", silence.as_secs_f32())))?;
+            let frame = frame.ok_or_else(|| Miss::elsewhere("the member ended the stream"))?;
+            if let Ok(piece) = frame.map_err(Miss::elsewhere)?.into_data() {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// The event that a message is; `None` for one that is older than what was seen, or of a kind that is not known.
+    fn understood(&self, message: Message, first: bool) -> Result<Option<Event<T>>, Miss> {
+        let zxid = message.id.parse().map_err(|_| Miss::Elsewhere(format!("{:?} is no zxid", message.id)))?;
+        if let Some(seen) = self.seen.filter(|&seen| zxid < seen) {
+            let why = format!("it is at {zxid}, where {seen} was seen already");
+            return if first { Err(Miss::Elsewhere(why)) } else { Ok(None) };
+        }
+        let wrong = |error: serde_json::Error| Miss::Elsewhere(format!("unexpected event: {error}"));
+        let value = || serde_json::from_str(&message.data).map_err(wrong);
+        Ok(match message.event.as_str() {
+            "snapshot" => Some(Event::Snapshot { zxid, value: value()? }),
+            "change" => Some(Event::Change { zxid, value: value()? }),
+            "gone" => Some(Event::Gone { zxid, problem: serde_json::from_str(&message.data).map_err(wrong)? }),
+            _other => None,
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! A client of the discovery API: asks any of several members, and follows an answer as it changes.
+//!
+//! ```text
+//!   Discovery ── get ──────► the first member that answers                ─► Answer
+//!             ── newer ────► the same, once there is something newer      ─► Answer, or nothing within the wait
+//!             ── follow ───► a task: connect ─► events ─► lost? the next  ─► Follower::next: Snapshot, Change, Gone
+//! ```
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), coordd_api::DiscoveryError> {
+//! use coordd_api::{Discovery, Event, Question};
+//! let discovery = Discovery::new(["m1:8080", "m2:8080", "m3:8080"]);
+//! let mut orders = discovery.follow(Question::service("/services/orders"));
+//! loop {
+//!     match orders.next().await? {
+//!         Event::Snapshot { value, .. } | Event::Change { value, .. } => println!("{:?}", value.instances),
+//!         Event::Gone { .. } => println!("nobody has registered yet"),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! Rule: what a member refuses (`Refused`) every member would refuse, so it is told at once; what a member cannot do
+//! now is asked of the next. Reason: an application wants the answer and does not care whose it is.
+
+mod follower;
+mod members;
+mod question;
+mod sse;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, AUTHORIZATION, ETAG, HOST};
+use hyper::{Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use crate::discovery::Problem;
+use crate::exchange;
+use members::{Members, backoff};
+
+pub use follower::{Event, Follower, Line};
+pub use question::{JsonPaths, Question};
+
+/// How patient a client is.
+#[derive(Debug, Clone)]
+struct Patience {
+    /// Until a member has taken the connection.
+    connect: Duration,
+    /// Until it has begun to answer, and until it has ended. A member may wait seconds for what the caller has seen.
+    answer: Duration,
+    /// Until another member is asked instead, over all of them: how long `get` goes on.
+    whole: Duration,
+    /// How long a followed line may say nothing; members say something every 15 s.
+    silence: Duration,
+    /// Bytes of an answer, and of an event.
+    bytes: usize,
+}
+
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(15),
+    whole: Duration::from_secs(10),
+    silence: Duration::from_secs(45),
+    bytes: 32 << 20,
+};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The question cannot be answered, whoever is asked.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// No member could answer: the last word of each that was asked.
+    #[error("no member answers: {0}")]
+    Unreachable(String),
+}
+
+impl DiscoveryError {
+    /// Whether there is no such znode.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, DiscoveryError::Refused(problem) if problem.status == StatusCode::NOT_FOUND.as_u16())
+    }
+}
+
+/// An answer, and when it was true.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer<T> {
+    /// The newest change that the answer rests on.
+    pub zxid: i64,
+    /// The zxid of the state that it was read from.
+    pub read_at: i64,
+    /// For `If-None-Match`, as it stands.
+    pub etag: String,
+    pub value: T,
+}
+
+/// Why one member did not answer.
+enum Miss {
+    Refused(Box<Problem>),
+    /// Another one may.
+    Elsewhere(String),
+}
+
+impl Miss {
+    fn elsewhere(why: impl Display) -> Miss {
+        Miss::Elsewhere(why.to_string())
+    }
+}
+
+/// Asks the members of an ensemble.
+#[derive(Debug, Clone)]
+pub struct Discovery {
+    members: Members,
+    authorization: Option<String>,
+    patience: Patience,
+}
+
+impl Discovery {
+    /// A client of the HTTP ports at `addresses`, each `host:port`.
+    pub fn new(addresses: impl IntoIterator<Item = impl Into<String>>) -> Discovery {
+        Discovery { members: Members::new(addresses), authorization: None, patience: PATIENCE }
+    }
+
+    /// The same for a user of ZooKeeper's digest scheme.
+    #[must_use]
+    pub fn with_credentials(mut self, user: &str, password: &str) -> Discovery {
+        self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+        self
+    }
+
+    /// How long `get` asks one member after the other before it gives up; 10 s if not said.
+    #[must_use]
+    pub fn with_patience(mut self, whole: Duration) -> Discovery {
+        self.patience.whole = whole;
+        self
+    }
+
+    /// The largest answer and event that is taken; 32 MiB if not said.
+    #[must_use]
+    pub fn with_bytes_max(mut self, bytes: usize) -> Discovery {
+        self.patience.bytes = bytes;
+        self
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// What every member would refuse, at once; or that no member has answered for as long as the patience lasts.
+    pub async fn get<T: DeserializeOwned>(&self, question: &Question<T>) -> Result<Answer<T>, DiscoveryError> {
+        let found = self.ask(&question.url(), Duration::ZERO).await?;
+        found.ok_or_else(|| DiscoveryError::Unreachable("a member answered 304 without having been asked".to_owned()))
+    }
+
+    /// Asks for an answer that is newer than `zxid`: it comes as soon as there is one, or `None` after `wait`.
+    ///
+    /// # Errors
+    /// As `get`.
+    pub async fn newer<T: DeserializeOwned>(
+        &self,
+        question: &Question<T>,
+        zxid: i64,
+        wait: Duration,
+    ) -> Result<Option<Answer<T>>, DiscoveryError> {
+        self.ask(&question.newer_than(zxid, wait.as_secs()).url(), wait).await
+    }
+
+    /// One znode's bytes, as `/v1/config` serves them.
+    ///
+    /// # Errors
+    /// As `get`.
+    pub async fn config_bytes(&self, path: &str) -> Result<Answer<Bytes>, DiscoveryError> {
+        let url = Question::<()>::bytes(path).url();
+        let found = self.ask_bytes(&url, Duration::ZERO, Ok).await?;
+        found.ok_or_else(|| DiscoveryError::Unreachable("a member answered 304 without having been asked".to_owned()))
+    }
+
+    /// Follows an answer. A task does so until the follower is dropped; it needs a tokio runtime.
+    pub fn follow<T: DeserializeOwned + Send + 'static>(&self, question: Question<T>) -> Follower<T> {
+        Follower::start(self.clone(), question)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, url: &str, wait: Duration) -> Result<Option<Answer<T>>, DiscoveryError> {
+        let typed = |body: Bytes| serde_json::from_slice(&body).map_err(|error| format!("unexpected answer: {error}"));
+        self.ask_bytes(url, wait, typed).await
+    }
+
+    /// Asks one member after the other; `None` is "nothing newer".
+    async fn ask_bytes<T>(
+        &self,
+        url: &str,
+        wait: Duration,
+        typed: impl Fn(Bytes) -> Result<T, String>,
+    ) -> Result<Option<Answer<T>>, DiscoveryError> {
+        let begun = Instant::now();
+        let mut words: Vec<(String, String)> = Vec::new();
+        for failures in 1_u32.. {
+            let member = self.members.chosen().to_owned();
+            let why = match self.ask_member(&member, url, wait, &typed).await {
+                Ok(answer) => return Ok(answer),
+                Err(Miss::Refused(problem)) => return Err(DiscoveryError::Refused(problem)),
+                Err(Miss::Elsewhere(why)) => why,
+            };
+            self.members.pass(&member);
+            words.retain(|(who, _)| *who != member);
+            words.push((member, why));
+            let rounds = failures / u32::try_from(self.members.count()).unwrap_or(u32::MAX).max(1);
+            let pause = if rounds == 0 { Duration::ZERO } else { backoff(failures) };
+            if rounds > 0 && begun.elapsed() + pause > self.patience.whole {
+                break;
+            }
+            sleep(pause).await;
+        }
+        let words: Vec<String> = words.into_iter().map(|(member, why)| format!("{member}: {why}")).collect();
+        Err(DiscoveryError::Unreachable(words.join("; ")))
+    }
+
+    async fn ask_member<T>(
+        &self,
+        member: &str,
+        url: &str,
+        wait: Duration,
+        typed: impl Fn(Bytes) -> Result<T, String>,
+    ) -> Result<Option<Answer<T>>, Miss> {
+        let response = self.send(member, url, &[], wait).await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let etag = header(ETAG.as_str()).unwrap_or_default().to_owned();
+        let zxid = zxid_of(&etag).ok_or_else(|| Miss::elsewhere("the answer has no zxid"))?;
+        let read_at = header("coordd-zxid").and_then(|text| text.parse().ok()).unwrap_or(zxid);
+        let body = self.read(response).await.map_err(Miss::Elsewhere)?;
+        let value = typed(body).map_err(Miss::Elsewhere)?;
+        Ok(Some(Answer { zxid, read_at, etag, value }))
+    }
+
+    /// One request to one member, for what is 200 or 304.
+    async fn send(
+        &self,
+        member: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        wait: Duration,
+    ) -> Result<Response<Incoming>, Miss> {
+        let mut request = Request::builder().uri(url).header(HOST, member).header(ACCEPT, "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let mut request = request.body(Full::new(Bytes::new())).map_err(Miss::elsewhere)?;
+        for (name, value) in headers {
+            let name = hyper::header::HeaderName::from_bytes(name.as_bytes()).map_err(Miss::elsewhere)?;
+            request.headers_mut().insert(name, value.parse().map_err(Miss::elsewhere)?);
+        }
+        let answer = self.patience.answer + wait;
+        let sent = exchange::send(member, request, self.patience.connect, answer).await;
+        let response = sent.map_err(Miss::Elsewhere)?;
+        let status = response.status();
+        if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        let body = self.read(response).await.map_err(Miss::Elsewhere)?;
+        let problem: Box<Problem> = serde_json::from_slice(&body)
+            .map_err(|_| Miss::Elsewhere(format!("{status}: {}", String::from_utf8_lossy(&body))))?;
+        if status.is_client_error() { Err(Miss::Refused(problem)) } else { Err(Miss::elsewhere(problem)) }
+    }
+
+    async fn read(&self, response: Response<Incoming>) -> Result<Bytes, String> {
+        exchange::read(response, self.patience.bytes, self.patience.answer).await
+    }
+}
+
+/// The zxid in an ETag: `"7"`, and `"7-…"` for one with credentials.
+fn zxid_of(etag: &str) -> Option<i64> {
+    let tag = etag.strip_prefix('"')?.strip_suffix('"')?;
+    tag.split('-').next()?.parse().ok()
+}
