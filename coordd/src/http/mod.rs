@@ -74,7 +74,7 @@ async fn ensemble(State(http): State<Http>) -> Json<EnsembleView> {
 /// The routes of the public port.
 pub fn router(http: Http) -> Router {
     Router::new()
-        .route("/", get(page::index))
+        .merge(page::routes())
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

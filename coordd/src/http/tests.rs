@@ -117,13 +117,22 @@ impl Port {
 
     /// Status code and body of a GET.
     async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.answer(path).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn head(&self, path: &str) -> String {
+        self.answer(path).await.split("\r\n\r\n").next().unwrap().to_owned()
+    }
+
+    async fn answer(&self, path: &str) -> String {
         let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        answer
     }
 
     async fn json(&self, path: &str) -> serde_json::Value {
@@ -252,5 +261,22 @@ async fn every_parameter_that_is_described_is_understood_and_no_other() {
             }
         }
         assert_eq!(port.get(&format!("{path}?more=1")).await.0, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_names_its_member_and_is_served_under_a_strict_policy() {
+    let port = Port::open().await;
+    let mut paths = vec!["/".to_owned()];
+    let (_, index) = port.get("/").await;
+    assert!(index.contains("<html lang=\"en\" data-member=\"m1\">"), "{index}");
+    assert!(!index.contains("{member}"), "{index}");
+    paths.extend(index.split('"').filter(|text| text.starts_with("/page/")).map(str::to_owned));
+    assert!(paths.len() > 3, "{paths:?}");
+    for path in paths {
+        let head = port.head(&path).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{path}: {head}");
+        assert!(head.contains("content-security-policy: default-src 'none'; script-src 'self';"), "{path}: {head}");
+        assert!(head.contains("x-content-type-options: nosniff"), "{path}: {head}");
     }
 }

@@ -117,7 +117,7 @@ def run(function, hosts):
             outcome.append(None)
         except BaseException as error:
             frame = traceback.extract_tb(error.__traceback__)
-            own = [f for f in frame if "/clients/kazoo/" in f.filename]
+            own = [f for f in frame if "/clients/" in f.filename]
             where = f"{os.path.basename(own[-1].filename)}:{own[-1].lineno} " if own else ""
             outcome.append(f"{where}{type(error).__name__} {error}".replace("\n", " "))
 

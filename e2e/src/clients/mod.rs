@@ -48,7 +48,8 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     }
     let mut tally = Tally::default();
     for members in sizes {
-        let chosen: Vec<&Program> = chosen.iter().copied().filter(|p| p.sizes.contains(&members)).collect();
+        let chosen: Vec<&Program> =
+            chosen.iter().copied().filter(|p| p.sizes.contains(&members) && p.kinds.contains(&kind)).collect();
         if chosen.is_empty() {
             continue;
         }
@@ -160,7 +161,8 @@ fn wait(child: &mut Child) -> Result<Option<bool>> {
 mod tests {
     use super::*;
 
-    const PROGRAM: Program = Program { name: "p", sizes: &[1], build: || Ok(Command::new("true")) };
+    const PROGRAM: Program =
+        Program { name: "p", kinds: &[Kind::Coordd], sizes: &[1], build: || Ok(Command::new("true")) };
 
     #[test]
     fn cases_are_counted_by_their_lines() {

@@ -5,25 +5,33 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Result, Tried};
+use crate::servers::Kind;
 use crate::{place, shell, tools};
 
 /// One program; `build` installs and compiles what it needs and returns the command that takes a connection string.
 pub(super) struct Program {
     pub(super) name: &'static str,
+    /// The servers that it is run against.
+    pub(super) kinds: &'static [Kind],
     /// The sizes of ensemble that it is run against.
     pub(super) sizes: &'static [u16],
     pub(super) build: fn() -> Result<Command>,
 }
 
 const ANY: &[u16] = &[1, 3];
+const BOTH: &[Kind] = &[Kind::ZooKeeper, Kind::Coordd];
+/// What no ZooKeeper has.
+const OURS: &[Kind] = &[Kind::Coordd];
 
 pub(super) const PROGRAMS: &[Program] = &[
-    Program { name: "kazoo", sizes: ANY, build: kazoo },
-    Program { name: "kazoo-suite", sizes: &[3], build: kazoo_suite },
-    Program { name: "java", sizes: ANY, build: java },
-    Program { name: "c", sizes: ANY, build: c },
-    Program { name: "go", sizes: ANY, build: go },
-    Program { name: "rust", sizes: ANY, build: rust },
+    Program { name: "kazoo", kinds: BOTH, sizes: ANY, build: kazoo },
+    Program { name: "kazoo-suite", kinds: BOTH, sizes: &[3], build: kazoo_suite },
+    Program { name: "java", kinds: BOTH, sizes: ANY, build: java },
+    Program { name: "c", kinds: BOTH, sizes: ANY, build: c },
+    Program { name: "go", kinds: BOTH, sizes: ANY, build: go },
+    Program { name: "rust", kinds: BOTH, sizes: ANY, build: rust },
+    Program { name: "page", kinds: OURS, sizes: &[3], build: page },
+    Program { name: "discovery", kinds: OURS, sizes: &[3], build: discovery },
 ];
 
 fn kazoo() -> Result<Command> {
@@ -40,6 +48,33 @@ fn python(script: &str) -> Result<Command> {
     let python = tools::python("kazoo", &packages, "python")?;
     let mut command = Command::new(python);
     command.arg("-u").arg(place::clients().join("kazoo").join(script)).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// The page at `/`, in a browser.
+fn page() -> Result<Command> {
+    tools::need("chromium", "chromium")?;
+    tools::need("chromedriver", "chromium-driver")?;
+    ours("page")
+}
+
+/// README's examples and real registrars, and the API against its own description.
+fn discovery() -> Result<Command> {
+    tools::need("curl", "curl")?;
+    tools::need("go", "golang")?;
+    tools::need("node", "nodejs")?;
+    tools::need("javac", "default-jdk-headless")?;
+    let schemathesis = tools::python("schemathesis", &["schemathesis==4.32.5"], "schemathesis")?;
+    let mut command = ours("discovery")?;
+    command.env("E2E_JARS", tools::jars()?).env("E2E_SCHEMATHESIS", schemathesis).env("E2E_RUNS", place::runs());
+    Ok(command)
+}
+
+/// A program on kazoo and nothing else.
+fn ours(folder: &str) -> Result<Command> {
+    let python = tools::python("discovery", &["kazoo==2.11.0"], "python")?;
+    let mut command = Command::new(python);
+    command.arg("-u").arg(place::clients().join(folder).join("main.py")).env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(command)
 }
 
