@@ -1,0 +1,30 @@
+"""Discovery as applications use it: the README's examples, real registrars, and the API's own description.
+
+    Curator (a JVM), kazoo ──register, lead, die──► three members ◄──HTTP── README.md's examples, this program, schemathesis
+
+Rule: an example is taken out of README.md as it stands there; only addresses and the path are put in their place.
+`main.py HOSTS [CASE]`, exit code 1 when a case failed.
+"""
+
+import logging
+import os
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [here, os.path.join(os.path.dirname(here), "kazoo")]
+
+import examples  # noqa: E402,F401
+import described  # noqa: E402,F401
+import elections  # noqa: E402,F401
+import harness  # noqa: E402
+
+
+def main(hosts, only=None):
+    logging.disable(logging.CRITICAL)
+    chosen = [c for c in harness.CASES if only is None or only in c.__name__]
+    failed = [c.__name__ for c in chosen if not harness.run(c, hosts)]
+    sys.stdout.flush()
+    os._exit(1 if failed or not chosen else 0)
+
+
+main(*sys.argv[1:])
