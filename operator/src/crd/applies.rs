@@ -26,7 +26,7 @@ impl fmt::Display for Applies {
 }
 
 /// By the beginning of a field's path; the longest that fits counts.
-const TABLE: [(&str, Applies); 16] = [
+const TABLE: [(&str, Applies); 17] = [
     ("replicas", Applies::Live),
     ("version", Applies::Rolls),
     ("image", Applies::Rolls),
@@ -39,6 +39,7 @@ const TABLE: [(&str, Applies); 16] = [
     ("service", Applies::Live),
     ("healing", Applies::Live),
     ("update", Applies::Live),
+    ("projections", Applies::Live),
     ("paused", Applies::Live),
     ("hibernate", Applies::Live),
     ("restartAt", Applies::Rolls),

@@ -1,4 +1,5 @@
-//! `CoordinationCluster` (`coordd.dev/v1alpha1`, `cc`): what a user writes and what `kubectl get` answers.
+//! `CoordinationCluster` (`coordd.dev/v1alpha1`, `cc`): what a user writes and what `kubectl get` answers; in
+//! `projection` the same of `ServiceProjection`.
 //!
 //! ```text
 //!   spec ── defaults and CEL rules beside each field ──► crds/…yaml, which `operator crds` prints
@@ -11,6 +12,7 @@
 mod applies;
 mod config;
 mod pod;
+pub mod projection;
 mod reference;
 mod spec;
 mod status;
@@ -20,9 +22,11 @@ mod text;
 pub use applies::{Applies, applies};
 pub use config::Config;
 pub use pod::{PodTemplate, Resources, Scheduling, Spread};
-pub use reference::page as reference;
+pub use projection::{ProjectionStatus, ServiceProjection, ServiceProjectionSpec};
+pub use reference::{page as reference, projection_page as projection_reference};
 pub use spec::{
-    CoordinationCluster, CoordinationClusterSpec, Disruption, EvictionPolicy, Healing, Service, ServiceType, Update,
+    CoordinationCluster, CoordinationClusterSpec, Disruption, EvictionPolicy, Healing, Projections, Service, ServiceType,
+    Update,
 };
 pub use status::{
     Bootstrap, ClusterStatus, Endpoints, MemberStatus, OperationStatus, Recovery, SeenHealth, StatusRole, condition,
@@ -30,6 +34,7 @@ pub use status::{
 pub use storage::{Retention, RetentionPolicy, Storage};
 pub use text::Span;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
 /// The manifests of all kinds, by file name under `crds/`.
@@ -37,9 +42,9 @@ use kube::CustomResourceExt;
 /// # Errors
 /// When a manifest cannot be written as YAML.
 pub fn manifests() -> Result<Vec<(String, String)>, serde_yaml::ser::Error> {
-    let crd = CoordinationCluster::crd();
-    let file = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
-    Ok(vec![(file, serde_yaml::to_string(&crd)?)])
+    let file = |crd: &CustomResourceDefinition| format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
+    let all = [CoordinationCluster::crd(), ServiceProjection::crd()];
+    all.iter().map(|crd| Ok((file(crd), serde_yaml::to_string(crd)?))).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The reference of the resource for people, written from its schema: `operator/docs/reference.md`.
+//! The references of the resources for people, written from their schemas: `operator/docs/reference.md` and
+//! `operator/docs/projection-reference.md`.
 //!
 //! Rule: nothing is said here that the schema does not say. Reason: `kubectl explain` and this page must not differ.
 
@@ -7,7 +8,7 @@ use std::fmt::Write;
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::{CoordinationCluster, applies};
+use super::{Applies, CoordinationCluster, ServiceProjection, applies};
 
 const HEAD: &str = "\
 # CoordinationCluster
@@ -20,6 +21,16 @@ others that are well are a majority. A spec that cannot be carried out is refuse
 operator can see (an unknown version, a downgrade) is said in the conditions, and the members keep what they have.
 
 This page is written from `operator/src/crd`: change that, then `REWRITE=1 cargo test -p operator --lib crd`.
+";
+
+const PROJECTION_HEAD: &str = "\
+# ServiceProjection
+
+`coordd.dev/v1alpha1`, short name `sp`, namespaced. What it does and what to do when it does not:
+[projections.md](projections.md). The same is shown by `kubectl explain sp.spec`. All of it is live, but for what says
+that it cannot be changed.
+
+This page is written from `operator/src/crd/projection`: change that, then `REWRITE=1 cargo test -p operator --lib crd`.
 ";
 
 const ORDERS: &str = "
@@ -40,18 +51,37 @@ A few deeds are never done by the operator's own judgement. They are ordered by 
 /// # Errors
 /// When the schema cannot be written as JSON.
 pub fn page() -> Result<String, serde_json::Error> {
-    let crd = serde_json::to_value(CoordinationCluster::crd())?;
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    let mut out = HEAD.to_owned();
-    for part in ["spec", "status"] {
-        let _ = write!(out, "\n## {part}\n");
-        fields(&schema[part], part, &mut out);
-    }
+    let mut out = whole(HEAD, serde_json::to_value(CoordinationCluster::crd())?, applies);
     out.push_str(ORDERS);
     Ok(out)
 }
 
-fn fields(schema: &Value, path: &str, out: &mut String) {
+/// The page of ServiceProjection.
+///
+/// # Errors
+/// When the schema cannot be written as JSON.
+pub fn projection_page() -> Result<String, serde_json::Error> {
+    Ok(whole(PROJECTION_HEAD, serde_json::to_value(ServiceProjection::crd())?, |_| None))
+}
+
+/// How a change of the field at a path applies.
+type How = fn(&str) -> Option<Applies>;
+
+fn whole(head: &str, crd: Value, how: How) -> String {
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+    let mut out = head.to_owned();
+    for part in ["spec", "status"] {
+        let _ = write!(out, "\n## {part}\n");
+        fields(&schema[part], part, how, &mut out);
+    }
+    out
+}
+
+/// Lists whose items have fields of ours.
+const OUR_LISTS: [&str; 4] =
+    ["status.members", "status.rejections", "spec.target.service.ports", "spec.target.leader.ports"];
+
+fn fields(schema: &Value, path: &str, applies: How, out: &mut String) {
     let Some(properties) = schema["properties"].as_object() else { return };
     for (name, field) in properties {
         let path = format!("{path}.{name}");
@@ -63,8 +93,8 @@ fn fields(schema: &Value, path: &str, out: &mut String) {
             let _ = writeln!(out, "  Refused otherwise: {}.", rule["message"].as_str().unwrap_or_default());
         }
         // Parts of Kubernetes' own types are described there.
-        if field["items"].is_null() || path == "status.members" {
-            fields(if field["items"].is_null() { field } else { &field["items"] }, &path, out);
+        if field["items"].is_null() || OUR_LISTS.contains(&path.as_str()) {
+            fields(if field["items"].is_null() { field } else { &field["items"] }, &path, applies, out);
         }
     }
 }

@@ -126,6 +126,8 @@ pub struct CoordinationClusterSpec {
     pub healing: Healing,
     /// How members are restarted one by one, live.
     pub update: Update,
+    /// Who may project what is registered in this cluster, live.
+    pub projections: Projections,
     /// true: the operator observes and reports, and changes nothing. Live. Default: false.
     pub paused: bool,
     /// true: all members are stopped and their volumes kept; false again: the same ensemble comes back. Live.
@@ -153,6 +155,7 @@ impl Default for CoordinationClusterSpec {
             service: Service::default(),
             healing: Healing::default(),
             update: Update::default(),
+            projections: Projections::default(),
             paused: false,
             hibernate: false,
             restart_at: None,
@@ -260,4 +263,14 @@ impl Default for Update {
     fn default() -> Update {
         Update { pause_between: Span::new("0s"), timeout: Span::new("10m") }
     }
+}
+
+/// Who may project what is registered in this cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Projections {
+    /// Other namespaces whose ServiceProjections may read this cluster; `*` is all of them. Default: none, only the
+    /// cluster's own.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 63), regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|\*)$")))]
+    pub allowed_namespaces: Vec<String>,
 }

@@ -30,15 +30,17 @@ fn the_committed_manifests_are_those_of_the_types() {
 }
 
 #[test]
-fn the_committed_reference_is_that_of_the_schema() {
-    let path = repository("operator/docs/reference.md");
-    let text = reference().unwrap();
-    if std::env::var_os("REWRITE").is_some() {
-        std::fs::create_dir_all(repository("operator/docs")).unwrap();
-        std::fs::write(&path, &text).unwrap();
+fn the_committed_references_are_those_of_the_schemas() {
+    for (file, text) in [("reference", reference()), ("projection-reference", projection_reference())] {
+        let (file, text) = (format!("operator/docs/{file}.md"), text.unwrap());
+        let path = repository(&file);
+        if std::env::var_os("REWRITE").is_some() {
+            std::fs::create_dir_all(repository("operator/docs")).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == text, "{file} is out of date; run REWRITE=1 cargo test -p operator --lib crd");
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == text, "operator/docs/reference.md is out of date; run REWRITE=1 cargo test -p operator --lib crd");
 }
 
 #[test]
