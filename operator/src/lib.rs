@@ -13,6 +13,7 @@ pub mod crd;
 pub mod install;
 pub mod names;
 pub mod plan;
+pub mod projection;
 pub mod runtime;
 pub mod status;
 pub mod step;

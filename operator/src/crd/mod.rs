@@ -25,8 +25,8 @@ pub use pod::{PodTemplate, Resources, Scheduling, Spread};
 pub use projection::{ProjectionStatus, ServiceProjection, ServiceProjectionSpec};
 pub use reference::{page as reference, projection_page as projection_reference};
 pub use spec::{
-    CoordinationCluster, CoordinationClusterSpec, Disruption, EvictionPolicy, Healing, Projections, Service, ServiceType,
-    Update,
+    CoordinationCluster, CoordinationClusterSpec, Disruption, EvictionPolicy, Healing, Projections, Service,
+    ServiceType, Update,
 };
 pub use status::{
     Bootstrap, ClusterStatus, Endpoints, MemberStatus, OperationStatus, Recovery, SeenHealth, StatusRole, condition,

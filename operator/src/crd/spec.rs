@@ -271,6 +271,9 @@ impl Default for Update {
 pub struct Projections {
     /// Other namespaces whose ServiceProjections may read this cluster; `*` is all of them. Default: none, only the
     /// cluster's own.
-    #[schemars(length(max = 64), inner(length(min = 1, max = 63), regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|\*)$")))]
+    #[schemars(
+        length(max = 64),
+        inner(length(min = 1, max = 63), regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|\*)$"))
+    )]
     pub allowed_namespaces: Vec<String>,
 }

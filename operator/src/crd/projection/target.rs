@@ -50,7 +50,10 @@ pub struct ServiceTarget {
     /// One Service for each child of the path, named so; {name} is the child's name and {projection} the projection's.
     /// What is no name for a Service is made one. Default: none, one Service for the path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 6, max = 120), regex(pattern = r"^[-a-z0-9]*(\{projection\})?[-a-z0-9]*\{name\}[-a-z0-9]*$"))]
+    #[schemars(
+        length(min = 6, max = 120),
+        regex(pattern = r"^[-a-z0-9]*(\{projection\})?[-a-z0-9]*\{name\}[-a-z0-9]*$")
+    )]
     pub name_template: Option<String>,
     /// Ports of the Service, 1 to 10; with more than one each has a name.
     #[schemars(length(min = 1, max = 10), extend("x-kubernetes-validations" = [

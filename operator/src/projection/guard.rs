@@ -1,0 +1,203 @@
+//! What may be taken away, and when.
+//!
+//! ```text
+//!   source lost ──────────────────► nothing
+//!   fewer than minEndpoints ──────► nothing, as long as it is so
+//!   none at all ──────────────────► Keep: nothing; Drain: after the grace
+//!   less than half of what was ───► after the grace
+//!   else ─────────────────────────► at once
+//! ```
+//!
+//! Rule: what is held is what would be taken away; what is new is written at once. The grace begins anew when the
+//! source was lost in between. Reason: after a fault of the ensemble every session ends at once, and instances that are
+//! well come back within seconds.
+
+use std::time::Duration;
+
+use crate::crd::projection::{EmptyPolicy, Guards};
+use crate::world::Moment;
+
+/// The guards of a projection, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub empty: EmptyPolicy,
+    pub grace: Duration,
+    pub hold_half: bool,
+    pub min: usize,
+}
+
+impl Policy {
+    pub fn of(guards: &Guards) -> Policy {
+        Policy {
+            empty: guards.empty_policy,
+            grace: guards.empty_grace.or(Duration::from_secs(60)),
+            hold_half: guards.hold_half_empty,
+            min: usize::try_from(guards.min_endpoints).unwrap_or(0),
+        }
+    }
+}
+
+/// Why something is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldKind {
+    /// Nothing is registered any more.
+    Empty,
+    /// Less than half of what was is.
+    HalfEmpty,
+    /// Fewer than `minEndpoints` are.
+    Few,
+    /// It is not known what is registered.
+    SourceLost,
+}
+
+/// What is held, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub kind: HoldKind,
+    /// How many endpoints are kept that are not registered.
+    pub kept: usize,
+    /// `None`: until something is registered.
+    pub until: Option<Moment>,
+}
+
+/// A hold that began earlier: what has to be remembered between two plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub kind: HoldKind,
+    pub since: Moment,
+}
+
+/// How many endpoints are there, how many are wanted, and how many would go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub present: usize,
+    pub wanted: usize,
+    pub lost: usize,
+}
+
+/// Whether those that are not wanted any more stay, and what is to be remembered of it.
+pub(super) fn judge(
+    policy: &Policy,
+    change: Change,
+    reachable: bool,
+    before: Option<Held>,
+    now: Moment,
+) -> (Option<Hold>, Option<Held>) {
+    let Change { present, wanted, lost } = change;
+    let hold = |kind, until| Some(Hold { kind, kept: lost, until });
+    if lost == 0 {
+        return (None, None);
+    }
+    if !reachable {
+        return (hold(HoldKind::SourceLost, None), None);
+    }
+    let kind = match wanted {
+        0 => HoldKind::Empty,
+        wanted if policy.hold_half && wanted.saturating_mul(2) < present => HoldKind::HalfEmpty,
+        wanted if wanted < policy.min => HoldKind::Few,
+        _ => return (None, None),
+    };
+    let held = before.filter(|before| before.kind == kind).unwrap_or(Held { kind, since: now });
+    let end = Moment(held.since.0.saturating_add(i64::try_from(policy.grace.as_millis()).unwrap_or(i64::MAX)));
+    let keeps = wanted < policy.min || (kind == HoldKind::Empty && policy.empty == EmptyPolicy::Keep);
+    if keeps {
+        (hold(kind, None), Some(held))
+    } else if now < end {
+        (hold(kind, Some(end)), Some(held))
+    } else {
+        (None, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const POLICY: Policy =
+        Policy { empty: EmptyPolicy::Drain, grace: Duration::from_secs(60), hold_half: true, min: 0 };
+
+    fn at(seconds: i64) -> Moment {
+        Moment(seconds * 1000)
+    }
+
+    /// Whether it is held, and what is remembered.
+    fn look(policy: &Policy, present: usize, wanted: usize, before: Option<Held>, now: i64) -> (bool, Option<Held>) {
+        let change = Change { present, wanted, lost: present.saturating_sub(wanted) };
+        let (hold, held) = judge(policy, change, true, before, at(now));
+        (hold.is_some(), held)
+    }
+
+    #[test]
+    fn a_small_loss_goes_at_once_and_a_great_one_after_the_grace() {
+        assert_eq!(look(&POLICY, 10, 5, None, 0), (false, None));
+        assert_eq!(look(&POLICY, 10, 11, None, 0), (false, None));
+        let (held, memory) = look(&POLICY, 10, 4, None, 0);
+        assert!(held);
+        assert!(look(&POLICY, 10, 4, memory, 59).0);
+        assert!(!look(&POLICY, 10, 4, memory, 60).0);
+        assert!(!look(&Policy { hold_half: false, ..POLICY }, 10, 1, None, 0).0);
+    }
+
+    #[test]
+    fn nothing_at_all_is_drained_after_the_grace_or_never() {
+        let (_, memory) = look(&POLICY, 3, 0, None, 0);
+        assert!(look(&POLICY, 3, 0, memory, 59).0);
+        assert!(!look(&POLICY, 3, 0, memory, 60).0);
+        let keep = Policy { empty: EmptyPolicy::Keep, ..POLICY };
+        assert!(look(&keep, 3, 0, memory, 1_000_000).0);
+        assert!(!look(&keep, 3, 2, memory, 1_000_000).0, "something is registered again");
+    }
+
+    #[test]
+    fn the_grace_begins_anew_when_the_source_was_lost() {
+        let change = Change { present: 3, wanted: 0, lost: 3 };
+        let (_, memory) = judge(&POLICY, change, true, None, at(0));
+        let (hold, memory) = judge(&POLICY, change, false, memory, at(70));
+        assert_eq!((hold.unwrap().kind, memory), (HoldKind::SourceLost, None));
+        let (hold, _) = judge(&POLICY, change, true, memory, at(80));
+        assert_eq!(hold.unwrap().until, Some(at(140)));
+    }
+
+    #[test]
+    fn fewer_than_the_least_take_nothing_away() {
+        let policy = Policy { min: 5, hold_half: false, ..POLICY };
+        assert!(look(&policy, 6, 4, None, 0).0);
+        assert!(look(&policy, 6, 4, Some(Held { kind: HoldKind::Few, since: at(0) }), 100_000).0);
+        assert!(!look(&policy, 6, 5, None, 0).0);
+    }
+
+    proptest! {
+        /// Over any history: what is registered less than half, or not at all, is not taken away before it has been so
+        /// for the whole grace without a break, and never while the source is lost.
+        #[test]
+        fn no_great_loss_is_carried_out_before_its_time(
+            history in prop::collection::vec((0_usize..8, 0_i64..50, prop::bool::weighted(0.8)), 1..60),
+            keep in any::<bool>(),
+        ) {
+            let policy = Policy { empty: if keep { EmptyPolicy::Keep } else { EmptyPolicy::Drain }, ..POLICY };
+            let (mut present, mut memory, mut now) = (7_usize, None, 0);
+            // Since when the present loss has been seen in every look.
+            let mut great_since: Option<i64> = None;
+            for (wanted, pause, reachable) in history {
+                now += pause;
+                let lost = present.saturating_sub(wanted);
+                let great = wanted == 0 || wanted * 2 < present;
+                great_since = if reachable && lost > 0 && great { great_since.or(Some(now)) } else { None };
+                let (hold, held) = judge(&policy, Change { present, wanted, lost }, reachable, memory, at(now));
+                memory = held;
+                if hold.is_none() && lost > 0 {
+                    prop_assert!(reachable);
+                    prop_assert!(!great || now - great_since.unwrap() >= 60);
+                    prop_assert!(!(keep && wanted == 0));
+                    great_since = None;
+                }
+                present = if hold.is_some() { present.max(wanted) } else { wanted };
+                if let Some(until) = hold.and_then(|hold| hold.until) {
+                    prop_assert!(until > at(now), "it is looked at again");
+                }
+            }
+        }
+    }
+}

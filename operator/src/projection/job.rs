@@ -1,0 +1,151 @@
+//! What the target asks for, from the answers that have come.
+//!
+//! Rule: what has not come, or may not be asked for, is told and nothing is done about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use coordd_api::discovery::{ConfigTree, Instance, LeaderView, Rejected, ServiceEntry, ServiceList, ServiceView};
+
+use super::leader;
+use super::name::{Names, assign};
+use super::plan::{Ground, Plan};
+use super::world::{View, Views};
+use crate::crd::projection::{LeaderTarget, Port, Rejection, ServiceTarget, TrafficDistribution};
+
+/// One Service that is wanted.
+pub(super) struct Child<'a> {
+    pub name: String,
+    pub path: String,
+    /// `None` while it is not known who is registered.
+    pub known: Option<Known>,
+    pub ports: &'a [Port],
+    pub headless: bool,
+    pub traffic: Option<TrafficDistribution>,
+    /// Whether losses are held: not those of an election.
+    pub guarded: bool,
+}
+
+/// Who is registered.
+pub(super) struct Known {
+    pub zxid: i64,
+    pub instances: Vec<Instance>,
+}
+
+pub(super) enum Job<'a> {
+    Services(Vec<Child<'a>>),
+    ConfigMap(&'a View<ConfigTree>),
+    Nothing,
+}
+
+pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
+    let target = &ground.projection.spec.target;
+    let path = &ground.projection.spec.path;
+    match (&ground.world.views, &target.service, &target.leader) {
+        (Views::Service(view), Some(service), _) => {
+            let name = service.name.clone().unwrap_or_else(|| ground.name().to_owned());
+            let known = instances(path, view, plan);
+            Job::Services(vec![child(service, name, path.clone(), known)])
+        }
+        (Views::Children { list, services }, Some(service), _) => {
+            if !usable(path, list, plan) {
+                return Job::Nothing;
+            }
+            let children = children(ground, service, list.value(), plan);
+            let waiting = View::Waiting;
+            let of = |(name, path): (String, String)| {
+                let view = services.get(&path).unwrap_or(&waiting);
+                let known = instances(&path, view, plan);
+                child(service, name, path, known)
+            };
+            Job::Services(children.into_iter().map(of).collect())
+        }
+        (Views::ConfigMap(view), ..) => Job::ConfigMap(view),
+        (Views::Leader(view), _, Some(target)) => {
+            if !usable(path, view, plan) {
+                return Job::Nothing;
+            }
+            Job::Services(vec![leading(ground, target, view, plan)])
+        }
+        // The views are not those of the spec: they were begun before it was changed.
+        _ => {
+            plan.waiting.push(path.clone());
+            Job::Nothing
+        }
+    }
+}
+
+fn child<'a>(service: &'a ServiceTarget, name: String, path: String, known: Option<Known>) -> Child<'a> {
+    let ServiceTarget { ports, headless, traffic_distribution, .. } = service;
+    Child { name, path, known, ports, headless: *headless, traffic: *traffic_distribution, guarded: true }
+}
+
+/// Whether an answer says how things are; else why not is told.
+pub(super) fn usable<T>(path: &str, view: &View<T>, plan: &mut Plan) -> bool {
+    plan.zxid = plan.zxid.max(view.zxid());
+    match view {
+        View::Waiting => plan.waiting.push(path.to_owned()),
+        View::Refused(why) => plan.problems.push(format!("{path} may not be asked for: {why}")),
+        View::Gone { .. } | View::There { .. } => return true,
+    }
+    false
+}
+
+fn instances(path: &str, view: &View<ServiceView>, plan: &mut Plan) -> Option<Known> {
+    if !usable(path, view, plan) {
+        return None;
+    }
+    let rejected = view.value().map(|view| view.rejected.as_slice()).unwrap_or_default();
+    plan.rejected.extend(rejected.iter().map(|Rejected { znode, reason }| {
+        let (znode, reason) = (znode.clone(), reason.clone());
+        Rejection { znode, reason }
+    }));
+    let instances = view.value().map(|view| view.instances.clone()).unwrap_or_default();
+    Some(Known { zxid: view.zxid().unwrap_or(0), instances })
+}
+
+/// The children that are projected, as (name, path): those that are already, then by name, as many as are allowed.
+fn children(
+    ground: &Ground<'_>,
+    service: &ServiceTarget,
+    list: Option<&ServiceList>,
+    plan: &mut Plan,
+) -> Vec<(String, String)> {
+    let template = service.name_template.as_deref().unwrap_or("{name}");
+    let sources: BTreeMap<&str, &str> = {
+        let mine = ground.world.services.iter().filter(|(_, service)| ground.owns(&service.owned));
+        mine.map(|(name, service)| (name.as_str(), service.shape.source.as_str())).collect()
+    };
+    let projected: BTreeSet<&str> = sources.values().copied().collect();
+    let entries = list.map(|list| list.services.as_slice()).unwrap_or_default();
+    let mut entries: Vec<&ServiceEntry> = entries.iter().collect();
+    entries.sort_by_key(|entry| (!projected.contains(ground.source(&entry.path).as_str()), &entry.path));
+    let most = usize::try_from(ground.projection.spec.guards.max_services).unwrap_or(0);
+    let many = entries.split_off(most.min(entries.len()));
+    plan.rejected.extend(many.iter().map(|entry| Rejection {
+        znode: entry.path.clone(),
+        reason: format!("there are more services than guards.maxServices, which is {most}"),
+    }));
+    let named: Vec<(&str, &str)> = entries.iter().map(|entry| (entry.path.as_str(), entry.name.as_str())).collect();
+    let has = |name: &str| sources.get(name)?.strip_prefix(ground.cluster.as_str()).map(str::to_owned);
+    let Names { by_path, collided } = assign(template, ground.name(), &named, has);
+    plan.follow = Some(by_path.keys().cloned().collect());
+    let renamed = collided.iter().filter_map(|path| Some(format!("{path} is {}", by_path.get(path)?)));
+    plan.renamed = renamed.collect();
+    by_path.into_iter().map(|(path, name)| (name, path)).collect()
+}
+
+fn leading<'a>(ground: &Ground<'a>, target: &'a LeaderTarget, view: &View<LeaderView>, plan: &mut Plan) -> Child<'a> {
+    let name = target.name.clone().unwrap_or_else(|| ground.name().to_owned());
+    let found = view.value().map_or(Ok(None), |view| leader::instance(view, ground.world));
+    let instance = found.unwrap_or_else(|(znode, reason)| {
+        plan.rejected.push(Rejection { znode, reason });
+        None
+    });
+    let path = ground.projection.spec.path.clone();
+    if target.lease {
+        super::maps::lease(ground, &name, view, plan);
+    }
+    let known = Known { zxid: view.zxid().unwrap_or(0), instances: instance.into_iter().collect() };
+    let LeaderTarget { ports, headless, .. } = target;
+    Child { name, path, known: Some(known), ports, headless: *headless, traffic: None, guarded: false }
+}

@@ -1,0 +1,59 @@
+//! From what the discovery API says to Services, EndpointSlices, ConfigMaps and Leases. Pure.
+//!
+//! ```text
+//!   spec, World (views, objects, pods, hosts), Memory ─► plan ─► Plan { writes, counts, holds, memory, wake }
+//!
+//!   views ─► endpoint: address, ports, state ─► guard: what may go ─► slices: fewest writes ─┐
+//!        └─► name: which Service                                      service ───────────────┼─► writes in order
+//!        └─► config_map · leader                                                             ┘
+//! ```
+//!
+//! Rule: nothing is planned before the first whole answer, nothing is taken away while the source is lost, and nothing
+//! that is not this projection's is ever in a plan. Reason: who calls a Service does not know that ZooKeeper exists;
+//! a registry that is away, empty by a fault or full of nonsense must not take the callers down.
+
+mod address;
+mod config_map;
+mod endpoint;
+mod guard;
+mod job;
+mod leader;
+mod maps;
+pub mod mark;
+mod name;
+mod plan;
+mod service;
+mod slices;
+mod status;
+mod work;
+mod world;
+
+pub use address::{Addresses, Cidr};
+pub use config_map::{MapShape, seen as seen_config_map};
+pub use endpoint::{Endpoint, Family, Group, Hints, Ports};
+pub use guard::{Held, Hold, HoldKind, Policy};
+pub use leader::{LeaseShape, seen as seen_lease};
+pub use mark::Kind;
+pub use plan::{Memory, Plan, plan};
+pub use service::{Shape, seen as seen_service, seen_slice};
+pub use slices::{PER_SLICE, Slice};
+pub use status::{Refused, Scene, events, status};
+pub use world::{Host, Owned, Pod, Present, Source, View, Views, World};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+
+/// One write; what it changes carries the uid and the resource version that the plan was made on, and what it makes
+/// carries one that no object has, so that nothing is taken over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    Service(Box<Service>),
+    Slice(Box<EndpointSlice>),
+    ConfigMap(Box<ConfigMap>),
+    Lease(Box<Lease>),
+    Delete { kind: Kind, name: String, uid: String, resource_version: String },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What to write now, and what to say of it.
+//!
+//! ```text
+//!   views known? ─► each Service: its own? ─► made · mended ─► its slices, held by the guard
+//!                └─► Services of children that went ─► held, then deleted, when nothing else is to be written
+//! ```
+//!
+//! Rule: the plan for a world in which it was carried out is empty. Reason: that is what makes dying between any two
+//! writes harmless, and rest cost nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::guard::{Held, Hold};
+use super::job::{Child, Job, jobs};
+use super::mark::Kind;
+use super::world::{Owned, Source, World};
+use super::{Addresses, Policy, Write, maps, work};
+use crate::crd::ServiceProjection;
+use crate::crd::projection::Rejection;
+use crate::world::Moment;
+
+/// What is remembered between two plans; whoever forgets it holds for longer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// By name of the Service or the ConfigMap.
+    pub holds: BTreeMap<String, Held>,
+}
+
+/// What to do and what was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In order; each may be the last that is carried out.
+    pub writes: Vec<Write>,
+    /// Paths of the children whose instances are to be followed; `None` while that is not known.
+    pub follow: Option<BTreeSet<String>>,
+    /// Host names whose addresses are to be known.
+    pub hosts: BTreeSet<String>,
+    pub services: usize,
+    pub endpoints: usize,
+    pub ready: usize,
+    pub rejected: Vec<Rejection>,
+    pub zxid: Option<i64>,
+    /// What is held, by name of the Service or the ConfigMap.
+    pub holds: BTreeMap<String, Hold>,
+    /// Objects that are somebody else's, as `Kind/name`.
+    pub conflicts: Vec<String>,
+    /// Children that bear another name than their own, because that is another child's.
+    pub renamed: Vec<String>,
+    /// Answers and addresses that have not come yet.
+    pub waiting: Vec<String>,
+    /// What cannot be done, and why.
+    pub problems: Vec<String>,
+    pub memory: Memory,
+    /// When it has to be looked at again, whatever happens.
+    pub wake: Option<Moment>,
+}
+
+/// What every part of a plan is made from.
+pub(super) struct Ground<'a> {
+    pub projection: &'a ServiceProjection,
+    pub world: &'a World,
+    pub addresses: &'a Addresses,
+    pub policy: Policy,
+    pub memory: &'a Memory,
+    pub now: Moment,
+    /// `NAMESPACE/CLUSTER`, before the path of a source.
+    pub cluster: String,
+}
+
+impl Ground<'_> {
+    pub(super) fn name(&self) -> &str {
+        self.projection.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn source(&self, path: &str) -> String {
+        format!("{}{path}", self.cluster)
+    }
+
+    /// Whether the projection has made it.
+    pub(super) fn owns(&self, owned: &Owned) -> bool {
+        owned.owner.is_some() && owned.owner == self.projection.metadata.uid
+    }
+
+    /// Whether an object of this name is somebody else's.
+    pub(super) fn is_foreign(&self, kind: Kind, name: &str, seen: Option<&Owned>) -> bool {
+        match seen {
+            Some(owned) => !self.owns(owned),
+            None => self.world.foreign.contains(&(kind, name.to_owned())),
+        }
+    }
+}
+
+/// Plans.
+pub fn plan(
+    projection: &ServiceProjection,
+    world: &World,
+    addresses: &Addresses,
+    memory: &Memory,
+    now: Moment,
+) -> Plan {
+    let spec = &projection.spec;
+    let own = projection.metadata.namespace.clone().unwrap_or_default();
+    let namespace = spec.cluster_ref.namespace.as_ref().unwrap_or(&own);
+    let cluster = format!("{namespace}/{}", spec.cluster_ref.name);
+    let policy = Policy::of(&spec.guards);
+    let ground = Ground { projection, world, addresses, policy, memory, now, cluster };
+    let mut plan = Plan::default();
+    if !matches!(world.source, Source::Closed { .. }) {
+        match jobs(&ground, &mut plan) {
+            Job::Services(children) => services(&ground, &children, &mut plan),
+            Job::ConfigMap(view) => maps::config_map(&ground, view, &mut plan),
+            Job::Nothing => {}
+        }
+    }
+    count(&ground, &mut plan);
+    plan.rejected.sort_by(|one, other| one.znode.cmp(&other.znode));
+    plan.wake = plan.holds.values().filter_map(|hold| hold.until).min();
+    plan
+}
+
+fn services(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) {
+    let mut deletes = Vec::new();
+    for child in children {
+        work::service(ground, child, plan, &mut deletes);
+    }
+    // What is taken away comes last, over all Services.
+    plan.writes.extend(deletes);
+    let strays = work::strays(ground, children, plan);
+    // A Service in place of which another was made goes when that one is complete.
+    if plan.writes.is_empty() && plan.waiting.is_empty() && plan.problems.is_empty() {
+        plan.writes = strays;
+    }
+}
+
+/// What is there of this projection.
+fn count(ground: &Ground<'_>, plan: &mut Plan) {
+    let mine = ground.world.services.values().filter(|service| ground.owns(&service.owned));
+    let uids: BTreeSet<&str> = mine.map(|service| service.owned.uid.as_str()).collect();
+    plan.services = uids.len();
+    let slices = ground.world.slices.iter();
+    let slices = slices.filter(|slice| slice.owned.owner.as_deref().is_some_and(|owner| uids.contains(owner)));
+    let mut seen = BTreeSet::new();
+    for slice in slices {
+        for (ip, endpoint) in &slice.endpoints {
+            if seen.insert((&slice.service, &slice.group, ip)) {
+                plan.endpoints += 1;
+                plan.ready += usize::from(endpoint.ready);
+            }
+        }
+    }
+    let maps = ground.world.config_maps.values().filter(|map| ground.owns(&map.owned));
+    plan.endpoints += maps.map(|map| map.shape.keys()).sum::<usize>();
+}

@@ -1,0 +1,251 @@
+//! What is said of a projection.
+//!
+//! Rule: nothing here changes with time alone but what has to: a source that has been lost for too long. Reason: a
+//! status that is written on every look costs every watcher, and two hundred projections at rest are to cost nothing.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use super::guard::HoldKind;
+use super::plan::Plan;
+use super::world::{Source, World};
+use crate::crd::projection::{ProjectionStatus, ServiceProjection, condition};
+use crate::status::Event;
+use crate::world::Moment;
+
+const SHOWN: usize = 5;
+/// A line that breaks is joined to another member within a moment, as when members are restarted one by one.
+const LOST_AFTER_MS: i64 = 5_000;
+
+/// What Kubernetes does not let in, in its own words.
+pub type Refused = Option<String>;
+
+/// What a status is made from.
+pub struct Scene<'a> {
+    pub projection: &'a ServiceProjection,
+    pub world: &'a World,
+    pub plan: &'a Plan,
+    pub refused: &'a Refused,
+    pub now: Moment,
+}
+
+/// A condition less its times.
+struct Said {
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+fn said(status: &'static str, reason: &'static str, message: impl Into<String>) -> Said {
+    Said { status, reason, message: message.into() }
+}
+
+fn time(moment: Moment) -> Time {
+    Time(Timestamp::from_millisecond(moment.0).unwrap_or_default())
+}
+
+fn some(words: &[String]) -> String {
+    let shown = words.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if words.len() > SHOWN { format!("{shown}; and {} more", words.len() - SHOWN) } else { shown }
+}
+
+impl Scene<'_> {
+    /// When the source will have been lost for too long, if that is to come.
+    pub fn stale_at(&self) -> Option<Moment> {
+        let Source::Lost { since, .. } = &self.world.source else { return None };
+        let after = self.projection.spec.guards.stale_after.or(std::time::Duration::from_secs(300));
+        Some(Moment(since.0.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX))))
+    }
+
+    /// When it will be said that the source is lost.
+    fn lost_at(&self) -> Option<Moment> {
+        let Source::Lost { since, .. } = &self.world.source else { return None };
+        Some(Moment(since.0.saturating_add(LOST_AFTER_MS)))
+    }
+
+    fn is_lost(&self) -> bool {
+        let before = self.projection.status.iter().flat_map(|status| &status.conditions);
+        let connected = before.filter(|old| old.type_ == condition::SOURCE_REACHABLE).any(|old| old.status == "True");
+        !connected || self.lost_at().is_some_and(|at| self.now >= at)
+    }
+
+    /// When there will be something new to say, though nothing else has changed.
+    pub fn next_at(&self) -> Option<Moment> {
+        [self.lost_at(), self.stale_at()].into_iter().flatten().find(|at| *at > self.now)
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale_at().is_some_and(|at| self.now >= at)
+    }
+
+    fn source(&self) -> Said {
+        match &self.world.source {
+            Source::Closed { reason, why } => said("Unknown", reason, why.clone()),
+            Source::Reachable => said("True", "Connected", "the ensemble answers"),
+            Source::Lost { .. } if !self.is_lost() => said("True", "Connected", "the ensemble answers"),
+            Source::Lost { since, why } => {
+                said("False", "Lost", format!("out of reach since {}: {why}", time(*since).0.strftime("%FT%TZ")))
+            }
+        }
+    }
+
+    fn conflict(&self) -> Said {
+        if !self.plan.conflicts.is_empty() {
+            let objects = some(&self.plan.conflicts);
+            let what = format!("somebody else's, and not touched: {objects}; choose another name, or delete them");
+            return said("True", "ForeignObject", what);
+        }
+        if self.plan.renamed.is_empty() {
+            said("False", "NoConflict", "")
+        } else {
+            said("False", "Renamed", format!("their names are those of others: {}", some(&self.plan.renamed)))
+        }
+    }
+
+    /// What stands in the way of everything.
+    fn trouble(&self) -> Option<Said> {
+        if let Source::Closed { reason, why } = &self.world.source {
+            return Some(said("False", reason, why.clone()));
+        }
+        if let Some(why) = self.refused {
+            return Some(said("False", "WriteRefused", why.clone()));
+        }
+        if !self.plan.conflicts.is_empty() {
+            return Some(said("False", "NameConflict", some(&self.plan.conflicts)));
+        }
+        if !self.plan.problems.is_empty() {
+            return Some(said("False", "NotProjected", some(&self.plan.problems)));
+        }
+        if self.is_stale() {
+            return Some(said("Unknown", "Stale", self.source().message));
+        }
+        None
+    }
+
+    fn synced(&self) -> Said {
+        if let Some(trouble) = self.trouble() {
+            return trouble;
+        }
+        if !self.plan.waiting.is_empty() {
+            return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
+        }
+        let holds = self.plan.holds.iter().filter(|(_, hold)| hold.kind != HoldKind::SourceLost);
+        let Some((reason, message)) = holds.clone().min_by_key(|(_, hold)| hold.kind).map(|(_, hold)| {
+            let words = holds.map(|(name, hold)| {
+                let end = hold.until.map(|until| format!(" until {}", time(until).0.strftime("%TZ")));
+                format!("{} of {name}{}", hold.kept, end.unwrap_or_default())
+            });
+            let words: Vec<String> = words.collect();
+            (reason(hold.kind), format!("endpoints that are kept though they are not registered: {}", some(&words)))
+        }) else {
+            return said("True", "Synced", "what is written is what is registered");
+        };
+        said("False", reason, message)
+    }
+
+    fn ready(&self, before: &ProjectionStatus) -> Said {
+        if let Some(trouble) = self.trouble() {
+            return trouble;
+        }
+        if !self.plan.waiting.is_empty() && before.last_sync_time.is_none() {
+            return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
+        }
+        said("True", "Projected", "what is registered is projected")
+    }
+}
+
+fn reason(kind: HoldKind) -> &'static str {
+    match kind {
+        HoldKind::Empty => "EmptyHeld",
+        HoldKind::HalfEmpty => "HalfEmptyHeld",
+        HoldKind::Few => "FewHeld",
+        HoldKind::SourceLost => "SourceLost",
+    }
+}
+
+/// The status, as it is to be after a look at which nothing was left to be written, or that was refused.
+pub fn status(scene: &Scene<'_>) -> ProjectionStatus {
+    let before = scene.projection.status.clone().unwrap_or_default();
+    let plan = scene.plan;
+    let generation = scene.projection.metadata.generation;
+    let words = [
+        (condition::READY, scene.ready(&before)),
+        (condition::SYNCED, scene.synced()),
+        (condition::SOURCE_REACHABLE, scene.source()),
+        (condition::NAME_CONFLICT, scene.conflict()),
+    ];
+    let synced = words[1].1.status == "True";
+    let conditions = words.map(|(type_, said)| {
+        let old = before.conditions.iter().find(|old| old.type_ == type_ && old.status == said.status);
+        Condition {
+            type_: type_.to_owned(),
+            status: said.status.to_owned(),
+            reason: said.reason.to_owned(),
+            message: said.message,
+            observed_generation: generation,
+            last_transition_time: old.map_or_else(|| time(scene.now), |old| old.last_transition_time.clone()),
+        }
+    });
+    let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    let after = ProjectionStatus {
+        observed_generation: generation,
+        services: number(plan.services),
+        endpoints: number(plan.endpoints),
+        ready_endpoints: number(plan.ready),
+        rejected: number(plan.rejected.len()),
+        rejections: plan.rejected.iter().take(SHOWN).cloned().collect(),
+        // While nothing is known the last that was known stands.
+        zxid: plan.zxid.or(before.zxid),
+        last_sync_time: before.last_sync_time.clone(),
+        conditions: conditions.into(),
+    };
+    let news = (after.zxid, after.endpoints, after.ready_endpoints, after.services)
+        != (before.zxid, before.endpoints, before.ready_endpoints, before.services);
+    let sync = synced && (news || before.last_sync_time.is_none());
+    ProjectionStatus { last_sync_time: if sync { Some(time(scene.now)) } else { after.last_sync_time }, ..after }
+}
+
+/// What has changed between two statuses, as events.
+pub fn events(before: &ProjectionStatus, after: &ProjectionStatus) -> Vec<Event> {
+    let find = |status: &ProjectionStatus, type_: &str| -> (String, String, String) {
+        let found = status.conditions.iter().find(|condition| condition.type_ == type_);
+        found.map(|found| (found.status.clone(), found.reason.clone(), found.message.clone())).unwrap_or_default()
+    };
+    let event = |warning, reason: &str, note: String| Event { warning, reason: reason.to_owned(), note };
+    let mut events = Vec::new();
+    let (was, is) = (find(before, condition::SOURCE_REACHABLE), find(after, condition::SOURCE_REACHABLE));
+    if is.0 == "False" && was.0 != "False" {
+        events.push(event(true, "ProjectionSourceLost", format!("{}; what was written stays", is.2)));
+    }
+    if is.0 == "True" && was.0 == "False" {
+        events.push(event(false, "ProjectionSourceBack", is.2));
+    }
+    let (was, is) = (find(before, condition::NAME_CONFLICT), find(after, condition::NAME_CONFLICT));
+    if is.0 == "True" && (was.0 != "True" || was.2 != is.2) {
+        events.push(event(true, "NameConflict", is.2));
+    } else if is.1 == "Renamed" && was.2 != is.2 {
+        events.push(event(true, "NameCollision", is.2));
+    }
+    let (was, is) = (find(before, condition::SYNCED), find(after, condition::SYNCED));
+    match is.0.as_str() {
+        "True" if was.0 != "True" => events.push(event(
+            false,
+            "ProjectionSynced",
+            format!(
+                "{} services, {} endpoints, {} of them ready",
+                after.services, after.endpoints, after.ready_endpoints
+            ),
+        )),
+        // What conflicts has been told already.
+        "False" | "Unknown" if was.1 != is.1 && !matches!(is.1.as_str(), "Waiting" | "NameConflict" | "Stale") => {
+            let word = if is.1.ends_with("Held") { format!("Projection{}", is.1) } else { is.1.clone() };
+            events.push(event(true, &word, is.2));
+        }
+        _ => {}
+    }
+    if after.rejected > 0 && (before.rejected == 0 || before.rejections.first() != after.rejections.first()) {
+        let first = after.rejections.first().map(|first| format!("{}: {}", first.znode, first.reason));
+        events.push(event(true, "RegistrationRejected", first.unwrap_or_default()));
+    }
+    events
+}

@@ -1,0 +1,8 @@
+//! Plans, carried out on objects that are kept as Kubernetes keeps them.
+
+mod guards;
+mod laws;
+mod maps;
+mod names;
+mod shelf;
+mod slices;

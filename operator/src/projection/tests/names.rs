@@ -1,0 +1,99 @@
+//! One Service for each child.
+
+use serde_json::json;
+
+use super::shelf::*;
+use crate::crd::ServiceProjection;
+use crate::projection::*;
+
+fn each(more: serde_json::Value) -> ServiceProjection {
+    let target = json!({"service": {"nameTemplate": "{name}", "ports": [{"name": "http", "port": 80}]}});
+    projection(target, more)
+}
+
+fn views(children: &[(&str, &[&str])]) -> Views {
+    let names: Vec<&str> = children.iter().map(|(name, _)| *name).collect();
+    let path = |name: &str| format!("/services/orders/{name}");
+    let of = |(name, instances): &(&str, &[&str])| {
+        let instances = instances.iter().map(|address| up(address)).collect();
+        (path(name), view(&path(name), 7, instances))
+    };
+    Views::Children { list: list(7, &names), services: children.iter().map(of).collect() }
+}
+
+#[test]
+fn each_child_has_a_service_of_its_name() {
+    let (projection, mut shelf) = (each(json!({})), Shelf::default());
+    let (plan, _) = shelf.settle(&projection, &views(&[("Cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])]), 0);
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["cart", "pay"]);
+    assert_eq!(plan.follow.unwrap().len(), 2);
+    assert!(shelf.endpoints("cart").contains_key("10.0.0.1:8080"));
+}
+
+#[test]
+fn a_child_whose_answer_has_not_come_is_left_as_it_is() {
+    let (projection, mut shelf) = (each(json!({})), Shelf::default());
+    let both: [(&str, &[&str]); 2] = [("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])];
+    shelf.settle(&projection, &views(&both), 0);
+    let Views::Children { list, mut services } = views(&both) else { unreachable!() };
+    services.remove("/services/orders/pay");
+    let (plan, writes) = shelf.settle(&projection, &Views::Children { list, services }, 1);
+    assert_eq!((writes, plan.waiting.as_slice()), (0, ["/services/orders/pay".to_owned()].as_slice()));
+    let (plan, writes) =
+        shelf.settle(&projection, &Views::Children { list: View::Waiting, services: Default::default() }, 2);
+    assert_eq!((writes, plan.follow), (0, None));
+}
+
+#[test]
+fn a_child_that_goes_is_held_and_then_deleted_where_it_is_drained() {
+    let drain = each(json!({"guards": {"emptyPolicy": "Drain"}}));
+    for (projection, stays) in [(each(json!({})), true), (drain, false)] {
+        let mut shelf = Shelf::default();
+        shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])]), 0);
+        let (plan, writes) = shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"])]), 10);
+        assert_eq!((writes, plan.holds["pay"].kind), (0, HoldKind::Empty));
+        // Other changes do not begin the grace anew.
+        shelf.settle(&projection, &views(&[("cart", &["10.0.0.3"])]), 40);
+        shelf.settle(&projection, &views(&[("cart", &["10.0.0.3"])]), 70);
+        assert_eq!(shelf.services.contains_key("pay"), stays);
+    }
+}
+
+#[test]
+fn too_many_children_are_told_and_those_that_are_there_stay() {
+    let (projection, mut shelf) = (each(json!({"guards": {"maxServices": 2}})), Shelf::default());
+    shelf.settle(&projection, &views(&[("m", &["10.0.0.1"]), ("n", &["10.0.0.1"])]), 0);
+    let (plan, writes) =
+        shelf.settle(&projection, &views(&[("a", &["10.0.0.1"]), ("m", &["10.0.0.1"]), ("n", &["10.0.0.1"])]), 1);
+    assert_eq!((writes, plan.rejected[0].znode.as_str()), (0, "/services/orders/a"));
+}
+
+#[test]
+fn children_of_one_name_are_told_apart_and_keep_what_they_are_called() {
+    let (projection, mut shelf) = (each(json!({})), Shelf::default());
+    shelf.settle(&projection, &views(&[("A.b", &["10.0.0.1"])]), 0);
+    let (plan, _) = shelf.settle(&projection, &views(&[("A.b", &["10.0.0.1"]), ("a-b", &["10.0.0.2"])]), 1);
+    assert_eq!(plan.renamed.len(), 1);
+    assert!(shelf.endpoints("a-b").contains_key("10.0.0.1:8080"), "the first keeps its name");
+    assert_eq!(shelf.services.len(), 2);
+}
+
+#[test]
+fn a_service_that_is_called_anew_is_there_before_the_old_one_goes() {
+    let mut projection = one_service();
+    let mut shelf = Shelf::default();
+    let views = Views::Service(view("/services/orders", 7, vec![up("10.0.0.1")]));
+    shelf.settle(&projection, &views, 0);
+    projection.spec.target.service.as_mut().unwrap().name = Some("buy".to_owned());
+    loop {
+        let plan = shelf.plan(&projection, &shelf.world(views.clone()), 1);
+        if plan.writes.is_empty() {
+            break;
+        }
+        for write in &plan.writes {
+            shelf.write(write);
+            assert!(shelf.endpoints("orders").len() + shelf.endpoints("buy").len() >= 1);
+        }
+    }
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["buy"]);
+}
