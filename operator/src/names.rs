@@ -63,6 +63,7 @@ pub mod manager {
     pub const CHILDREN: &str = "coordd-operator/children";
     pub const CLAIMS: &str = "coordd-operator/claims";
     pub const STATUS: &str = "coordd-operator/status";
+    pub const PROJECTIONS: &str = "coordd-operator/projections";
 }
 
 /// Paths in a member's pod, and the keys of the Secret that is mounted there.

@@ -22,11 +22,12 @@ use operator::install::{Options, manifests};
 use serde_json::Value;
 use support::{assert_golden, golden, package, repository};
 
-const CASES: [(&str, Option<&str>); 4] = [
+const CASES: [(&str, Option<&str>); 5] = [
     ("default", None),
     ("namespaces", Some("namespaces-values.yaml")),
     ("monitoring", Some("monitoring-values.yaml")),
     ("mirror", Some("mirror-values.yaml")),
+    ("projections", Some("projections-values.yaml")),
 ];
 
 fn chart() -> PathBuf {
@@ -128,8 +129,11 @@ struct Line {
 #[test]
 fn plain_manifests_are_the_chart_s_objects_with_its_default_values() {
     let Some(helm) = helm() else { return };
-    let both_ways: [(&[&str], &[&str]); 2] =
-        [(&[], &[]), (&["--set", "watchNamespaces={shop,stage}"], &["--watch-namespaces", "shop,stage"])];
+    let both_ways: [(&[&str], &[&str]); 3] = [
+        (&[], &[]),
+        (&["--set", "watchNamespaces={shop,stage}"], &["--watch-namespaces", "shop,stage"]),
+        (&["--set", "projections.enabled=false"], &["--projections", "false"]),
+    ];
     for (set, flags) in both_ways {
         let chart: BTreeMap<_, _> = objects(&rendered(&helm, None, &[set, &["--set", "crds.keep=false"]].concat()))
             .into_iter()
@@ -157,9 +161,10 @@ fn the_chart_brings_the_definitions_of_this_release() {
     }
     let Some(helm) = helm() else { return };
     let kept = objects(&rendered(&helm, None, &[]));
-    let crd = kept.iter().find(|object| text(object, "/kind") == "CustomResourceDefinition").unwrap();
-    assert_eq!(text(crd, "/metadata/annotations/helm.sh~1resource-policy"), "keep");
-    assert_eq!(text(crd, "/metadata/name"), "coordinationclusters.coordd.dev");
+    let crds: Vec<_> = kept.iter().filter(|object| text(object, "/kind") == "CustomResourceDefinition").collect();
+    assert!(crds.iter().all(|crd| text(crd, "/metadata/annotations/helm.sh~1resource-policy") == "keep"));
+    let names: Vec<_> = crds.iter().map(|crd| text(crd, "/metadata/name")).collect();
+    assert_eq!(names, ["coordinationclusters.coordd.dev", "serviceprojections.coordd.dev"]);
     let none = objects(&rendered(&helm, Some("namespaces-values.yaml"), &[]));
     assert!(none.iter().all(|object| text(object, "/kind") != "CustomResourceDefinition"));
 }
@@ -172,6 +177,8 @@ fn wrong_values_are_refused_with_the_name_of_the_value() {
         ("replica=2", "replica"),
         ("watchNamespaces={Shop}", "watchNamespaces"),
         ("log.level=loud", "level"),
+        ("projections.enabled=perhaps", "enabled"),
+        ("projections.deniedCIDRs={everything}", "deniedCIDRs"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),
         ("coordd.defaultVersion=latest", "defaultVersion"),
         ("coordd.versions={0.1.0}", "versions"),
@@ -205,6 +212,22 @@ fn rights_have_no_wildcards_and_secrets_are_never_listed() {
             let lists = ["list", "watch", "delete"].iter().any(|verb| holds(rule, "verbs", verb));
             assert!(!(holds(rule, "resources", "secrets") && lists), "{name}: {rule}");
         }
+    }
+}
+
+#[test]
+fn without_projections_the_operator_asks_for_no_right_to_project() {
+    let Some(helm) = helm() else { return };
+    let of = |rule: &Value, resource: &str| holds(rule, "resources", resource);
+    for (set, wanted) in [("true", true), ("false", false)] {
+        let set = format!("projections.enabled={set}");
+        let objects = objects(&rendered(&helm, None, &["--set", &set]));
+        let mut roles = objects.iter().filter(|object| text(object, "/metadata/name") == "coordd-operator");
+        let role = roles.find(|object| text(object, "/kind") == "ClusterRole").unwrap();
+        let rules = role["rules"].as_array().unwrap();
+        let asks = |what: &str| rules.iter().any(|rule| of(rule, what));
+        assert_eq!([asks("endpointslices"), asks("serviceprojections"), asks("leases")], [wanted; 3]);
+        assert_eq!(rules.iter().any(|rule| of(rule, "services") && holds(rule, "verbs", "delete")), wanted);
     }
 }
 

@@ -67,4 +67,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.projections.enabled }}
+- apiGroups: [coordd.dev]
+  resources: [serviceprojections]
+  verbs: [get, list, watch]
+- apiGroups: [coordd.dev]
+  resources: [serviceprojections/status]
+  verbs: [patch]
+- apiGroups: [coordd.dev]
+  resources: [serviceprojections/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [delete]
+# To own slices: where Kubernetes asks who blocks the deletion of an owner.
+- apiGroups: [""]
+  resources: [services/finalizers]
+  verbs: [update]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, patch]
+{{- end }}
 {{- end -}}

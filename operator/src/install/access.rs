@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   CLUSTER  what a cluster consists of: in all namespaces, or in those that are named
+//!   PROJECTIONS  what is projected there, if it is
 //!   NODES    nodes and volumes, which have no namespace: read only, to tell a lost node from a silent one
 //!   LEASE    its own Lease, in its own namespace
 //!   view, edit  what people may do with clusters who may view or edit a namespace anyway
@@ -32,6 +33,17 @@ const CLUSTER: [Right; 10] = [
     ("", &["pods"], &["get", "list", "watch", "delete"]),
     ("", &["persistentvolumeclaims"], &["get", "list", "watch", "patch", "delete"]),
 ];
+/// What ServiceProjections need beyond that.
+const PROJECTIONS: [Right; 7] = [
+    (GROUP, &["serviceprojections"], &["get", "list", "watch"]),
+    (GROUP, &["serviceprojections/status"], &["patch"]),
+    (GROUP, &["serviceprojections/finalizers"], &["update"]),
+    ("", &["services"], &["delete"]),
+    // To own slices: where Kubernetes asks who blocks the deletion of an owner.
+    ("", &["services/finalizers"], &["update"]),
+    ("discovery.k8s.io", &["endpointslices"], &["get", "list", "watch", "create", "patch", "delete"]),
+    ("coordination.k8s.io", &["leases"], &["get", "list", "watch", "create", "patch"]),
+];
 const EVENTS: Right = ("events.k8s.io", &["events"], &["create", "patch"]);
 const NODES: Right = ("", &["nodes", "persistentvolumes"], &["list", "watch"]);
 /// The name of a Lease that is not there yet cannot be a condition.
@@ -53,8 +65,9 @@ fn rule((group, resources, verbs): Right) -> PolicyRule {
     }
 }
 
-fn cluster_rules() -> Option<Vec<PolicyRule>> {
-    Some(CLUSTER.into_iter().chain([EVENTS]).map(rule).collect())
+fn cluster_rules(options: &Options) -> Option<Vec<PolicyRule>> {
+    let more = PROJECTIONS.into_iter().filter(|_| options.projections);
+    Some(CLUSTER.into_iter().chain([EVENTS]).chain(more).map(rule).collect())
 }
 
 fn lease_rules() -> Option<Vec<PolicyRule>> {
@@ -81,7 +94,7 @@ fn people((suffix, taken_in, verbs): (&str, &[&str], &[&'static str])) -> Cluste
     let joins =
         taken_in.iter().map(|role| (format!("rbac.authorization.k8s.io/aggregate-to-{role}"), "true".to_owned()));
     metadata.labels.get_or_insert_default().extend(joins);
-    let resources = ["coordinationclusters".to_owned(), "coordinationclusters/scale".to_owned()];
+    let resources = ["coordinationclusters", "coordinationclusters/scale", "serviceprojections"].map(str::to_owned);
     let rule = PolicyRule {
         api_groups: Some(vec![GROUP.to_owned()]),
         resources: Some(resources.into()),
@@ -93,12 +106,12 @@ fn people((suffix, taken_in, verbs): (&str, &[&str], &[&'static str])) -> Cluste
 
 pub(super) fn add(options: &Options, out: &mut Documents) -> Result<(), serde_yaml::ser::Error> {
     out.add(&ServiceAccount { metadata: within(&options.namespace, meta(NAME)), ..ServiceAccount::default() })?;
-    for_all(options, NAME, cluster_rules().filter(|_| options.watch_namespaces.is_empty()), out)?;
+    for_all(options, NAME, cluster_rules(options).filter(|_| options.watch_namespaces.is_empty()), out)?;
     for_all(options, &format!("{NAME}-nodes"), Some(vec![rule(NODES)]), out)?;
     out.add(&people(READERS))?;
     out.add(&people(WRITERS))?;
     for namespace in &options.watch_namespaces {
-        for_one(options, within(namespace, meta(NAME)), cluster_rules(), out)?;
+        for_one(options, within(namespace, meta(NAME)), cluster_rules(options), out)?;
     }
     for_one(options, within(&options.namespace, meta(&format!("{NAME}-lease"))), lease_rules(), out)
 }

@@ -132,6 +132,7 @@ fn environment(options: &Options) -> Vec<EnvVar> {
         value("COORDD_OPERATOR_NAMESPACES", &options.watch_namespaces.join(",")),
         value("COORDD_OPERATOR_LEASE", NAME),
         value("COORDD_OPERATOR_IMAGE_REPOSITORY", &options.image_repository),
+        value("COORDD_OPERATOR_PROJECTIONS", if options.projections { "true" } else { "false" }),
         value("COORDD_OPERATOR_LOG_LEVEL", "info"),
         value("COORDD_OPERATOR_LOG_FORMAT", "json"),
     ]

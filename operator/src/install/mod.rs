@@ -16,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::CustomResourceExt;
 use serde::Serialize;
 
-use crate::crd::CoordinationCluster;
+use crate::crd::{CoordinationCluster, ServiceProjection};
 use crate::names::label;
 
 /// Name of all objects that belong to the operator itself.
@@ -37,6 +37,9 @@ pub struct Options {
     /// Namespaces whose clusters are kept, comma-separated; all when not given.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub watch_namespaces: Vec<String>,
+    /// Whether ServiceProjections are kept; they need more rights.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub projections: bool,
     /// Number of operators, of which one acts.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub replicas: i32,
@@ -50,6 +53,7 @@ pub fn manifests(options: &Options) -> Result<Vec<String>, serde_yaml::ser::Erro
     let mut out = Documents(Vec::new());
     out.add(&namespace(options))?;
     out.add(&CoordinationCluster::crd())?;
+    out.add(&ServiceProjection::crd())?;
     access::add(options, &mut out)?;
     deployment::add(options, &mut out)?;
     Ok(out.0)

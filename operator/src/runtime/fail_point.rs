@@ -1,7 +1,7 @@
 //! Where tests have the operator die: before or after any of its writes.
 //!
 //! `COORDD_OPERATOR_FAIL_AT=NAME`, `NAME:before` or `NAME:after` ends the process at that write, as a power cut would;
-//! NAME is one of `WRITES`.
+//! NAME is one of `WRITES` and `PROJECTION_WRITES`.
 //!
 //! Rule: the name of a write in metrics is its name here. Reason: what is measured can be broken.
 
@@ -36,6 +36,17 @@ pub const WRITES: [&str; 22] = [
     "recover",
 ];
 
+/// Every write that projections make.
+pub const PROJECTION_WRITES: [&str; 7] = [
+    "projection-service",
+    "projection-slice",
+    "projection-slice-delete",
+    "projection-service-delete",
+    "projection-config-map",
+    "projection-lease",
+    "projection-status",
+];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Before,
@@ -59,8 +70,9 @@ impl FromStr for FailPoint {
             Some((name, "after")) => (name, Side::After),
             Some(_) => return Err(format!("{text:?} must be NAME, NAME:before or NAME:after")),
         };
-        if !WRITES.contains(&name) {
-            return Err(format!("{name:?} must be one of {}", WRITES.join(", ")));
+        if !WRITES.contains(&name) && !PROJECTION_WRITES.contains(&name) {
+            let (ours, more) = (WRITES.join(", "), PROJECTION_WRITES.join(", "));
+            return Err(format!("{name:?} must be one of {ours}, {more}"));
         }
         Ok(FailPoint { name: name.to_owned(), side })
     }

@@ -9,12 +9,13 @@
 //! each other's work.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::fail_point::{FailPoint, Side, WRITES};
+use super::fail_point::{FailPoint, PROJECTION_WRITES, Side, WRITES};
 use super::failure::Failure;
 use super::metrics::Metrics;
 
@@ -23,15 +24,27 @@ pub(crate) const WRITE_MAX: Duration = Duration::from_secs(5);
 
 /// Until when the lease is certainly held; shared by the one who renews it and all who write.
 #[derive(Clone, Default)]
-pub(crate) struct Held(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Held {
+    end: Arc<Mutex<Option<Instant>>>,
+    /// How often the lease had changed hands when it was taken.
+    transitions: Arc<AtomicI32>,
+}
 
 impl Held {
     pub(crate) fn until(&self, end: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
     pub(crate) fn end(&self) -> Option<Instant> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn taken(&self, transitions: i32) {
+        self.transitions.store(transitions, Ordering::Relaxed);
+    }
+
+    pub(crate) fn transitions(&self) -> i32 {
+        self.transitions.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_held(&self) -> bool {
@@ -83,7 +96,8 @@ impl Gate {
         if !self.held.is_held() {
             return Err(Failure::NotLeading);
         }
-        debug_assert!(WRITES.contains(&name), "{name} is not among the writes that tests know of");
+        let known = WRITES.contains(&name) || PROJECTION_WRITES.contains(&name);
+        debug_assert!(known, "{name} is not among the writes that tests know of");
         if let Some(fail) = &self.fail {
             fail.reached(name, Side::Before);
         }

@@ -108,6 +108,7 @@ impl Keeper {
             Move::Create => self.write(self.api.create(&PostParams::default(), &self.new_lease())).await?,
             Move::Take => self.put(self.taken(lease.unwrap_or_default())).await?,
         };
+        self.held.taken(held.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or(0));
         self.mine = Some(held);
         self.held.until(Some(began + HELD));
         Ok(true)

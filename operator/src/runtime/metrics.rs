@@ -11,6 +11,7 @@
 //!   coordd_operator_cluster_condition{namespace,cluster,condition}  1 True, 0 False, -1 Unknown
 //!   coordd_operator_cluster_operation{namespace,cluster,operation}  1 while it is under way
 //!   coordd_operator_cluster_observed_timestamp_seconds{namespace,cluster}  the last look that came to its end
+//!   coordd_operator_projection_…                         see `projections::figures`
 //! ```
 //!
 //! Rule: figures of a cluster go when it goes. Reason: an alert on a cluster that was deleted cannot be cured.
@@ -20,7 +21,8 @@ use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::crd::{ClusterStatus, SeenHealth};
+use super::projections::Projections;
+use crate::crd::{ClusterStatus, ProjectionStatus, SeenHealth};
 use crate::names::ClusterName;
 
 const BUCKETS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
@@ -35,6 +37,7 @@ struct Figures {
     duration_count: u64,
     duration_sum: f64,
     clusters: BTreeMap<ClusterName, Cluster>,
+    projections: Projections,
 }
 
 struct Cluster {
@@ -97,6 +100,15 @@ impl Metrics {
         self.lock().clusters.remove(name);
     }
 
+    /// What a look at a projection has shown.
+    pub(crate) fn projected(&self, name: &ClusterName, status: &ProjectionStatus) {
+        self.lock().projections.observed(name, status);
+    }
+
+    pub(crate) fn forget_projection(&self, name: &ClusterName) {
+        self.lock().projections.forget(name);
+    }
+
     /// All figures.
     pub(crate) fn text(&self, leads: bool) -> String {
         let figures = self.lock();
@@ -122,6 +134,7 @@ impl Metrics {
         }
         durations(&mut page, &figures);
         clusters(&mut page, &figures);
+        figures.projections.write(&mut page);
         page.0
     }
 }
@@ -163,15 +176,15 @@ fn clusters(page: &mut Page, figures: &Figures) {
     }
 }
 
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "# HELP coordd_operator_{name} {help}\n# TYPE coordd_operator_{name} {kind}");
     }
 
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(super) fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escape(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.0, "coordd_operator_{name}{labels} {value}");

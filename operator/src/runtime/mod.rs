@@ -4,6 +4,7 @@
 //!   shelves (watches, in every replica)          lease ─ held? ─► gate ◄─ every write
 //!        └─ calls ─► controller ─► reconcile ─► observe ─► plan ─► apply · act · report
 //!                                               └ children, secret, ask      (all through the gate)
+//!   projections: registrations ─► Services, with looks of their own
 //!   http: /livez /readyz /metrics                fail_point: where tests have it die
 //! ```
 //!
@@ -26,6 +27,7 @@ mod log;
 mod metrics;
 mod observe;
 mod options;
+mod projections;
 mod reconcile;
 mod report;
 mod secret;
@@ -48,7 +50,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub use fail_point::{EXIT_CODE as FAIL_POINT_EXIT_CODE, WRITES};
+pub use fail_point::{EXIT_CODE as FAIL_POINT_EXIT_CODE, PROJECTION_WRITES, WRITES};
 pub use failure::Failure;
 pub use options::Run;
 
@@ -79,6 +81,9 @@ pub(crate) struct Context {
     pub teller: teller::Teller,
     pub applied: apply::Applied,
     pub failures: backoff::Failures,
+    /// What is kept of the projections.
+    pub desk: Arc<projections::Desk>,
+    pub projection_failures: backoff::Failures,
 }
 
 /// Runs until told to stop, or until the lease is lost.
@@ -116,6 +121,9 @@ async fn serve(options: &Run) -> Result<(), Failure> {
     tracing::info!(identity = options.identity, "this replica leads");
     let mut controllers = JoinSet::new();
     for scope in scopes {
+        if options.projections {
+            controllers.spawn(projections::control(Arc::clone(&context), scope.clone(), stopping.clone()));
+        }
         controllers.spawn(controller::control(Arc::clone(&context), scope, stopping.clone()));
     }
     let lost = tokio::select! {
@@ -170,6 +178,8 @@ async fn start(
         metrics,
         applied: apply::Applied::default(),
         failures: backoff::Failures::default(),
+        desk: Arc::new(projections::Desk::new(options.bounds())),
+        projection_failures: backoff::Failures::default(),
     };
     Ok((Arc::new(context), scopes))
 }

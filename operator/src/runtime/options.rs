@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::fail_point::FailPoint;
 use super::log::Format;
+use super::projections::Bounds;
 use crate::plan::Operator;
+use crate::projection::Cidr;
 
 /// Every release of coordd that this operator can run, with the highest feature level that it understands. A release
 /// adds a line and takes none away lightly: a cluster that names no version keeps the one that it was founded with.
@@ -39,6 +41,19 @@ pub struct Run {
     /// More versions of coordd that may be run, as VERSION=FEATURE_LEVEL, comma-separated.
     #[arg(long, env = "COORDD_OPERATOR_VERSIONS", value_delimiter = ',', value_parser = version, value_name = "LIST")]
     versions: Vec<(String, u32)>,
+    /// Whether ServiceProjections are kept; its rights and its CRD are needed for that.
+    #[arg(long, env = "COORDD_OPERATOR_PROJECTIONS", default_value_t = true, action = clap::ArgAction::Set,
+        value_name = "BOOL")]
+    pub(super) projections: bool,
+    /// Networks that endpoints of projections may be in at most, whatever they allow, comma-separated; all when empty.
+    #[arg(long, env = "COORDD_OPERATOR_PROJECTION_ALLOWED_CIDRS", value_delimiter = ',', value_parser = network,
+        value_name = "NETWORKS")]
+    projection_allowed_cidrs: Vec<Option<Cidr>>,
+    /// Networks that endpoints of projections are never in, such as those of Services and of the API server,
+    /// comma-separated.
+    #[arg(long, env = "COORDD_OPERATOR_PROJECTION_DENIED_CIDRS", value_delimiter = ',', value_parser = network,
+        value_name = "NETWORKS")]
+    projection_denied_cidrs: Vec<Option<Cidr>>,
     /// What is logged: error, warn, info or debug.
     #[arg(long, env = "COORDD_OPERATOR_LOG_LEVEL", default_value = "info",
         value_parser = ["error", "warn", "info", "debug"])]
@@ -49,6 +64,12 @@ pub struct Run {
     /// For tests: end the process at this write (`fail_point`).
     #[arg(long, env = "COORDD_OPERATOR_FAIL_AT", hide = true)]
     pub(super) fail_at: Option<FailPoint>,
+}
+
+/// `None` for the empty word, as which a chart writes an empty list.
+fn network(text: &str) -> Result<Option<Cidr>, String> {
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn version(text: &str) -> Result<(String, u32), String> {
@@ -65,6 +86,11 @@ impl Run {
         named.sort_unstable();
         named.dedup();
         if named.is_empty() { vec![None] } else { named.into_iter().map(|name| Some(name.to_owned())).collect() }
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        let all = |networks: &[Option<Cidr>]| networks.iter().flatten().copied().collect();
+        Bounds { allowed: all(&self.projection_allowed_cidrs), denied: all(&self.projection_denied_cidrs) }
     }
 
     pub(super) fn operator(&self) -> Operator {
@@ -99,6 +125,15 @@ mod tests {
         assert_eq!(run(&["--namespaces", ""]).scopes(), [None], "as a chart writes an empty list");
         let scopes = run(&["--namespaces", "b, a,b"]).scopes();
         assert_eq!(scopes, [Some("a".to_owned()), Some("b".to_owned())]);
+    }
+
+    #[test]
+    fn networks_of_projections_are_lists_that_may_be_empty() {
+        let bounds =
+            run(&["--projection-allowed-cidrs", "", "--projection-denied-cidrs", "10.0.0.0/16, fd00::/8"]).bounds();
+        assert_eq!((bounds.allowed.len(), bounds.denied.len()), (0, 2));
+        assert!(network("10.0.0.0").is_err());
+        assert!(run(&[]).projections && !run(&["--projections", "false"]).projections);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is told once, after the status that it comes from stands. Reason: a status written on top of another one may undo
 //! a record, and what is told on every look is not read.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::events::{Event as Told, EventType};
@@ -53,7 +54,7 @@ pub(crate) async fn report(context: &Context, seen: &Seen<'_>) -> Result<bool, F
         events.extend(changes(&before, &after));
     }
     for event in events {
-        tell(context, seen.cluster, event).await;
+        tell(context, &seen.cluster.object_ref(&()), event).await;
     }
     written.map(|()| changed)
 }
@@ -76,7 +77,7 @@ async fn write(context: &Context, seen: &Seen<'_>, status: &ClusterStatus) -> Re
 }
 
 /// Tells an event; that it could not be told changes nothing.
-async fn tell(context: &Context, cluster: &CoordinationCluster, event: Event) {
+pub(crate) async fn tell(context: &Context, about: &ObjectReference, event: Event) {
     tracing::info!(reason = event.reason, "{}", event.note);
     let told = Told {
         type_: if event.warning { EventType::Warning } else { EventType::Normal },
@@ -85,7 +86,7 @@ async fn tell(context: &Context, cluster: &CoordinationCluster, event: Event) {
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    if let Err(failure) = context.gate.write("event", context.teller.tell(&told, &cluster.object_ref(&()))).await {
+    if let Err(failure) = context.gate.write("event", context.teller.tell(&told, about)).await {
         tracing::warn!(%failure, "an event could not be told");
     }
 }

@@ -91,7 +91,8 @@ impl<T: PartialEq> Shelf<T> {
         }
     }
 
-    fn put(&self, key: &Key, value: Option<T>) -> Vec<Arc<T>> {
+    /// Puts a value there, or takes it away; what has changed by it.
+    pub(crate) fn put(&self, key: &Key, value: Option<T>) -> Vec<Arc<T>> {
         let mut inside = self.lock();
         if inside.values.get(key).map(AsRef::as_ref) == value.as_ref() {
             return Vec::new();

@@ -18,23 +18,24 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::{Lookup, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
-use kube::runtime::{WatchStreamExt, reflector::ObjectRef};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
+use super::Scope;
 use super::metrics::Metrics;
 use super::see::{self, Child, SeenClaim, SeenPod, SeenSet, SeenVolume};
 use super::shelf::{Carrier, Shelf};
-use super::{Guarded, Scope};
 use crate::names::{ClusterName, label};
 use crate::world;
 
 /// A change of many objects at once is looked at once.
 const WATCH_RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// Clusters that are to be looked at, each once.
+/// Clusters, or projections, that are to be looked at, each once.
 #[derive(Default)]
 pub(crate) struct Calls {
     waiting: Mutex<BTreeSet<ClusterName>>,
@@ -56,7 +57,11 @@ impl Calls {
     }
 
     /// The calls for clusters in `scope`, for ever.
-    pub(crate) fn stream(self: Arc<Self>, scope: Scope) -> impl Stream<Item = ObjectRef<Guarded>> + Send {
+    pub(crate) fn stream<K>(self: Arc<Self>, scope: Scope) -> impl Stream<Item = ObjectRef<K>> + Send
+    where
+        K: Lookup,
+        K::DynamicType: Default,
+    {
         stream::unfold((self, scope), |(calls, scope)| async move {
             loop {
                 if let Some(cluster) = calls.take(&scope) {

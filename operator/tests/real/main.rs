@@ -16,6 +16,7 @@
 
 mod asking;
 mod away;
+mod discovery;
 mod ensemble;
 mod fail_points;
 mod founding;
@@ -24,6 +25,7 @@ mod leases;
 mod lives;
 mod machine;
 mod many;
+mod projecting;
 mod resource;
 mod rights;
 mod rolling;

@@ -12,7 +12,7 @@ use crate::stage::{Operator, Stage, is};
 
 const CLUSTERS: usize = 100;
 
-fn memory_kib(operator: &Operator) -> u64 {
+pub(crate) fn memory_kib(operator: &Operator) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", operator.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()

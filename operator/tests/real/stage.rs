@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
-use operator::crd::{ClusterStatus, CoordinationCluster};
+use operator::crd::{ClusterStatus, CoordinationCluster, ServiceProjection};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -162,11 +162,12 @@ impl Stage {
 
 async fn install(client: &Client) {
     let crds = Api::<CustomResourceDefinition>::all(client.clone());
-    let crd = CoordinationCluster::crd();
-    let name = crd.metadata.name.clone().unwrap();
-    crds.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(crd)).await.unwrap();
-    let established = kube::runtime::wait::conditions::is_crd_established();
-    kube::runtime::wait::await_condition(crds, &name, established).await.unwrap();
+    for crd in [CoordinationCluster::crd(), ServiceProjection::crd()] {
+        let name = crd.metadata.name.clone().unwrap();
+        crds.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(crd)).await.unwrap();
+        let established = kube::runtime::wait::conditions::is_crd_established();
+        kube::runtime::wait::await_condition(crds.clone(), &name, established).await.unwrap();
+    }
 }
 
 /// Whether the condition has this status.

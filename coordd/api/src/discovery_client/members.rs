@@ -4,41 +4,52 @@
 //! scattered over their whole length. Reason: when a member dies all that followed it come at once to the others.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// The members' addresses, of which one is the present choice.
+/// The members' addresses, of which one is the present choice. The addresses are shared by all clones.
 #[derive(Debug, Clone)]
 pub(super) struct Members {
-    addresses: Arc<[String]>,
+    addresses: Arc<RwLock<Arc<[String]>>>,
     choice: Arc<AtomicUsize>,
 }
 
 impl Members {
     pub(super) fn new(addresses: impl IntoIterator<Item = impl Into<String>>) -> Members {
-        let addresses = addresses.into_iter().map(Into::into).collect();
+        let addresses: Arc<[String]> = addresses.into_iter().map(Into::into).collect();
+        let addresses = Arc::new(RwLock::new(addresses));
         Members { addresses, choice: Arc::new(AtomicUsize::new(0)) }.scattered()
     }
 
     /// The same members with a choice of its own, made by chance.
     pub(super) fn scattered(&self) -> Members {
         let addresses = Arc::clone(&self.addresses);
-        let choice = usize::try_from(random() % addresses.len().max(1) as u64).unwrap_or(0);
+        let choice = usize::try_from(random() % self.count().max(1) as u64).unwrap_or(0);
         Members { addresses, choice: Arc::new(AtomicUsize::new(choice)) }
     }
 
+    fn all(&self) -> Arc<[String]> {
+        Arc::clone(&self.addresses.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The members are elsewhere from now on.
+    pub(super) fn replace(&self, addresses: Arc<[String]>) {
+        *self.addresses.write().unwrap_or_else(PoisonError::into_inner) = addresses;
+    }
+
     pub(super) fn count(&self) -> usize {
-        self.addresses.len()
+        self.all().len()
     }
 
     /// The present choice; "" where no member was named.
-    pub(super) fn chosen(&self) -> &str {
-        let at = self.choice.load(Ordering::Relaxed) % self.addresses.len().max(1);
-        self.addresses.get(at).map_or("", String::as_str)
+    pub(super) fn chosen(&self) -> String {
+        let addresses = self.all();
+        let at = self.choice.load(Ordering::Relaxed) % addresses.len().max(1);
+        addresses.get(at).cloned().unwrap_or_default()
     }
 
     /// `address` failed: the one after it is chosen, unless someone else has done so.
@@ -69,7 +80,7 @@ mod tests {
         let members = Members::new(["a", "b", "c"]);
         let mut seen = Vec::new();
         for _ in 0..3 {
-            let chosen = members.chosen().to_owned();
+            let chosen = members.chosen();
             members.pass(&chosen);
             let next = members.chosen().to_owned();
             members.pass(&chosen);
@@ -81,9 +92,19 @@ mod tests {
     }
 
     #[test]
+    fn members_that_have_moved_are_asked_where_they_are() {
+        let members = Members::new(["a"]);
+        let follower = members.scattered();
+        members.replace(["b".to_owned()].into());
+        assert_eq!(follower.chosen(), "b");
+        members.replace([].into());
+        assert_eq!(follower.chosen(), "");
+    }
+
+    #[test]
     fn followers_are_scattered_over_the_members() {
         let members = Members::new(["a", "b", "c"]);
-        let mut chosen: Vec<String> = (0..200).map(|_| members.scattered().chosen().to_owned()).collect();
+        let mut chosen: Vec<String> = (0..200).map(|_| members.scattered().chosen()).collect();
         chosen.sort();
         chosen.dedup();
         assert_eq!(chosen, ["a", "b", "c"]);

@@ -1,0 +1,306 @@
+//! What the discovery API says to one projection, and when it is worth a look.
+//!
+//! ```text
+//!   follower ─ event ─► views ─┐
+//!   follower ─ line ───────────┼─► dirty ─► 200 ms without another, or 2 s in all ─► the projection is called
+//!   every 10 minutes: asked ───┘
+//! ```
+//!
+//! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each line
+//! begins with the whole answer. Reason: nothing is written before that, and nothing is forgotten by a fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use coordd_api::{Discovery, Event, Follower, Line, Question};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::source::Key;
+use crate::names::ClusterName;
+use crate::projection::{Source, View, Views};
+use crate::runtime::backoff::jitter;
+use crate::runtime::shelves::Calls;
+use crate::world::Moment;
+
+const QUIET: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_secs(2);
+const READ_AGAIN: Duration = Duration::from_secs(600);
+
+struct State {
+    views: Views,
+    /// Of each answer that is followed, by path; that of the list is "".
+    lines: BTreeMap<String, Way>,
+}
+
+/// The way to one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// It was never there.
+    New {
+        since: Moment,
+    },
+    Open,
+    Lost {
+        since: Moment,
+        why: String,
+    },
+}
+
+struct Inside {
+    state: Mutex<State>,
+    dirty: Notify,
+}
+
+/// The followers of one projection; they end with it.
+pub(super) struct Feed {
+    pub key: Key,
+    discovery: Discovery,
+    inside: Arc<Inside>,
+    children: Mutex<BTreeMap<String, JoinSet<()>>>,
+    _tasks: JoinSet<()>,
+}
+
+/// Where the view of an answer is among all.
+type Place<T> = for<'a> fn(&'a mut Views, &str) -> Option<&'a mut View<T>>;
+
+fn now() -> Moment {
+    Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
+}
+
+impl Inside {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put<T: PartialEq>(&self, path: &str, place: Place<T>, view: View<T>) {
+        let mut state = self.lock();
+        if let Some(old) = place(&mut state.views, path)
+            && *old != view
+        {
+            *old = view;
+            self.dirty.notify_one();
+        }
+    }
+
+    fn zxid<T>(&self, path: &str, place: Place<T>) -> Option<i64> {
+        place(&mut self.lock().views, path)?.zxid()
+    }
+
+    fn line(&self, path: &str, line: &Line) {
+        let mut state = self.lock();
+        let Some(way) = state.lines.get_mut(path) else { return };
+        let new = match (line, &*way) {
+            (Line::Connected { .. }, _) => Way::Open,
+            (Line::Lost { .. }, Way::New { since }) => Way::New { since: *since },
+            // Why it was lost at first; what each further try says would be news all the time.
+            (Line::Lost { .. }, Way::Lost { .. }) => return,
+            (Line::Lost { why, .. }, Way::Open) => Way::Lost { since: now(), why: why.clone() },
+        };
+        if *way != new {
+            *way = new;
+            drop(state);
+            self.dirty.notify_one();
+        }
+    }
+
+    /// Follows one answer for ever.
+    async fn follow<T>(self: Arc<Self>, discovery: Discovery, question: Question<T>, at: String, place: Place<T>)
+    where
+        T: DeserializeOwned + PartialEq + Send + 'static,
+    {
+        let mut follower: Follower<T> = discovery.follow(question.clone());
+        let mut line = follower.line();
+        let mut again = Instant::now() + jitter(READ_AGAIN);
+        loop {
+            tokio::select! {
+                event = follower.next() => {
+                    let view = match event {
+                        Ok(Event::Snapshot { zxid, value } | Event::Change { zxid, value }) => View::There { zxid, value },
+                        Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
+                        Err(refused) => View::Refused(refused.to_string()),
+                    };
+                    self.put(&at, place, view);
+                }
+                changed = line.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let line = line.borrow_and_update().clone();
+                    self.line(&at, &line);
+                }
+                () = sleep_until(again) => {
+                    // The stream says so too; this is for what nobody has thought of.
+                    if let Ok(answer) = discovery.get(&question).await
+                        && self.zxid(&at, place).is_some_and(|seen| answer.zxid >= seen)
+                    {
+                        self.put(&at, place, View::There { zxid: answer.zxid, value: answer.value });
+                    }
+                    again = Instant::now() + jitter(READ_AGAIN);
+                }
+            }
+        }
+    }
+
+    /// Calls the projection when something has changed and the burst is over.
+    async fn call(self: Arc<Self>, calls: Arc<Calls>, projection: ClusterName) {
+        loop {
+            self.dirty.notified().await;
+            let end = Instant::now() + LONGEST;
+            loop {
+                tokio::select! {
+                    () = self.dirty.notified() => {}
+                    () = sleep(QUIET) => break,
+                    () = sleep_until(end) => break,
+                }
+            }
+            calls.call(projection.clone());
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn open(key: Key, addresses: Vec<String>, calls: Arc<Calls>, projection: ClusterName) -> Feed {
+        let mut discovery = Discovery::new(addresses);
+        if let Some((user, password)) = &key.credentials {
+            discovery = discovery.with_credentials(user, password);
+        }
+        let views = key.views();
+        let state = State { views: views.clone(), lines: BTreeMap::new() };
+        let inside = Arc::new(Inside { state: Mutex::new(state), dirty: Notify::new() });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&inside).call(calls, projection));
+        let path = key.asked.path.clone();
+        let feed = Feed { key, discovery, inside, children: Mutex::default(), _tasks: tasks };
+        let mut first = JoinSet::new();
+        match views {
+            Views::Service(_) => {
+                feed.begin(&mut first, String::new(), feed.key.service(&path), |views, _| match views {
+                    Views::Service(view) => Some(view),
+                    _ => None,
+                })
+            }
+            Views::Children { .. } => {
+                feed.begin(&mut first, String::new(), Question::services(path), |views, _| match views {
+                    Views::Children { list, .. } => Some(list),
+                    _ => None,
+                })
+            }
+            Views::ConfigMap(_) => {
+                feed.begin(&mut first, String::new(), Question::config(path), |views, _| match views {
+                    Views::ConfigMap(view) => Some(view),
+                    _ => None,
+                })
+            }
+            Views::Leader(_) => feed.begin(&mut first, String::new(), Question::leader(path), |views, _| match views {
+                Views::Leader(view) => Some(view),
+                _ => None,
+            }),
+        }
+        feed.children.lock().unwrap_or_else(PoisonError::into_inner).insert(String::new(), first);
+        feed
+    }
+
+    fn begin<T>(&self, tasks: &mut JoinSet<()>, at: String, question: Question<T>, place: Place<T>)
+    where
+        T: DeserializeOwned + PartialEq + Send + 'static,
+    {
+        self.inside.lock().lines.insert(at.clone(), Way::New { since: now() });
+        tasks.spawn(Arc::clone(&self.inside).follow(self.discovery.clone(), question, at, place));
+    }
+
+    /// The members are at these addresses.
+    pub(super) fn relocate(&self, addresses: Vec<String>) {
+        self.discovery.relocate(addresses);
+    }
+
+    /// Follows the instances of these children, and of no others.
+    pub(super) fn children(&self, wanted: &BTreeSet<String>) {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<String> =
+            children.keys().filter(|path| !path.is_empty() && !wanted.contains(*path)).cloned().collect();
+        for path in gone {
+            children.remove(&path);
+            let mut state = self.inside.lock();
+            state.lines.remove(&path);
+            if let Views::Children { services, .. } = &mut state.views {
+                services.remove(&path);
+            }
+        }
+        for path in wanted {
+            if children.contains_key(path) {
+                continue;
+            }
+            if let Views::Children { services, .. } = &mut self.inside.lock().views {
+                services.insert(path.clone(), View::Waiting);
+            }
+            let mut tasks = JoinSet::new();
+            self.begin(&mut tasks, path.clone(), self.key.service(path), |views, path| match views {
+                Views::Children { services, .. } => services.get_mut(path),
+                _ => None,
+            });
+            children.insert(path.clone(), tasks);
+        }
+    }
+
+    /// What is known, and how the way there is.
+    pub(super) fn look(&self) -> (Views, Source) {
+        let state = self.inside.lock();
+        (state.views.clone(), state.source())
+    }
+
+    /// Whether an answer names any of these words as an address or as a leader.
+    pub(super) fn names_any(&self, words: &[String]) -> bool {
+        let state = self.inside.lock();
+        let is = |text: &str| words.iter().any(|word| text.contains(word.as_str()));
+        match &state.views {
+            Views::Service(view) => {
+                view.value().is_some_and(|view| view.instances.iter().any(|instance| is(&instance.address)))
+            }
+            Views::Children { services, .. } => {
+                let instances = services.values().filter_map(View::value).flat_map(|view| &view.instances);
+                instances.into_iter().any(|instance| is(&instance.address))
+            }
+            Views::Leader(view) => {
+                let leader = view.value().and_then(|view| view.leader.as_ref());
+                leader.and_then(|leader| leader.id.as_deref()).is_some_and(is)
+            }
+            Views::ConfigMap(_) => false,
+        }
+    }
+}
+
+impl State {
+    /// The worst of all ways: one that was lost, or one that has never been there for a while.
+    fn source(&self) -> Source {
+        let lost = self.lines.iter().filter_map(|(at, way)| match way {
+            Way::Lost { since, why } if !self.is_refused(at) => Some((*since, why.clone())),
+            _ => None,
+        });
+        if let Some((since, why)) = lost.min_by_key(|(since, _)| *since) {
+            return Source::Lost { since, why };
+        }
+        let new = self.lines.iter().filter(|(at, way)| matches!(way, Way::New { .. }) && !self.is_refused(at));
+        let new: Vec<_> = new.collect();
+        match new.first() {
+            // As long as the first answer has not come there is nothing that could be lost.
+            Some((_, Way::New { since })) if new.len() == self.lines.len() => {
+                Source::Lost { since: *since, why: "no member has answered yet".to_owned() }
+            }
+            _ => Source::Reachable,
+        }
+    }
+
+    fn is_refused(&self, at: &str) -> bool {
+        match &self.views {
+            Views::Service(view) => matches!(view, View::Refused(_)),
+            Views::ConfigMap(view) => matches!(view, View::Refused(_)),
+            Views::Leader(view) => matches!(view, View::Refused(_)),
+            Views::Children { list, .. } if at.is_empty() => matches!(list, View::Refused(_)),
+            Views::Children { services, .. } => services.get(at).is_some_and(|view| matches!(view, View::Refused(_))),
+        }
+    }
+}

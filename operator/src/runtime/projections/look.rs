@@ -1,0 +1,252 @@
+//! One look at one projection, and what follows from it.
+//!
+//! ```text
+//!   cluster, Secret (live) ─► feed ─► views, room, hosts ─► plan ─► writes? ─► carried out, and looked at again
+//!                                                                └─ none ──► status and events ─► when to look again
+//! ```
+//!
+//! Rule: the status is written by a look that had nothing else to write, or could not. Reason: it says what is there,
+//! and while slices are being written that is news all the time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::api::{Patch, PatchParams};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use tracing::Instrument;
+
+use super::cluster::{self, Closed, Open};
+use super::feed::Feed;
+use super::room::{Ours, Room};
+use super::source::Key;
+use super::write::Writer;
+use crate::crd::{ProjectionStatus, ServiceProjection};
+use crate::names::{ClusterName, manager};
+use crate::projection::{Addresses, Plan, Refused, Scene, Source, View, Views, World, events, plan, status};
+use crate::runtime::backoff::jitter;
+use crate::runtime::failure::Failure;
+use crate::runtime::shelf::{self, Shelf};
+use crate::runtime::{Context, report};
+use crate::world::Moment;
+
+/// A projection, or what of it could be read.
+pub(super) type Guarded = DeserializeGuard<ServiceProjection>;
+
+/// Until the watches have shown what was just written.
+const SOON: Duration = Duration::from_millis(50);
+/// Until they have shown what somebody else has written.
+const AGAIN: Duration = Duration::from_millis(250);
+/// Members may be elsewhere by now.
+const LOST: Duration = Duration::from_secs(1);
+/// What Kubernetes forbids, and what is somebody else's, may change.
+const BLOCKED: Duration = Duration::from_secs(10);
+/// Whether the cluster still allows it, where its members are, what names stand for.
+const REST: Duration = Duration::from_secs(30);
+const UNREADABLE: Duration = Duration::from_secs(300);
+
+fn name_of(object: &Guarded) -> ClusterName {
+    ClusterName::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+pub(super) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+    let name = name_of(&object);
+    let span = tracing::info_span!("projection", projection = %name);
+    async {
+        let began = Instant::now();
+        let looked = match &object.0 {
+            Ok(projection) => Box::pin(look(&context, &name, projection)).await,
+            Err(unreadable) => {
+                tracing::error!(error = unreadable.error, "it cannot be read; this operator is older than it");
+                Ok(UNREADABLE)
+            }
+        };
+        let looked = match looked {
+            Err(failure) if failure.is_late() => {
+                tracing::debug!(%failure, "what was looked at has moved");
+                Ok(AGAIN)
+            }
+            looked => looked,
+        };
+        context.metrics.reconciled(began.elapsed(), looked.as_ref().err().map(Failure::kind));
+        match &looked {
+            Ok(_) => context.projection_failures.clear(&name),
+            Err(failure) => tracing::warn!(%failure, "the look failed; another follows"),
+        }
+        looked.map(|wait| Action::requeue(jitter(wait)))
+    }
+    .instrument(span)
+    .await
+}
+
+pub(super) fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
+    Action::requeue(context.projection_failures.note(&name_of(&object)))
+}
+
+fn now() -> Moment {
+    Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
+}
+
+async fn look(context: &Context, name: &ClusterName, projection: &ServiceProjection) -> Result<Duration, Failure> {
+    if projection.metadata.deletion_timestamp.is_some() {
+        context.desk.forget(name);
+        return Ok(REST);
+    }
+    let desk = &context.desk;
+    let room = desk.room(&name.namespace, || Room::open(context, &name.namespace));
+    let memory = desk.memory(name);
+    desk.remember(name, memory.clone());
+    if let Some(why) = room.missing() {
+        return Err(Failure::NotSeen { what: "the projected objects", why });
+    }
+    let writer = Writer { context, room: &room, namespace: &name.namespace };
+    for ((kind, other), since) in room.foreign() {
+        if since.elapsed() >= BLOCKED {
+            writer.look_again(kind, &other).await?;
+        }
+    }
+    let feed = feed(context, name, projection).await?;
+    let mut world = observe(context, &room, feed.as_ref());
+    let addresses = addresses(context, projection, &world);
+    world.hosts = desk.hosts.known(name);
+    let plan = plan(projection, &world, &addresses, &memory, now());
+    desk.remember(name, plan.memory.clone());
+    desk.hosts.want(name, &plan.hosts);
+    if let (Ok(feed), Some(children)) = (&feed, &plan.follow) {
+        feed.children(children);
+    }
+    let done = writer.all(&plan.writes).await?;
+    if done.count > 0 {
+        tracing::info!(writes = done.count, zxid = plan.zxid, "written");
+    }
+    if done.refused.is_none() && done.count > 0 {
+        return Ok(SOON);
+    }
+    let told = tell(context, projection, &world, &plan, &done.refused).await?;
+    Ok(told.min(rest(&world, &plan, &done.refused)))
+}
+
+/// What is followed: as before, or anew where the question, the cluster or the credentials are others.
+async fn feed(
+    context: &Context,
+    name: &ClusterName,
+    projection: &ServiceProjection,
+) -> Result<Result<Arc<Feed>, Closed>, Failure> {
+    let desk = &context.desk;
+    let Open { uid, addresses, credentials } = match cluster::open(context, projection).await? {
+        Ok(open) => open,
+        Err(closed) => {
+            desk.set_feed(name, None);
+            return Ok(Err(closed));
+        }
+    };
+    let key = Key::new(&projection.spec, uid, credentials);
+    if let Some(feed) = desk.feed(name).filter(|feed| feed.key == key) {
+        // Without any the old ones are as good: it is known that they do not answer.
+        if !addresses.is_empty() {
+            feed.relocate(addresses);
+        }
+        return Ok(Ok(feed));
+    }
+    let feed = Arc::new(Feed::open(key, addresses, Arc::clone(&desk.calls), name.clone()));
+    desk.set_feed(name, Some(Arc::clone(&feed)));
+    Ok(Ok(feed))
+}
+
+fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) -> World {
+    let (views, source) = match feed {
+        Ok(feed) => feed.look(),
+        Err(Closed(reason, why)) => {
+            let source = Source::Closed { reason, why: why.clone() };
+            (Views::Service(View::Waiting), source)
+        }
+    };
+    let zone = |node: &str| context.shelves.nodes.get(&shelf::Key::new("", node)).and_then(|node| node.zone.clone());
+    let shelves = &room.shelves;
+    World {
+        source,
+        views,
+        services: named(&shelves.services),
+        config_maps: named(&shelves.config_maps),
+        leases: named(&shelves.leases),
+        slices: named(&shelves.slices).into_values().collect(),
+        foreign: room.foreign().into_keys().collect(),
+        pods: room.pods(zone),
+        hosts: BTreeMap::new(),
+        term: context.gate.held.transitions(),
+    }
+}
+
+/// All of a kind by name.
+fn named<T: Clone + PartialEq>(shelf: &Shelf<Ours<T>>) -> BTreeMap<String, T> {
+    shelf.select(|_, _| true).into_iter().map(|(key, ours)| (key.name, ours.value.clone())).collect()
+}
+
+fn addresses(context: &Context, projection: &ServiceProjection, world: &World) -> Addresses {
+    let guards = &projection.spec.guards;
+    Addresses {
+        allowed: guards.allowed_cidrs.iter().filter_map(|text| text.parse().ok()).collect(),
+        bound: context.desk.bounds.allowed.clone(),
+        denied: context.desk.bounds.denied.clone(),
+        services: world.services.values().flat_map(|service| service.shape.addresses.iter().copied()).collect(),
+    }
+}
+
+/// When to look again though nothing has changed.
+fn rest(world: &World, plan: &Plan, refused: &Refused) -> Duration {
+    let mut wait = REST;
+    if matches!(world.source, Source::Lost { .. }) {
+        wait = wait.min(LOST);
+    }
+    if refused.is_some() || !plan.conflicts.is_empty() {
+        wait = wait.min(BLOCKED);
+    }
+    if let Some(wake) = plan.wake {
+        wait = wait.min(now().until(wake) + SOON);
+    }
+    wait
+}
+
+/// Writes the status if it says something new, and tells what has changed.
+async fn tell(
+    context: &Context,
+    projection: &ServiceProjection,
+    world: &World,
+    plan: &Plan,
+    refused: &Refused,
+) -> Result<Duration, Failure> {
+    let now = now();
+    let scene = Scene { projection, world, plan, refused, now };
+    let before = projection.status.clone().unwrap_or_default();
+    let after = status(&scene);
+    let name = ClusterName::new(projection.metadata.namespace.clone().unwrap_or_default(), projection.name_any());
+    context.metrics.projected(&name, &after);
+    if after != before {
+        write(context, projection, &name, &after).await?;
+        for event in events(&before, &after) {
+            report::tell(context, &projection.object_ref(&()), event).await;
+        }
+    }
+    Ok(scene.next_at().map_or(REST, |at| now.until(at) + SOON))
+}
+
+async fn write(
+    context: &Context,
+    projection: &ServiceProjection,
+    name: &ClusterName,
+    status: &ProjectionStatus,
+) -> Result<(), Failure> {
+    let api: Api<ServiceProjection> = Api::namespaced(context.client.clone(), &name.namespace);
+    let meta = &projection.metadata;
+    let patch = Patch::Apply(json!({
+        "apiVersion": ServiceProjection::api_version(&()),
+        "kind": ServiceProjection::kind(&()),
+        "metadata": {"name": meta.name, "uid": meta.uid, "resourceVersion": meta.resource_version},
+        "status": status,
+    }));
+    let params = PatchParams::apply(manager::STATUS).force();
+    context.gate.write("projection-status", api.patch_status(&name.name, &params, &patch)).await.map(drop)
+}

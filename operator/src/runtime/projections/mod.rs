@@ -1,0 +1,110 @@
+//! Projections: follows what the discovery API says of each, and writes what the plan says.
+//!
+//! ```text
+//!   Feed (one for each projection): followers ─► views ─ 200 ms quiet, 2 s at most ─► call ─┐
+//!   Room (one for each namespace): watches of pods, Services, slices, …  ─ changed? ────────┼─► look ─► observe ─► plan
+//!   Hosts: names that are resolved again and again  ─ changed? ─────────────────────────────┘      └► writes ─► status
+//! ```
+//!
+//! Rule: only where the lease is; every write through the gate; no session in ZooKeeper and no znode of its own.
+//! Reason: what the operator is told over HTTP any application can be told, so there is one way to be right.
+
+mod cluster;
+mod control;
+mod feed;
+mod figures;
+mod hosts;
+mod look;
+mod room;
+mod source;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) use control::control;
+pub(crate) use figures::Projections;
+
+use super::shelves::Calls;
+use crate::names::ClusterName;
+use crate::projection::{Cidr, Memory};
+use feed::Feed;
+use hosts::Hosts;
+use room::Room;
+
+/// What the operator's options say to all projections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bounds {
+    pub allowed: Vec<Cidr>,
+    pub denied: Vec<Cidr>,
+}
+
+/// What is kept of all projections between two looks.
+#[derive(Default)]
+pub(crate) struct Desk {
+    pub bounds: Bounds,
+    pub calls: Arc<Calls>,
+    pub hosts: Arc<Hosts>,
+    rooms: Mutex<BTreeMap<String, Arc<Room>>>,
+    feeds: Mutex<HashMap<ClusterName, Arc<Feed>>>,
+    memories: Mutex<HashMap<ClusterName, Memory>>,
+}
+
+impl Desk {
+    pub(crate) fn new(bounds: Bounds) -> Desk {
+        let calls = Arc::<Calls>::default();
+        Desk { bounds, hosts: Arc::new(Hosts::new(Arc::clone(&calls))), calls, ..Desk::default() }
+    }
+
+    fn memory(&self, projection: &ClusterName) -> Memory {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.get(projection).cloned().unwrap_or_default()
+    }
+
+    fn remember(&self, projection: &ClusterName, memory: Memory) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).insert(projection.clone(), memory);
+    }
+
+    fn feed(&self, projection: &ClusterName) -> Option<Arc<Feed>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).get(projection).cloned()
+    }
+
+    fn set_feed(&self, projection: &ClusterName, feed: Option<Arc<Feed>>) {
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        match feed {
+            Some(feed) => feeds.insert(projection.clone(), feed),
+            None => feeds.remove(projection),
+        };
+    }
+
+    /// The room of a namespace; opened by the first projection there.
+    fn room(&self, namespace: &str, open: impl FnOnce() -> Room) -> Arc<Room> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = rooms.entry(namespace.to_owned()).or_insert_with(|| Arc::new(open()));
+        Arc::clone(room)
+    }
+
+    /// Nothing of a projection stays. The last one of a namespace closes its room.
+    fn forget(&self, projection: &ClusterName) {
+        self.set_feed(projection, None);
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(projection);
+        self.hosts.forget(projection);
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        if !memories.keys().any(|other| other.namespace == projection.namespace) {
+            self.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&projection.namespace);
+        }
+    }
+
+    /// Calls all projections of a namespace that have been looked at.
+    fn call_all(&self, namespace: &str) {
+        let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.keys().filter(|name| name.namespace == namespace).for_each(|name| self.calls.call(name.clone()));
+    }
+
+    /// Calls the projections of a namespace whose answers name any of these words.
+    fn call_those_that_name(&self, namespace: &str, words: &[String]) {
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let concerned = feeds.iter().filter(|(name, feed)| name.namespace == namespace && feed.names_any(words));
+        concerned.for_each(|(name, _)| self.calls.call(name.clone()));
+    }
+}
