@@ -6,6 +6,7 @@
 //!     └───► faults ─► history ─► checker               clients work while members are hurt; were promises kept?
 //!     └───► clients ─┘   the same clients on their own, beside an ensemble that somebody else hurts (Kubernetes)
 //!     └───► discovery   what reading and following over HTTP costs
+//!   instance: an application that registers itself, for others to be found by
 //!   servers: ZooKeeper's or coordd's processes behind one struct
 //! ```
 //!
@@ -22,6 +23,7 @@ pub mod differ;
 pub mod discovery;
 pub mod faults;
 pub mod history;
+pub mod instance;
 pub mod load;
 pub mod planted;
 pub mod request;

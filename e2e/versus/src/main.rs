@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{archive, bare, bench, clients, differ, discovery, faults, planted};
+use coordd_versus::{archive, bare, bench, clients, differ, discovery, faults, instance, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -27,6 +27,8 @@ enum Command {
     Faults(faults::Options),
     /// Work at an ensemble that somebody else hurts, and be told over HTTP when
     Clients(clients::Options),
+    /// Register as Curator does, answer with a name, and call others when told to
+    Instance(instance::Options),
     /// Check a history that was kept
     Check(archive::Options),
     /// Plant bugs in coordd and demand that the checker finds each
@@ -42,6 +44,7 @@ fn main() -> Result<()> {
         Command::Differ(options) => differ::run(&options),
         Command::Faults(options) => faults::run(&options),
         Command::Clients(options) => clients::run(&options),
+        Command::Instance(options) => instance::run(&options),
         Command::Check(options) => archive::check(&options),
         Command::Planted(options) => planted::run(&options),
     }

@@ -65,8 +65,9 @@ impl Registry {
     pub(crate) fn go_away(&mut self) {
         self.server.take().iter().for_each(JoinHandle::abort);
         // Streams are tasks of their own: they end when there is nothing to wait for.
+        let answers = self.shared.answers.borrow().clone();
         self.shared = Arc::new(Shared {
-            answers: watch::Sender::new(self.shared.answers.borrow().clone()),
+            answers: watch::Sender::new(answers),
             zxid: Mutex::new(*self.shared.zxid.lock().unwrap()),
             ..Shared::default()
         });

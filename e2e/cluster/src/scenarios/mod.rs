@@ -15,6 +15,7 @@ mod node_without_power;
 mod operator_dies;
 mod operator_replaced;
 mod operator_upgraded;
+mod projected;
 mod rolled;
 mod scaled;
 mod scaled_full;
@@ -61,6 +62,7 @@ pub const ALL: &[Scenario] = &[
     bad_specs::SCENARIO,
     laid_to_rest::SCENARIO,
     neighbours::SCENARIO,
+    projected::SCENARIO,
     strangers::SCENARIO,
     operator_replaced::SCENARIO,
     operator_upgraded::SCENARIO,
