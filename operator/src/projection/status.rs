@@ -64,9 +64,12 @@ impl Scene<'_> {
     }
 
     fn is_lost(&self) -> bool {
+        self.lost_at().is_some_and(|at| self.now >= at)
+    }
+
+    fn was_connected(&self) -> bool {
         let before = self.projection.status.iter().flat_map(|status| &status.conditions);
-        let connected = before.filter(|old| old.type_ == condition::SOURCE_REACHABLE).any(|old| old.status == "True");
-        !connected || self.lost_at().is_some_and(|at| self.now >= at)
+        before.filter(|old| old.type_ == condition::SOURCE_REACHABLE).any(|old| old.status == "True")
     }
 
     /// When there will be something new to say, though nothing else has changed.
@@ -82,7 +85,10 @@ impl Scene<'_> {
         match &self.world.source {
             Source::Closed { reason, why } => said("Unknown", reason, why.clone()),
             Source::Reachable => said("True", "Connected", "the ensemble answers"),
-            Source::Lost { .. } if !self.is_lost() => said("True", "Connected", "the ensemble answers"),
+            Source::Lost { .. } if !self.is_lost() && self.was_connected() => {
+                said("True", "Connected", "the ensemble answers")
+            }
+            Source::Lost { .. } if !self.is_lost() => said("Unknown", "Connecting", "no member has answered yet"),
             Source::Lost { since, why } => {
                 said("False", "Lost", format!("out of reach since {}: {why}", time(*since).0.strftime("%FT%TZ")))
             }

@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 
+/// Why a shelf is not complete whose watch has not failed.
+pub(crate) const NOT_LISTED: &str = "not listed yet";
+
 /// Namespace (empty for what has none) and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -67,7 +70,7 @@ impl<T: PartialEq> Shelf<T> {
         let inside = self.lock();
         inside.feeds.values().find_map(|feed| match feed {
             Feed::Listed => None,
-            Feed::NotListed => Some("not listed yet".to_owned()),
+            Feed::NotListed => Some(NOT_LISTED.to_owned()),
             Feed::Failing(why) => Some(why.clone()),
         })
     }

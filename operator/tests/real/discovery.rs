@@ -66,11 +66,9 @@ impl Registry {
         self.server.take().iter().for_each(JoinHandle::abort);
         // Streams are tasks of their own: they end when there is nothing to wait for.
         let answers = self.shared.answers.borrow().clone();
-        self.shared = Arc::new(Shared {
-            answers: watch::Sender::new(answers),
-            zxid: Mutex::new(*self.shared.zxid.lock().unwrap()),
-            ..Shared::default()
-        });
+        let zxid = *self.shared.zxid.lock().unwrap();
+        self.shared =
+            Arc::new(Shared { answers: watch::Sender::new(answers), zxid: Mutex::new(zxid), ..Shared::default() });
     }
 
     pub(crate) async fn come_back(&mut self) {

@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use crate::discovery::{Registry, instance};
 use crate::stage::{NAME, Operator, Stage};
 
-const PATH: &str = "/services/orders";
+pub(crate) const PATH: &str = "/services/orders";
 
-fn to_service() -> Value {
+pub(crate) fn to_service() -> Value {
     json!({"service": {"ports": [{"name": "http", "port": 80}]}})
 }
 
-fn spec(target: Value, more: Value) -> Value {
+pub(crate) fn spec(target: Value, more: Value) -> Value {
     let mut spec = json!({"clusterRef": {"name": NAME}, "path": PATH, "target": target});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     spec
@@ -35,7 +35,7 @@ async fn try_project(stage: &Stage, name: &str, spec: Value) -> Result<ServicePr
     done.map_err(|error| error.to_string())
 }
 
-async fn project(stage: &Stage, name: &str, spec: Value) {
+pub(crate) async fn project(stage: &Stage, name: &str, spec: Value) {
     try_project(stage, name, spec).await.unwrap();
 }
 
@@ -72,7 +72,7 @@ async fn endpoints(stage: &Stage, service: &str) -> BTreeSet<String> {
     found
 }
 
-async fn until_endpoints(stage: &Stage, service: &str, wanted: &[&str]) {
+pub(crate) async fn until_endpoints(stage: &Stage, service: &str, wanted: &[&str]) {
     let wanted: BTreeSet<String> = wanted.iter().map(|text| (*text).to_owned()).collect();
     let began = Instant::now();
     loop {
@@ -290,7 +290,8 @@ async fn children_configuration_and_leaders_are_projected() {
     let began = Instant::now();
     while stage.api::<Service>().get_opt("cart").await.unwrap().is_some() || !endpoints(&stage, "cart").await.is_empty()
     {
-        assert!(began.elapsed() < Duration::from_secs(30), "what a projection made goes with it");
+        // The collector of garbage looks for new kinds every half minute.
+        assert!(began.elapsed() < Duration::from_secs(120), "what a projection made goes with it");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -1,14 +1,17 @@
 //! The operator under exactly the rights that its installation gives it.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::discovery::Registry;
+use crate::projecting::{self, PATH};
 use crate::stage::{NAME, Stage};
 
 /// Applies what of the printed manifests is about rights.
@@ -37,6 +40,36 @@ async fn install(client: &Client, namespace: &str, manifests: &str) {
     }
 }
 
+/// A Service, its slices, a ConfigMap and a Lease come, change, and go.
+async fn projected(stage: &Stage) {
+    let pods = stage.api::<Pod>();
+    let mut registries = Vec::new();
+    for pod in pods.list(&ListParams::default()).await.unwrap() {
+        registries.push(Registry::at(&pod.status.unwrap().pod_ip.unwrap()).await);
+    }
+    let everywhere = |tell: &dyn Fn(&Registry)| registries.iter().for_each(tell);
+    everywhere(&|registry| registry.instances(PATH, 2));
+    everywhere(&|registry| registry.config("/config/app", json!({"a": "1"})));
+    everywhere(&|registry| registry.leader("/election", Some("10.7.0.9:90")));
+    let guards = json!({"guards": {"emptyPolicy": "Drain", "emptyGrace": "0s"}});
+    projecting::project(stage, "web", projecting::spec(projecting::to_service(), guards.clone())).await;
+    let config = projecting::spec(json!({"configMap": {}}), json!({"path": "/config/app"}));
+    projecting::project(stage, "app", config).await;
+    let leader = projecting::spec(json!({"leader": {"ports": [{"port": 80}]}}), json!({"path": "/election"}));
+    projecting::project(stage, "janitor", leader).await;
+    projecting::until_endpoints(stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
+    projecting::until_endpoints(stage, "janitor", &["10.7.0.9:90"]).await;
+    everywhere(&|registry| registry.services(PATH, Vec::new()));
+    projecting::until_endpoints(stage, "web", &[]).await;
+    let renamed = json!({"service": {"name": "shop", "ports": [{"name": "http", "port": 80}]}});
+    projecting::project(stage, "web", projecting::spec(renamed, guards)).await;
+    let began = Instant::now();
+    while stage.api::<Service>().get_opt("web").await.unwrap().is_some() {
+        assert!(began.elapsed() < Duration::from_secs(30), "the former Service goes");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// A whole life under the rights that `operator manifests` prints with these arguments.
 async fn live(stage: &Stage, arguments: &[&str]) {
     let mut operator = Command::new(env!("CARGO_BIN_EXE_operator"));
@@ -58,6 +91,7 @@ async fn live(stage: &Stage, arguments: &[&str]) {
     };
     stage.apply(NAME, spec(json!({}))).await;
     stage.until_ready(NAME, 3).await;
+    projected(stage).await;
     stage.apply(NAME, spec(json!({"image": "coordd:next"}))).await;
     stage.until_ready(NAME, 3).await;
     stage.apply(NAME, spec(json!({"replicas": 1, "image": "coordd:next"}))).await;

@@ -168,6 +168,7 @@ fn a_source_lost_for_too_long_makes_synced_unknown_and_keeps_the_rest() {
         let said = |type_: &str| status.conditions.iter().find(|one| one.type_ == type_).unwrap().status.clone();
         [condition::READY, condition::SYNCED, condition::SOURCE_REACHABLE].map(said).join(" ")
     };
+    assert_eq!(at(4), "True True Unknown");
     assert_eq!(at(299), "True True False");
     assert_eq!(at(300), "Unknown Unknown False");
 }

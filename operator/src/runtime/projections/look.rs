@@ -29,7 +29,7 @@ use crate::names::{ClusterName, manager};
 use crate::projection::{Addresses, Plan, Refused, Scene, Source, View, Views, World, events, plan, status};
 use crate::runtime::backoff::jitter;
 use crate::runtime::failure::Failure;
-use crate::runtime::shelf::{self, Shelf};
+use crate::runtime::shelf::{self, NOT_LISTED, Shelf};
 use crate::runtime::{Context, report};
 use crate::world::Moment;
 
@@ -99,8 +99,11 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     let room = desk.room(&name.namespace, || Room::open(context, &name.namespace));
     let memory = desk.memory(name);
     desk.remember(name, memory.clone());
-    if let Some(why) = room.missing() {
-        return Err(Failure::NotSeen { what: "the projected objects", why });
+    match room.missing() {
+        None => {}
+        // It is called when all has been listed.
+        Some(why) if why == NOT_LISTED => return Ok(BLOCKED),
+        Some(why) => return Err(Failure::NotSeen { what: "the projected objects", why }),
     }
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
