@@ -82,7 +82,7 @@ mod tests {
         for _ in 0..3 {
             let chosen = members.chosen();
             members.pass(&chosen);
-            let next = members.chosen().to_owned();
+            let next = members.chosen();
             members.pass(&chosen);
             assert_eq!(members.chosen(), next);
             seen.push(chosen);

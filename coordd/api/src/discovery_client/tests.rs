@@ -128,7 +128,7 @@ fn client(members: &[&Member]) -> Discovery {
     let addresses: Vec<&str> = members.iter().map(|member| member.address.as_str()).collect();
     let mut discovery = Discovery::new(addresses.clone()).with_patience(Duration::from_millis(300));
     while discovery.members.chosen() != addresses[0] {
-        discovery.members.pass(discovery.members.chosen());
+        discovery.members.pass(&discovery.members.chosen());
     }
     discovery.patience.connect = Duration::from_millis(500);
     discovery.patience.answer = Duration::from_millis(500);
