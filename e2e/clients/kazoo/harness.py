@@ -124,8 +124,9 @@ def run(function, hosts):
     began = time.monotonic()
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
-    thread.join(CASE_SECONDS)
-    why = outcome[0] if outcome else f"no end within {CASE_SECONDS} s"
+    seconds = getattr(function, "seconds", CASE_SECONDS)
+    thread.join(seconds)
+    why = outcome[0] if outcome else f"no end within {seconds} s"
     if outcome:
         surroundings.close()
     took = round((time.monotonic() - began) * 1000)
