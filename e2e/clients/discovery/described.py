@@ -8,8 +8,8 @@ from world import curator_json, http_hosts
 
 #: What an answer must be, whatever was asked.
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-#: A member that is asked for what comes after a zxid of the future says 503, after five seconds. Half of the paths are
-#: those of znodes that are there.
+#: What is waited for is given, for a member that is asked for a zxid of the future takes five seconds to say 503. Half of
+#: the paths are those of znodes that are there.
 SETTINGS = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 503]
@@ -19,6 +19,7 @@ values = {paths}
 
 [parameters]
 "query.after" = 1
+"query.wait" = "10ms"
 "path.path" = {{ dictionary = "registered", probability = 0.5 }}
 """
 

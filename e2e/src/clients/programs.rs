@@ -32,6 +32,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     Program { name: "rust", kinds: BOTH, sizes: ANY, build: rust },
     Program { name: "page", kinds: OURS, sizes: &[3], build: page },
     Program { name: "discovery", kinds: OURS, sizes: &[3], build: discovery },
+    Program { name: "chat", kinds: OURS, sizes: &[3], build: chat },
 ];
 
 fn kazoo() -> Result<Command> {
@@ -68,6 +69,11 @@ fn discovery() -> Result<Command> {
     let mut command = ours("discovery")?;
     command.env("E2E_JARS", tools::jars()?).env("E2E_SCHEMATHESIS", schemathesis).env("E2E_RUNS", place::runs());
     Ok(command)
+}
+
+/// The worked example of discovery, `e2e/examples/chat`.
+fn chat() -> Result<Command> {
+    ours("chat")
 }
 
 /// A program on kazoo and nothing else.

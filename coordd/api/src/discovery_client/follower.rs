@@ -36,7 +36,7 @@ pub enum Event<T> {
     /// How it has become.
     Change { zxid: i64, value: T },
     /// There is no such znode, now or from the beginning. It may come.
-    Gone { zxid: i64, problem: Problem },
+    Gone { zxid: i64, problem: Box<Problem> },
 }
 
 impl<T> Event<T> {
@@ -55,6 +55,9 @@ impl<T> Event<T> {
     }
 }
 
+/// What `next` gives.
+type Told<T> = Result<Event<T>, DiscoveryError>;
+
 /// How the line to the ensemble is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -66,7 +69,7 @@ pub enum Line {
 
 /// The application's end. Dropped, it ends the task and its connection.
 pub struct Follower<T> {
-    events: mpsc::Receiver<Result<Event<T>, DiscoveryError>>,
+    events: mpsc::Receiver<Told<T>>,
     line: watch::Receiver<Line>,
     task: JoinHandle<()>,
 }
@@ -93,7 +96,8 @@ impl<T> Follower<T> {
     /// whether anyone is there.
     ///
     /// # Errors
-    /// When the question is refused. The follower goes on asking; `next` may be called again.
+    /// When the question is refused, from the beginning or by now (the ACL has changed, the answer is too large): what
+    /// was told before is then not known to be gone. The follower goes on; `next` may be called again.
     pub async fn next(&mut self) -> Result<Event<T>, DiscoveryError> {
         let ended = || Err(DiscoveryError::Unreachable("the runtime of the follower has ended".to_owned()));
         self.events.recv().await.unwrap_or_else(ended)
@@ -108,7 +112,7 @@ impl<T> Follower<T> {
 struct Task<T> {
     discovery: Discovery,
     url: String,
-    events: mpsc::Sender<Result<Event<T>, DiscoveryError>>,
+    events: mpsc::Sender<Told<T>>,
     line: watch::Sender<Line>,
     /// The newest zxid that was told.
     seen: Option<i64>,
@@ -171,8 +175,8 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         loop {
             let piece = self.piece(&mut body).await?;
             for message in parser.push(&piece).map_err(Miss::elsewhere)? {
-                let Some(event) = self.understood(message, std::mem::take(&mut first))? else { continue };
-                self.seen = Some(event.zxid());
+                let Some((zxid, event)) = self.understood(message, std::mem::take(&mut first))? else { continue };
+                self.seen = Some(zxid);
                 self.failures = 0;
                 self.line.send_if_modified(|line| {
                     let connected = Line::Connected { member: member.to_owned() };
@@ -180,7 +184,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
                     *line = connected;
                     news
                 });
-                if self.events.send(Ok(event)).await.is_err() {
+                if self.events.send(event).await.is_err() {
                     return Ok(());
                 }
             }
@@ -217,8 +221,9 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         }
     }
 
-    /// The event that a message is; `None` for one that is older than what was seen, or of a kind that is not known.
-    fn understood(&self, message: Message, first: bool) -> Result<Option<Event<T>>, Miss> {
+    /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that is
+    /// not known.
+    fn understood(&self, message: Message, first: bool) -> Result<Option<(i64, Told<T>)>, Miss> {
         let zxid = message.id.parse().map_err(|_| Miss::Elsewhere(format!("{:?} is no zxid", message.id)))?;
         if let Some(seen) = self.seen.filter(|&seen| zxid < seen) {
             let why = format!("it is at {zxid}, where {seen} was seen already");
@@ -226,11 +231,18 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         }
         let wrong = |error: serde_json::Error| Miss::Elsewhere(format!("unexpected event: {error}"));
         let value = || serde_json::from_str(&message.data).map_err(wrong);
-        Ok(match message.event.as_str() {
-            "snapshot" => Some(Event::Snapshot { zxid, value: value()? }),
-            "change" => Some(Event::Change { zxid, value: value()? }),
-            "gone" => Some(Event::Gone { zxid, problem: serde_json::from_str(&message.data).map_err(wrong)? }),
-            _other => None,
-        })
+        let told = match message.event.as_str() {
+            "snapshot" => Ok(Event::Snapshot { zxid, value: value()? }),
+            "change" => Ok(Event::Change { zxid, value: value()? }),
+            "gone" => {
+                let problem: Box<Problem> = serde_json::from_str(&message.data).map_err(wrong)?;
+                match problem.status {
+                    404 => Ok(Event::Gone { zxid, problem }),
+                    _other => Err(DiscoveryError::Refused(problem)),
+                }
+            }
+            _other => return Ok(None),
+        };
+        Ok(Some((zxid, told)))
     }
 }

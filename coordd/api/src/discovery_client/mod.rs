@@ -94,11 +94,11 @@ impl DiscoveryError {
 /// An answer, and when it was true.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// The newest change that the answer rests on.
+    /// The newest change that the answer rests on. While an upgrade is under way members do not tell it; then `read_at`.
     pub zxid: i64,
     /// The zxid of the state that it was read from.
     pub read_at: i64,
-    /// For `If-None-Match`, as it stands.
+    /// For `If-None-Match`, as it stands; empty while an upgrade is under way.
     pub etag: String,
     pub value: T,
 }
@@ -242,8 +242,9 @@ impl Discovery {
         }
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let etag = header(ETAG.as_str()).unwrap_or_default().to_owned();
-        let zxid = zxid_of(&etag).ok_or_else(|| Miss::elsewhere("the answer has no zxid"))?;
-        let read_at = header("coordd-zxid").and_then(|text| text.parse().ok()).unwrap_or(zxid);
+        let read_at = header("coordd-zxid").and_then(|text| text.parse().ok());
+        let zxid = zxid_of(&etag).or(read_at).ok_or_else(|| Miss::elsewhere("the answer has no zxid"))?;
+        let read_at = read_at.unwrap_or(zxid);
         let body = self.read(response).await.map_err(Miss::Elsewhere)?;
         let value = typed(body).map_err(Miss::Elsewhere)?;
         Ok(Some(Answer { zxid, read_at, etag, value }))

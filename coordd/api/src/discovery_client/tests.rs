@@ -331,6 +331,27 @@ async fn a_refused_question_is_told_and_asked_again() {
 }
 
 #[tokio::test]
+async fn what_may_not_be_read_any_more_is_not_gone() {
+    let refused = Act::Say(format!("id: 5\nevent: gone\ndata: {}\n\n", problem(401)));
+    let member = Member::play("e", vec![stream(vec![said("snapshot", 3), refused, said("change", 7), Act::Hang])]);
+    let member = member.await;
+    let mut follower = client(&[&member]).follow(a());
+    assert_eq!(next(&mut follower).await, ("snapshot", 3));
+    let refused = follower.next().await.unwrap_err();
+    assert!(matches!(refused, DiscoveryError::Refused(problem) if problem.status == 401));
+    assert_eq!(next(&mut follower).await, ("change", 7));
+    assert_eq!(member.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn without_an_etag_the_zxid_is_that_of_the_state() {
+    let body = Act::Say(answer("200 OK", "application/json", "coordd-zxid: 100\r\n", &znode(7)));
+    let member = Member::play("e", vec![vec![body]]).await;
+    let found = client(&[&member]).get(&a()).await.unwrap();
+    assert_eq!((found.zxid, found.read_at, found.etag.as_str()), (100, 100, ""));
+}
+
+#[tokio::test]
 async fn a_follower_that_is_dropped_leaves_no_connection() {
     let mut member = Member::play("e", vec![stream(vec![said("snapshot", 3), Act::Hang])]).await;
     let mut follower = client(&[&member]).follow(a());
