@@ -154,6 +154,10 @@ fn what_is_not_understood_is_a_problem_that_says_what_to_do() {
     }
     let long = ask(member, &format!("/v1/znodes/{}", "a".repeat(5000)), &[]);
     assert_eq!(long.status, 414);
+    for query in [format!("zone={}", "a".repeat(5000)), "zone=a&".repeat(65)] {
+        let long = ask(member, &format!("/v1/services/zookeeper?{query}"), &[]);
+        assert_eq!(long.status, 400);
+    }
     assert_eq!(ask(member, "/v1/znodes/zookeeper", &["Authorization: Bearer x"]).status, 401);
     let mut stream = TcpStream::connect(&member.http).unwrap();
     write!(stream, "POST /v1/znodes HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();

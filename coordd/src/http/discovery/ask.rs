@@ -24,6 +24,9 @@ use crate::server::commands::Commands;
 
 /// Bytes of a path, decoded.
 const PATH_MAX: usize = 4096;
+/// Bytes of a query, encoded, and parameters in it: a waiting follower keeps them.
+const QUERY_MAX: usize = 4096;
+const PAIRS_MAX: usize = 64;
 
 pub(super) struct Ask {
     pub path: String,
@@ -41,8 +44,12 @@ impl Ask {
         }
         let path = if path.is_empty() { "/".to_owned() } else { path };
         validate_path(&path).map_err(|error| Refused::Path(error.to_string()))?;
-        let query = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        let query = query.map(pair).collect::<Option<_>>().ok_or(Refused::QueryEncoding)?;
+        let query = uri.query().unwrap_or_default();
+        let pairs = || query.split('&').filter(|pair| !pair.is_empty());
+        if query.len() > QUERY_MAX || pairs().count() > PAIRS_MAX {
+            return Err(Refused::QueryTooLong(QUERY_MAX, PAIRS_MAX));
+        }
+        let query = pairs().map(pair).collect::<Option<_>>().ok_or(Refused::QueryEncoding)?;
         let mut auth = credentials(headers, commands)?;
         auth.sort_unstable();
         Ok(Ask { path, auth, query })

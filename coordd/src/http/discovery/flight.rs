@@ -78,14 +78,38 @@ impl Turns {
     }
 }
 
-/// Does what takes long where it holds up no task; in the simulation at once.
-pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+/// Does what takes long where it holds up no task; in the simulation at once. The turn goes with the work, which goes on
+/// when whoever waits for it has gone.
+pub(super) async fn aside<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<(T, OwnedSemaphorePermit)> {
+    let work = move || (work(), turn);
     if cfg!(feature = "sim") { Some(work()) } else { tokio::task::spawn_blocking(work).await.ok() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_turn_is_taken_until_its_work_has_ended_though_nobody_waits_for_it() {
+        let turns = Turns::default();
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let work = aside(turns.turn().await.unwrap(), move || {
+            begun.send(()).unwrap();
+            gone.recv().unwrap();
+        });
+        let waiter = tokio::spawn(work);
+        begins.await.unwrap();
+        waiter.abort();
+        assert!(waiter.await.unwrap_err().is_cancelled());
+        assert_eq!(turns.0.available_permits(), LARGE_AT_ONCE - 1);
+        go.send(()).unwrap();
+        let all = u32::try_from(LARGE_AT_ONCE).unwrap();
+        turns.0.acquire_many(all).await.unwrap().forget();
+    }
 
     #[tokio::test]
     async fn bytes_are_counted_until_the_last_of_their_readers_lets_go() {

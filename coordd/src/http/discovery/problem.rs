@@ -23,6 +23,8 @@ pub(super) enum Refused {
     Path(String),
     #[error("the path is longer than {0} bytes")]
     PathTooLong(usize),
+    #[error("the query is longer than {0} bytes or has more than {1} parameters")]
+    QueryTooLong(usize, usize),
     #[error("the query is no URL-encoding of UTF-8")]
     QueryEncoding,
     #[error("{name}={value:?} is not known: {wanted}")]
@@ -68,6 +70,9 @@ impl Refused {
             ),
             Refused::PathTooLong(_) => {
                 kind(StatusCode::URI_TOO_LONG, "path-too-long", "The path is too long", "ask for a shorter path")
+            }
+            Refused::QueryTooLong(..) => {
+                kind(StatusCode::BAD_REQUEST, "query", "The query is too long", "ask for less at once")
             }
             Refused::QueryEncoding => {
                 kind(StatusCode::BAD_REQUEST, "query", "The query is not understood", "URL-encode names and values")

@@ -123,12 +123,14 @@ pub(super) async fn read(http: &Http, asked: &Arc<Asked>, consistency: Consisten
         let stale = gate(http, consistency).await?;
         let (mut at, mut found) = look(http, asked, stale, SMALL);
         if matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL) {
-            if turn.is_none() {
-                turn = Some(http.desk.turns.turn().await.ok_or(Refused::Busy("large answers are being made"))?);
-            }
+            let mine = match turn.take() {
+                Some(mine) => mine,
+                None => http.desk.turns.turn().await.ok_or(Refused::Busy("large answers are being made"))?,
+            };
             let (http, asked) = (http.clone(), asked.clone());
-            let again = aside(move || look(&http, &asked, stale, BYTES_MAX)).await;
-            (at, found) = again.ok_or(Refused::Busy("an answer was given up"))?;
+            let again = aside(mine, move || look(&http, &asked, stale, BYTES_MAX)).await;
+            let (looked, mine) = again.ok_or(Refused::Busy("an answer was given up"))?;
+            ((at, found), turn) = (looked, Some(mine));
         }
         if stale || http.consensus.may_answer() {
             return Ok(Reading { at, found, turn });
@@ -152,7 +154,10 @@ pub(super) async fn show<T: Send + 'static>(
     match turn {
         None => work(),
         // Work that panics was given up: its answer was too much for this member.
-        Some(_turn) => aside(work).await.unwrap_or_else(|| Err(Failure::AnswerTooLarge { path: path() })),
+        Some(turn) => match aside(turn, work).await {
+            Some((shown, _turn)) => shown,
+            None => Err(Failure::AnswerTooLarge { path: path() }),
+        },
     }
 }
 

@@ -44,11 +44,14 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(20);
 pub(in crate::http) struct Follow {
     topics: Mutex<HashMap<Key, Arc<Topic>>>,
     followers: Arc<Semaphore>,
+    /// Those that wait for this member to come so far.
+    behind: Semaphore,
 }
 
 impl Default for Follow {
     fn default() -> Follow {
-        Follow { topics: Mutex::default(), followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)) }
+        let places = || Semaphore::new(FOLLOWERS_MAX);
+        Follow { topics: Mutex::default(), followers: Arc::new(places()), behind: places() }
     }
 }
 
@@ -117,6 +120,10 @@ impl Follow {
 /// Waits until this member has applied `zxid`.
 pub(super) async fn reached(http: &Http, zxid: i64) -> Result<(), Refused> {
     let now = || http.consensus.state().read().last_zxid().0;
+    if now() >= zxid {
+        return Ok(());
+    }
+    let _place = http.desk.follow.behind.try_acquire().map_err(|_| Refused::Busy("too many wait for a zxid"))?;
     let reached = http.commands.followed().until(|| now() >= zxid);
     timeout(BEHIND_PATIENCE, reached).await.map_err(|_| Refused::Behind { after: zxid, at: now() })
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::super::asked::{Asked, Consistency};
 use super::super::problem::Refused;
@@ -24,8 +24,8 @@ use crate::http::Http;
 use crate::watch::followed::{Mark, Registered};
 
 const TICK: Duration = Duration::from_secs(5);
-/// Ticks without a follower.
-const IDLE_TICKS: u32 = 2;
+/// How long a topic stays that nobody follows.
+const UNUSED_MAX: Duration = Duration::from_secs(10);
 /// How long a member may go unconfirmed before its followers are sent away.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(2);
 /// How long slow readers may keep a topic from its next answer.
@@ -80,7 +80,7 @@ impl Task {
 
     pub(super) async fn run(self) {
         let _ending = Ending(&self);
-        let mut idle = 0;
+        let mut unused_since = None;
         loop {
             let changes = self.topic.mark.changes();
             if let Err(refused) = self.read().await {
@@ -88,17 +88,32 @@ impl Task {
                 return;
             }
             self.settled.send_replace(changes + 1);
-            while !self.is_touched().await {
-                if self.http.draining.is_on() || !confirmed(&self.http, CONFIRM_PATIENCE).await {
+            loop {
+                // After each reading too: a path that changes all the time must not keep a topic that nobody follows.
+                if self.is_done(&mut unused_since) {
                     return;
                 }
-                let unused = self.topic.followers.load(Ordering::SeqCst) == 0;
-                idle = if unused { idle + 1 } else { 0 };
-                if idle >= IDLE_TICKS && self.http.desk.follow.retire(&self.asked.key, &self.topic) {
+                if self.is_touched().await {
+                    break;
+                }
+                if !confirmed(&self.http, CONFIRM_PATIENCE).await {
                     return;
                 }
             }
         }
+    }
+
+    /// Whether the member stops, or nobody has followed for a while.
+    fn is_done(&self, unused_since: &mut Option<Instant>) -> bool {
+        if self.http.draining.is_on() {
+            return true;
+        }
+        if self.topic.followers.load(Ordering::SeqCst) > 0 {
+            *unused_since = None;
+            return false;
+        }
+        let since = unused_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= UNUSED_MAX && self.http.desk.follow.retire(&self.asked.key, &self.topic)
     }
 
     async fn is_touched(&self) -> bool {
