@@ -3,8 +3,8 @@
 //! ```text
 //!   a thread: session ─► PATH/NAME (ephemeral, Curator's JSON) ─► pings; lost? the same session, else a new one
 //!   HTTP:  GET /                      NAME
-//!          GET /fetch/HOST:PORT/COUNT how often each body came, one connection each      GET /names/HOST  its addresses
-//!          GET /disable /enable       what the registration says of itself              GET /leave       its session ends
+//!          GET /fetch/HOST:PORT/COUNT how often each body came, one connection each     GET /names/HOST  its addresses
+//!          GET /disable /enable       what the registration says of itself          GET /leave       its session ends
 //! ```
 //!
 //! Rule: whoever calls an instance learns its name. Reason: that all of them are reached, and no others, can then be

@@ -1,7 +1,7 @@
 //! Which addresses endpoints may have.
 //!
 //! ```text
-//!   address ─► canonical (no ::ffff:) ─► never? ─► denied by the operator? ─► allowed by operator and spec? ─► endpoint
+//!   address ─► canonical (no ::ffff:) ─► never? ─► denied by the operator? ─► allowed by both? ─► endpoint
 //! ```
 //!
 //! Rule: what is never allowed cannot be allowed by anybody. Reason: whoever may register an instance could otherwise

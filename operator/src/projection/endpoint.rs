@@ -1,7 +1,7 @@
 //! From registered instances to endpoints.
 //!
 //! ```text
-//!   instance ─► its addresses (canonical, allowed) × its ports by the projection's ─► Group (family, ports) ─► Endpoint
+//!   instance ─► its addresses (canonical, allowed) × its ports by its target's ─► Group (family, ports) ─► Endpoint
 //!           └─► rejected, with a reason
 //! ```
 //!

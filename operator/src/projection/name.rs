@@ -133,7 +133,8 @@ mod tests {
         fn every_name_is_taken_by_kubernetes_and_no_two_are_alike(
             children in prop::collection::btree_set("[a-zA-Z0-9.:/_äß-]{0,80}", 0..40),
         ) {
-            let children: Vec<(String, String)> = children.into_iter().map(|name| (format!("/s/{name}"), name)).collect();
+            let children = children.into_iter().map(|name| (format!("/s/{name}"), name));
+            let children: Vec<(String, String)> = children.collect();
             let borrowed: Vec<_> = children.iter().map(|(path, name)| (path.as_str(), name.as_str())).collect();
             let names = named(&borrowed, &[]);
             let all: BTreeSet<&String> = names.by_path.values().collect();

@@ -1,8 +1,8 @@
 //! Which endpoint stands in which EndpointSlice: as few writes as there can be.
 //!
 //! ```text
-//!   by (family, ports):  stay where they are ─► fill slices that are written anyway ─► one that has room for the rest
-//!                        ─► new slices of 100          (more than twice as many slices as needed: the emptiest dissolve)
+//!   by (family, ports):  stay where they are ─► fill slices that are written anyway ─► one that has the room
+//!                        ─► new slices of 100          (more than twice as many as needed: the emptiest dissolve)
 //!   order:  what adds ─► what only changes or takes away ─► slices that are empty
 //! ```
 //!

@@ -63,7 +63,11 @@ async fn serve(
     if request.starts_with("GET /v1/ensemble ") {
         let ensemble = ensemble.split(' ').take(asked.lock().unwrap().len() + 1).last().unwrap();
         let view = format!(
-            r#"{{"ensemble_id":"{ensemble}","leader":1,"term":1,"membership_index":1,"connect_string":"","members":[]}}"#
+            concat!(
+                r#"{{"ensemble_id":"{ensemble}","leader":1,"term":1,"membership_index":1,"#,
+                r#""connect_string":"","members":[]}}"#
+            ),
+            ensemble = ensemble
         );
         return stream.write_all(answer("200 OK", "application/json", "", &view).as_bytes()).await.unwrap();
     }
@@ -86,20 +90,21 @@ async fn serve(
 fn answer(status: &str, kind: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\
+         {headers}\r\n{body}"
     )
 }
 
 fn znode(zxid: i64) -> String {
-    format!(
-        r#"{{"path":"/a","zxid":{zxid},"encoding":"text","data":"v{zxid}","stat":{{"czxid":1,"mzxid":{zxid},"pzxid":1,"ctime":0,"mtime":0,"version":0,"cversion":0,"aversion":0,"ephemeral_owner":null,"data_length":2,"num_children":0}}}}"#
-    )
+    let head = format!(r#""path":"/a","zxid":{zxid},"encoding":"text","data":"v{zxid}""#);
+    let zxids = format!(r#""czxid":1,"mzxid":{zxid},"pzxid":1,"ctime":0,"mtime":0"#);
+    let rest = r#""version":0,"cversion":0,"aversion":0,"ephemeral_owner":null,"data_length":2,"num_children":0"#;
+    format!(r#"{{{head},"stat":{{{zxids},{rest}}}}}"#)
 }
 
 fn problem(status: u16) -> String {
-    format!(
-        r#"{{"type":"urn:coordd:problem:x","title":"t{status}","status":{status},"detail":"d","what_to_do":"w","instance":"/"}}"#
-    )
+    let words = r#""detail":"d","what_to_do":"w","instance":"/""#;
+    format!(r#"{{"type":"urn:coordd:problem:x","title":"t{status}","status":{status},{words}}}"#)
 }
 
 /// A whole answer of that zxid, read at 100.

@@ -78,8 +78,8 @@ impl Turns {
     }
 }
 
-/// Does what takes long where it holds up no task; in the simulation at once. The turn goes with the work, which goes on
-/// when whoever waits for it has gone.
+/// Does what takes long where it holds up no task; in the simulation at once. The turn goes with the work, which goes
+/// on when whoever waits for it has gone.
 pub(super) async fn aside<T: Send + 'static>(
     turn: OwnedSemaphorePermit,
     work: impl FnOnce() -> T + Send + 'static,

@@ -14,27 +14,23 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Takes what came; whether it ended an event. `newest` is then its id.
+    /// Takes what came; whether it ended an event, of which `newest` is then the id. Comments are passed over.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<bool> {
         // The end may stand across the border of two readings.
-        let from = self.bytes.len().saturating_sub(1);
+        let mut from = self.bytes.len().saturating_sub(1);
         self.bytes.extend_from_slice(bytes);
-        let Some(end) = self.bytes[from..].windows(2).rposition(|pair| pair == b"\n\n") else { return Ok(false) };
-        let end = from + end + 2;
-        let whole = &self.bytes[..end];
-        let last = whole[..end - 2].windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2);
-        if whole[last..].windows(3).any(|head| head == b":\n\n") && !whole[last..].windows(4).any(|id| id == b"id: ") {
-            self.bytes.drain(..end);
-            return Ok(false);
+        let mut ended = false;
+        while let Some(end) = self.bytes[from..].windows(2).position(|pair| pair == b"\n\n") {
+            let whole: Vec<u8> = self.bytes.drain(..from + end + 2).collect();
+            from = 0;
+            let Some(id) = whole.windows(4).position(|head| head == b"id: ") else { continue };
+            ensure!(whole.windows(6).any(|head| head == b"data: "), "an event without data");
+            let digits = whole[id + 4..].iter().take_while(|b| b.is_ascii_digit()).map(|b| char::from(*b));
+            self.newest = digits.collect::<String>().parse().context("an id")?;
+            ended = true;
         }
-        let id = whole.windows(4).rposition(|head| head == b"id: ").context("an event without an id")?;
-        let digits: String =
-            whole[id + 4..].iter().take_while(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect();
-        ensure!(whole.windows(6).any(|head| head == b"data: "), "an event without data");
-        self.newest = digits.parse()?;
-        self.bytes.drain(..end);
         self.bytes.shrink_to(256);
-        Ok(true)
+        Ok(ended)
     }
 }
 

@@ -63,7 +63,8 @@ use super::target::Target;
         json_path = ".status.conditions[?(@.type=='Synced')].message",
         priority = 1
     ),
-    validation = Rule::new("size(self.metadata.name) <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+    validation = Rule::new("size(self.metadata.name) <= 63 && \
+            self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("metadata.name must be at most 63 characters a-z, 0-9 and - and begin with a letter: it becomes the \
             name of a Service")
 )]

@@ -66,7 +66,8 @@ pub struct ServiceTarget {
             "message": "each port needs a number of its own"
         },
         {
-            "rule": "self.all(one, !has(one.name) || self.exists_one(other, has(other.name) && other.name == one.name))",
+            "rule": "self.all(one, !has(one.name) || \
+                self.exists_one(other, has(other.name) && other.name == one.name))",
             "message": "each port needs a name of its own"
         }
     ]))]
@@ -175,7 +176,8 @@ pub struct LeaderTarget {
             "message": "each port needs a number of its own"
         },
         {
-            "rule": "self.all(one, !has(one.name) || self.exists_one(other, has(other.name) && other.name == one.name))",
+            "rule": "self.all(one, !has(one.name) || \
+                self.exists_one(other, has(other.name) && other.name == one.name))",
             "message": "each port needs a name of its own"
         }
     ]))]

@@ -6,8 +6,8 @@
 //!   every 10 minutes: asked ───┘
 //! ```
 //!
-//! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each line
-//! begins with the whole answer. Reason: nothing is written before that, and nothing is forgotten by a fault.
+//! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each
+//! line begins with the whole answer. Reason: nothing is written before that, and nothing is forgotten by a fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,7 +119,9 @@ impl Inside {
             tokio::select! {
                 event = follower.next() => {
                     let view = match event {
-                        Ok(Event::Snapshot { zxid, value } | Event::Change { zxid, value }) => View::There { zxid, value },
+                        Ok(Event::Snapshot { zxid, value } | Event::Change { zxid, value }) => {
+                            View::There { zxid, value }
+                        }
                         Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
                         Err(refused) => View::Refused(refused.to_string()),
                     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Feed (one for each projection): followers ─► views ─ 200 ms quiet, 2 s at most ─► call ─┐
-//!   Room (one for each namespace): watches of pods, Services, slices, …  ─ changed? ────────┼─► look ─► observe ─► plan
+//!   Room (one for each namespace): watches of pods, Services, slices … ─ changed? ────────┼─► look ─► observe ─► plan
 //!   Hosts: names that are resolved again and again  ─ changed? ─────────────────────────────┘      └► writes ─► status
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! What is watched in one namespace for its projections.
 //!
 //! ```text
-//!   Services, slices, ConfigMaps, Leases with the label of projections ─► shelves ─ changed? ─► its projection is called
+//!   Services, slices, ConfigMaps, Leases of projections ─► shelves ─ changed? ─► its projection is called
 //!   pods ─► name, addresses, node ─ changed? ─► the projections that name them
 //! ```
 //!
