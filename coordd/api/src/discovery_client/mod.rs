@@ -94,7 +94,7 @@ impl DiscoveryError {
 /// An answer, and when it was true.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// The newest change that the answer rests on; `read_at` while an upgrade is under way, as members do not tell it.
+    /// The newest change that the answer rests on. While an upgrade is under way members do not tell it; then `read_at`.
     pub zxid: i64,
     /// The zxid of the state that it was read from.
     pub read_at: i64,
@@ -135,12 +135,6 @@ impl Discovery {
     pub fn with_credentials(mut self, user: &str, password: &str) -> Discovery {
         self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
         self
-    }
-
-    /// The members are at `addresses` from now on: for this client, its clones and all that follow with them. A line
-    /// that holds is kept.
-    pub fn relocate(&self, addresses: impl IntoIterator<Item = impl Into<String>>) {
-        self.members.replace(addresses.into_iter().map(Into::into).collect());
     }
 
     /// How long `get` asks one member after the other before it gives up; 10 s if not said.
@@ -209,7 +203,7 @@ impl Discovery {
         let begun = Instant::now();
         let mut words: Vec<(String, String)> = Vec::new();
         for failures in 1_u32.. {
-            let member = self.members.chosen();
+            let member = self.members.chosen().to_owned();
             let why = match self.ask_member(&member, url, wait, &typed).await {
                 Ok(answer) => return Ok(answer),
                 Err(Miss::Refused(problem)) => return Err(DiscoveryError::Refused(problem)),
