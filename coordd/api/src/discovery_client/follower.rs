@@ -221,8 +221,8 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         }
     }
 
-    /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that is
-    /// not known.
+    /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that
+    /// is not known.
     fn understood(&self, message: Message, first: bool) -> Result<Option<(i64, Told<T>)>, Miss> {
         let zxid = message.id.parse().map_err(|_| Miss::Elsewhere(format!("{:?} is no zxid", message.id)))?;
         if let Some(seen) = self.seen.filter(|&seen| zxid < seen) {

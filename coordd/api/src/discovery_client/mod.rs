@@ -94,7 +94,7 @@ impl DiscoveryError {
 /// An answer, and when it was true.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// The newest change that the answer rests on. While an upgrade is under way members do not tell it; then `read_at`.
+    /// The newest change that the answer rests on; `read_at` while an upgrade is under way and members do not tell it.
     pub zxid: i64,
     /// The zxid of the state that it was read from.
     pub read_at: i64,

@@ -63,11 +63,8 @@ async fn serve(
     if request.starts_with("GET /v1/ensemble ") {
         let ensemble = ensemble.split(' ').take(asked.lock().unwrap().len() + 1).last().unwrap();
         let view = format!(
-            concat!(
-                r#"{{"ensemble_id":"{ensemble}","leader":1,"term":1,"membership_index":1,"#,
-                r#""connect_string":"","members":[]}}"#
-            ),
-            ensemble = ensemble
+            r#"{{"ensemble_id":"{ensemble}","leader":1,"term":1,
+                "membership_index":1,"connect_string":"","members":[]}}"#
         );
         return stream.write_all(answer("200 OK", "application/json", "", &view).as_bytes()).await.unwrap();
     }
@@ -96,15 +93,19 @@ fn answer(status: &str, kind: &str, headers: &str, body: &str) -> String {
 }
 
 fn znode(zxid: i64) -> String {
-    let head = format!(r#""path":"/a","zxid":{zxid},"encoding":"text","data":"v{zxid}""#);
-    let zxids = format!(r#""czxid":1,"mzxid":{zxid},"pzxid":1,"ctime":0,"mtime":0"#);
-    let rest = r#""version":0,"cversion":0,"aversion":0,"ephemeral_owner":null,"data_length":2,"num_children":0"#;
-    format!(r#"{{{head},"stat":{{{zxids},{rest}}}}}"#)
+    format!(
+        r#"{{"path":"/a","zxid":{zxid},"encoding":"text","data":"v{zxid}",
+            "stat":{{"czxid":1,"mzxid":{zxid},"pzxid":1,"ctime":0,"mtime":0,
+            "version":0,"cversion":0,"aversion":0,
+            "ephemeral_owner":null,"data_length":2,"num_children":0}}}}"#
+    )
 }
 
 fn problem(status: u16) -> String {
-    let words = r#""detail":"d","what_to_do":"w","instance":"/""#;
-    format!(r#"{{"type":"urn:coordd:problem:x","title":"t{status}","status":{status},{words}}}"#)
+    format!(
+        r#"{{"type":"urn:coordd:problem:x","title":"t{status}","status":{status},
+            "detail":"d","what_to_do":"w","instance":"/"}}"#
+    )
 }
 
 /// A whole answer of that zxid, read at 100.
@@ -133,7 +134,7 @@ fn client(members: &[&Member]) -> Discovery {
     let addresses: Vec<&str> = members.iter().map(|member| member.address.as_str()).collect();
     let mut discovery = Discovery::new(addresses.clone()).with_patience(Duration::from_millis(300));
     while discovery.members.chosen() != addresses[0] {
-        discovery.members.pass(&discovery.members.chosen());
+        discovery.members.pass(discovery.members.chosen());
     }
     discovery.patience.connect = Duration::from_millis(500);
     discovery.patience.answer = Duration::from_millis(500);
