@@ -19,11 +19,16 @@ use crate::crd::ServiceProjection;
 use crate::crd::projection::Rejection;
 use crate::world::Moment;
 
+/// How long an answer may be on its way before that is told.
+const WAIT_MS: i64 = 5_000;
+
 /// What is remembered between two plans; whoever forgets it holds for longer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// By name of the Service or the ConfigMap.
     pub holds: BTreeMap<String, Held>,
+    /// Since when some answer has been waited for.
+    pub waiting_since: Option<Moment>,
 }
 
 /// What to do and what was found.
@@ -48,6 +53,8 @@ pub struct Plan {
     pub renamed: Vec<String>,
     /// Answers and addresses that have not come yet.
     pub waiting: Vec<String>,
+    /// They have been waited for so long that it has to be told.
+    pub late: bool,
     /// What cannot be done, and why.
     pub problems: Vec<String>,
     pub memory: Memory,
@@ -114,8 +121,21 @@ pub fn plan(
     }
     count(&ground, &mut plan);
     plan.rejected.sort_by(|one, other| one.znode.cmp(&other.znode));
-    plan.wake = plan.holds.values().filter_map(|hold| hold.until).min();
+    let told = waiting(memory, now, &mut plan);
+    plan.wake = plan.holds.values().filter_map(|hold| hold.until).chain(told).min();
     plan
+}
+
+/// Notes since when something is waited for; when that has to be told. A child that has just come is no news.
+fn waiting(memory: &Memory, now: Moment, plan: &mut Plan) -> Option<Moment> {
+    if plan.waiting.is_empty() {
+        return None;
+    }
+    let since = memory.waiting_since.unwrap_or(now);
+    plan.memory.waiting_since = Some(since);
+    let end = Moment(since.0.saturating_add(WAIT_MS));
+    plan.late = now >= end;
+    (!plan.late).then_some(end)
 }
 
 fn services(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) {

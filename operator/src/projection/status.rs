@@ -128,11 +128,15 @@ impl Scene<'_> {
         None
     }
 
-    fn synced(&self) -> Said {
+    fn waits(&self, before: &ProjectionStatus) -> bool {
+        !self.plan.waiting.is_empty() && (self.plan.late || before.last_sync_time.is_none())
+    }
+
+    fn synced(&self, before: &ProjectionStatus) -> Said {
         if let Some(trouble) = self.trouble() {
             return trouble;
         }
-        if !self.plan.waiting.is_empty() {
+        if self.waits(before) {
             return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
         }
         let holds = self.plan.holds.iter().filter(|(_, hold)| hold.kind != HoldKind::SourceLost);
@@ -176,7 +180,7 @@ pub fn status(scene: &Scene<'_>) -> ProjectionStatus {
     let generation = scene.projection.metadata.generation;
     let words = [
         (condition::READY, scene.ready(&before)),
-        (condition::SYNCED, scene.synced()),
+        (condition::SYNCED, scene.synced(&before)),
         (condition::SOURCE_REACHABLE, scene.source()),
         (condition::NAME_CONFLICT, scene.conflict()),
     ];

@@ -23,7 +23,7 @@ use kube::runtime::reflector::{Lookup, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::Scope;
 use super::metrics::Metrics;
@@ -39,13 +39,14 @@ const WATCH_RETRY_MAX: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(crate) struct Calls {
     waiting: Mutex<BTreeSet<ClusterName>>,
-    more: Notify,
+    /// How many there have been; every stream hears of each.
+    count: watch::Sender<u64>,
 }
 
 impl Calls {
     pub(crate) fn call(&self, cluster: ClusterName) {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster);
-        self.more.notify_one();
+        self.count.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn take(&self, scope: &Scope) -> Option<ClusterName> {
@@ -62,14 +63,16 @@ impl Calls {
         K: Lookup,
         K::DynamicType: Default,
     {
-        stream::unfold((self, scope), |(calls, scope)| async move {
+        let heard = self.count.subscribe();
+        stream::unfold((self, scope, heard), |(calls, scope, mut heard)| async move {
             loop {
+                heard.mark_unchanged();
                 if let Some(cluster) = calls.take(&scope) {
                     let called = ObjectRef::new(&cluster.name).within(&cluster.namespace);
-                    return Some((called, (calls, scope)));
+                    return Some((called, (calls, scope, heard)));
                 }
-                // Another scope may have taken the notice: look again now and then.
-                let _ = tokio::time::timeout(Duration::from_secs(1), calls.more.notified()).await;
+                // It ends with the calls, which this holds.
+                heard.changed().await.ok()?;
             }
         })
     }

@@ -264,7 +264,7 @@ async fn children_configuration_and_leaders_are_projected() {
     let Some((stage, _operator, registry)) = set("projection-kinds").await else { return };
     registry.list(PATH, &["cart".to_owned(), "Pay.v1".to_owned()]);
     registry.services(&format!("{PATH}/cart"), vec![instance(PATH, "10.7.0.1", 1)]);
-    registry.services(&format!("{PATH}/Pay.v1"), vec![instance(PATH, "10.7.0.2", 2), instance(PATH, "127.0.0.1", 2)]);
+    registry.services(&format!("{PATH}/Pay.v1"), vec![instance(PATH, "10.7.0.2", 2), instance(PATH, "localhost", 2)]);
     registry.config("/config/app", json!({"db/url": "jdbc"}));
     registry.leader("/election", Some("10.7.0.9:90"));
     let each = json!({"service": {"nameTemplate": "{name}", "ports": [{"name": "http", "port": 80}]}});
@@ -297,12 +297,49 @@ async fn children_configuration_and_leaders_are_projected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_are_those_of_the_secret_and_another_namespace_has_to_allow_it() {
+async fn a_burst_is_written_in_few_writes_and_soon_after_its_end() {
+    let Some((stage, operator, registry)) = set("projection-burst").await else { return };
+    registry.instances(PATH, 500);
+    project(&stage, "web", spec(to_service(), json!({}))).await;
+    until_status(&stage, "web", "whole", |status| status.endpoints == 500).await;
+    let slices = "coordd_operator_writes_total{write=\"projection-slice\",result=\"done\"}";
+    let before = operator.figure(slices).await.unwrap();
+    for count in 501..=1000 {
+        registry.instances(PATH, count);
+        tokio::time::sleep(Duration::from_millis(4)).await;
+    }
+    let began = Instant::now();
+    while endpoints(&stage, "web").await.len() < 1000 {
+        assert!(began.elapsed() < Duration::from_secs(10), "the burst is not written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("a burst of 500: written {:?} after its end", began.elapsed());
+    let writes = operator.figure(slices).await.unwrap() - before;
+    assert!(writes <= 25.0, "{writes} writes of slices for 500 changes within two seconds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_of_another_namespace_is_read_where_it_says_so() {
+    let Some(stage) = Stage::set("projection-far").await else { return };
+    let Some(near) = Stage::set("projection-near").await else { return };
+    let _operator = stage.operator("a", &["--namespaces", "projection-far,projection-near"]);
+    let registry = member(&stage).await;
+    registry.services(PATH, two());
+    let elsewhere = json!({"clusterRef": {"name": NAME, "namespace": "projection-far"}});
+    project(&near, "web", spec(to_service(), elsewhere)).await;
+    until_status(&near, "web", "refused", |status| is(status, "Ready", "ClusterNotAllowed")).await;
+    let allowed = json!({"replicas": 1, "projections": {"allowedNamespaces": ["projection-near"]}});
+    stage.apply(NAME, allowed).await;
+    until_status(&near, "web", "allowed", |status| is(status, "Synced", "True") && status.endpoints == 2).await;
+    stage.apply(NAME, json!({"replicas": 1})).await;
+    until_status(&near, "web", "not allowed any more", |status| is(status, "Ready", "ClusterNotAllowed")).await;
+    assert_eq!(endpoints(&near, "web").await.len(), 2, "what is there stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_those_of_the_secret() {
     let Some((stage, _operator, registry)) = set("projection-access").await else { return };
     registry.services(PATH, two());
-    let elsewhere = json!({"clusterRef": {"name": NAME, "namespace": "somewhere-else"}});
-    project(&stage, "far", spec(to_service(), elsewhere)).await;
-    until_status(&stage, "far", "refused", |status| is(status, "Ready", "ClusterNotAllowed")).await;
     project(&stage, "web", spec(to_service(), json!({"authSecretRef": {"name": "reader"}}))).await;
     until_status(&stage, "web", "without its Secret", |status| is(status, "Ready", "SecretNotFound")).await;
     let secret: Secret = serde_json::from_value(json!({

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::shelf::*;
 use crate::crd::ServiceProjection;
 use crate::projection::*;
+use crate::world::Moment;
 
 fn each(more: serde_json::Value) -> ServiceProjection {
     let target = json!({"service": {"nameTemplate": "{name}", "ports": [{"name": "http", "port": 80}]}});
@@ -42,6 +43,27 @@ fn a_child_whose_answer_has_not_come_is_left_as_it_is() {
     let (plan, writes) =
         shelf.settle(&projection, &Views::Children { list: View::Waiting, services: Default::default() }, 2);
     assert_eq!((writes, plan.follow), (0, None));
+}
+
+#[test]
+fn that_an_answer_has_not_come_is_told_after_a_while() {
+    let (mut projection, mut shelf) = (each(json!({})), Shelf::default());
+    let (plan, _) = shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"])]), 0);
+    let told = |projection: &ServiceProjection, world: &World, plan: &Plan, seconds: i64| {
+        let now = Moment(seconds * 1000);
+        status(&Scene { projection, world, plan, refused: &None, now })
+    };
+    let world = shelf.world(views(&[("cart", &["10.0.0.1"])]));
+    projection.status = Some(told(&projection, &world, &plan, 0));
+    let Views::Children { list: both, .. } = views(&[("cart", &[]), ("pay", &[])]) else { unreachable!() };
+    let Views::Children { services, .. } = views(&[("cart", &["10.0.0.1"])]) else { unreachable!() };
+    let world = shelf.world(Views::Children { list: both, services });
+    for (seconds, reason) in [(10, "Synced"), (14, "Synced"), (15, "Waiting")] {
+        let plan = shelf.plan(&projection, &world, seconds);
+        let status = told(&projection, &world, &plan, seconds);
+        assert_eq!(status.conditions[1].reason, reason, "after {seconds} s");
+        assert_eq!(plan.wake, (seconds < 15).then_some(Moment(15_000)));
+    }
 }
 
 #[test]
