@@ -125,7 +125,7 @@ struct Task<T> {
 impl<T: DeserializeOwned + Send + 'static> Task<T> {
     async fn run(mut self) {
         while !self.events.is_closed() {
-            let member = self.discovery.members.chosen().to_owned();
+            let member = self.discovery.members.chosen();
             let miss = match self.stay(&member).await {
                 Ok(()) => return,
                 Err(miss) => miss,

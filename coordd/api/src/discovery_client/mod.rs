@@ -137,6 +137,12 @@ impl Discovery {
         self
     }
 
+    /// The members are at `addresses` from now on: for this client, its clones and all that follow with them. A line
+    /// that holds is kept.
+    pub fn relocate(&self, addresses: impl IntoIterator<Item = impl Into<String>>) {
+        self.members.replace(addresses.into_iter().map(Into::into).collect());
+    }
+
     /// How long `get` asks one member after the other before it gives up; 10 s if not said.
     #[must_use]
     pub fn with_patience(mut self, whole: Duration) -> Discovery {
@@ -203,7 +209,7 @@ impl Discovery {
         let begun = Instant::now();
         let mut words: Vec<(String, String)> = Vec::new();
         for failures in 1_u32.. {
-            let member = self.members.chosen().to_owned();
+            let member = self.members.chosen();
             let why = match self.ask_member(&member, url, wait, &typed).await {
                 Ok(answer) => return Ok(answer),
                 Err(Miss::Refused(problem)) => return Err(DiscoveryError::Refused(problem)),

@@ -125,7 +125,12 @@ fn stream(acts: Vec<Act>) -> Vec<Act> {
 }
 
 fn said(event: &str, zxid: i64) -> Act {
-    let data = if event == "gone" { problem(404) } else { znode(zxid) };
+    event_of(event, zxid, &if event == "gone" { problem(404) } else { znode(zxid) })
+}
+
+/// An event's data are one line.
+fn event_of(event: &str, zxid: i64, data: &str) -> Act {
+    let data = data.replace('\n', " ");
     Act::Say(format!("id: {zxid}\nevent: {event}\ndata: {data}\n\n"))
 }
 
@@ -134,7 +139,7 @@ fn client(members: &[&Member]) -> Discovery {
     let addresses: Vec<&str> = members.iter().map(|member| member.address.as_str()).collect();
     let mut discovery = Discovery::new(addresses.clone()).with_patience(Duration::from_millis(300));
     while discovery.members.chosen() != addresses[0] {
-        discovery.members.pass(discovery.members.chosen());
+        discovery.members.pass(&discovery.members.chosen());
     }
     discovery.patience.connect = Duration::from_millis(500);
     discovery.patience.answer = Duration::from_millis(500);
@@ -338,7 +343,7 @@ async fn a_refused_question_is_told_and_asked_again() {
 
 #[tokio::test]
 async fn what_may_not_be_read_any_more_is_not_gone() {
-    let refused = Act::Say(format!("id: 5\nevent: gone\ndata: {}\n\n", problem(401)));
+    let refused = event_of("gone", 5, &problem(401));
     let member = Member::play("e", vec![stream(vec![said("snapshot", 3), refused, said("change", 7), Act::Hang])]);
     let member = member.await;
     let mut follower = client(&[&member]).follow(a());
