@@ -168,3 +168,32 @@ fn what_is_not_understood_is_a_problem_that_says_what_to_do() {
     let root = ask(member, "/v1/znodes?children", &[]).json();
     assert_eq!((&root["path"], &root["children"]), (&json!("/"), &json!(["zookeeper"])));
 }
+
+#[test]
+fn readers_that_take_nothing_cost_no_more_than_a_bound_and_others_are_told_when_it_is_reached() {
+    let ensemble = raised(1);
+    let member = &ensemble.members[0];
+    let mut client = connect(member);
+    make(&mut client, "/big", "", CreateMode::Persistent);
+    // In JSON each of these bytes takes six.
+    for n in 0..2 {
+        make(&mut client, &format!("/big/{n}"), &"\u{1}".repeat(1_000_000), CreateMode::Persistent);
+    }
+    let path = "/v1/config/big?recurse";
+    assert_eq!(ask(member, path, &[]).body.len() / 1_000_000, 12);
+    // Each of these holds twelve million bytes, of which the kernel takes a few.
+    let silent = |_| {
+        let mut stream = TcpStream::connect(&member.http).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+        stream
+    };
+    let silent: Vec<_> = (0..10).map(silent).collect();
+    let refused = eventually("the bound", || Some(ask(member, path, &[])).filter(|answer| answer.status == 503));
+    assert_eq!(
+        (refused.header("retry-after"), &refused.json()["type"]),
+        (Some("1"), &json!("urn:coordd:problem:busy"))
+    );
+    assert_eq!(ask(member, "/livez", &[]).status, 200);
+    drop(silent);
+    eventually("room", || (ask(member, path, &[]).status == 200).then_some(()));
+}
