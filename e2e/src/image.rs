@@ -64,16 +64,28 @@ pub(crate) fn make() -> Result<Vec<PathBuf>> {
 /// Writes an image whose only file and entry point is the program.
 pub(crate) fn pack(binary: &Path, archive: &Path, image: &str) -> Result<()> {
     let name = image.rsplit('/').next().and_then(|last| last.split(':').next()).unwrap_or(image);
-    let work = archive.with_extension("work");
-    let _absent = fs::remove_dir_all(&work);
-    let root = work.join("root");
+    let root = archive.with_extension("root");
+    let _absent = fs::remove_dir_all(&root);
     fs::create_dir_all(&root).tried(|| format!("create {}", root.display()))?;
     fs::copy(binary, root.join(name)).tried(|| format!("copy {}", binary.display()))?;
+    pack_tree(&root, &format!(r#""Entrypoint":["/{name}"]"#), archive, image)?;
+    fs::remove_dir_all(&root).tried(|| format!("remove {}", root.display()))
+}
+
+/// Writes an image of all that is in `root`; `runs` is what its configuration says of how it runs, but for the user.
+pub(crate) fn pack_tree(root: &Path, runs: &str, archive: &Path, image: &str) -> Result<()> {
+    let work = archive.with_extension("work");
+    let _absent = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work).tried(|| format!("create {}", work.display()))?;
     let layer = work.join("layer.tar");
-    tar(&layer, &root, &[name])?;
+    let entries = fs::read_dir(root).tried(|| format!("read {}", root.display()))?;
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    tar(&layer, root, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let diff = sha256(&layer)?;
     let rootfs = format!(r#"{{"type":"layers","diff_ids":["sha256:{diff}"]}}"#);
-    let run = format!(r#"{{"User":"{USER}","Entrypoint":["/{name}"]}}"#);
+    let run = format!(r#"{{"User":"{USER}",{runs}}}"#);
     let config = format!(r#"{{"architecture":"amd64","os":"linux","config":{run},"rootfs":{rootfs}}}"#);
     let config_file = work.join("config.json");
     fs::write(&config_file, config).tried(|| format!("write {}", config_file.display()))?;

@@ -18,6 +18,7 @@ mod kubernetes;
 mod launch;
 mod options;
 mod place;
+mod runtimes;
 mod servers;
 mod shell;
 mod tools;

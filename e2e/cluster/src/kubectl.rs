@@ -6,16 +6,27 @@
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Runs a program of the cluster's (kubectl, helm) to its end; what it printed.
-pub fn program(name: &str, args: &[&str], input: &str) -> Result<String> {
+fn command(name: &str, args: &[&str]) -> Command {
     let path = env::var_os("COORDD_E2E_BIN").map_or_else(|| name.into(), |bin| PathBuf::from(bin).join(name));
     let mut command = Command::new(path);
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args);
+    command
+}
+
+/// A kubectl that goes on, such as a watch; its output is piped.
+pub fn running(args: &[&str]) -> Result<Child> {
+    command("kubectl", args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("start kubectl")
+}
+
+/// Runs a program of the cluster's (kubectl, helm) to its end; what it printed.
+pub fn program(name: &str, args: &[&str], input: &str) -> Result<String> {
+    let mut command = command(name, args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("start {name}"))?;
     child.stdin.take().context("a pipe")?.write_all(input.as_bytes())?;
     let output = child.wait_with_output()?;

@@ -34,6 +34,10 @@ impl Promise {
         Promise { what, goal: Amount::Time(Duration::from_secs(seconds)) }
     }
 
+    pub const fn within_ms(what: &'static str, millis: u64) -> Self {
+        Promise { what, goal: Amount::Time(Duration::from_millis(millis)) }
+    }
+
     pub const fn none(what: &'static str) -> Self {
         Promise { what, goal: Amount::Count(0) }
     }

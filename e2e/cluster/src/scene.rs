@@ -28,7 +28,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A scenario's place.
 #[derive(Debug)]
 pub struct Scene {
-    namespace: String,
+    pub namespace: String,
     /// Where is kept what helps to understand a failure.
     pub kept: PathBuf,
     figures: RefCell<Vec<Figure>>,
@@ -131,7 +131,10 @@ impl Scene {
         let keep = |file: &str, text: Result<String>| {
             fs::write(self.kept.join(file), text.unwrap_or_else(|why| format!("{why:#}\n")))
         };
-        keep("objects.yaml", self.kubectl(&["get", "all,cc,pvc,endpointslices,pdb", "-o", "yaml"]))?;
+        keep(
+            "objects.yaml",
+            self.kubectl(&["get", "all,cc,sp,pvc,endpointslices,configmaps,leases,pdb", "-o", "yaml"]),
+        )?;
         keep("events.txt", self.kubectl(&["get", "events", "--sort-by=.lastTimestamp"]))?;
         keep("nodes.txt", kubectl(&["describe", "nodes"]))?;
         keep("operator.txt", operator::in_namespace(&["describe", "pods,lease"]))?;

@@ -10,7 +10,7 @@ use std::process::Command;
 use super::cluster::Cluster;
 use super::keeper::Keeper;
 use crate::failure::{Failure, Result, Tried};
-use crate::{image, place, shell};
+use crate::{image, place, runtimes, shell};
 
 /// Names another cluster than that of this machine.
 const OTHER: &str = "COORDD_E2E_KUBECONFIG";
@@ -27,7 +27,10 @@ pub(super) fn scenarios(words: &[&str]) -> Result<()> {
         // Its images are brought there by who owns it.
         return shell::run(Command::new(program).arg("run").args(words).env("KUBECONFIG", kubeconfig));
     }
-    let (images, cluster) = (image::make()?, Cluster::of_this_machine()?);
+    let (mut images, cluster) = (image::make()?, Cluster::of_this_machine()?);
+    if !words.contains(&"--short") {
+        images.push(runtimes::image()?);
+    }
     if env::var_os(SHIELDED).is_none() {
         return Err(shield());
     }

@@ -11,7 +11,7 @@
 //! counted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,14 +19,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use coordd_proto::jute::Writer;
 use coordd_proto::{Acl, Perms};
 use serde_json::json;
 
 use crate::client::{Client, resolve};
+use crate::told;
 use crate::wire::{Attach, op};
 
-const EPHEMERAL: i32 = 1;
-const NODE_EXISTS: i32 = -110;
+pub(crate) const EPHEMERAL: i32 = 1;
+pub(crate) const NODE_EXISTS: i32 = -110;
 /// How often it looks whether it is to say something else of itself.
 const PING: Duration = Duration::from_millis(300);
 const ANSWER_MAX: Duration = Duration::from_secs(3);
@@ -73,10 +75,8 @@ pub fn run(options: &Options) -> Result<()> {
             }
         });
     }
-    for stream in listener.incoming().flatten() {
-        let (name, wish) = (options.name.clone(), Arc::clone(&wish));
-        thread::spawn(move || hear(&stream, &name, &wish));
-    }
+    let name = options.name.clone();
+    told::serve(&listener, move |words| answer(words, &name, &wish));
     Ok(())
 }
 
@@ -84,11 +84,15 @@ fn wished(wish: &Mutex<Wish>) -> Wish {
     *wish.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As Curator writes it.
 fn registration(options: &Options, enabled: bool) -> Vec<u8> {
-    let name = options.path.rsplit('/').next().unwrap_or_default();
+    curators(&options.path, &options.name, &options.address, options.listen.port(), enabled)
+}
+
+/// An instance of the service of that path, as Curator writes it.
+pub(crate) fn curators(path: &str, id: &str, address: &str, port: u16, enabled: bool) -> Vec<u8> {
+    let name = path.rsplit('/').next().unwrap_or_default();
     let value = json!({
-        "name": name, "id": options.name, "address": options.address, "port": options.listen.port(), "sslPort": null,
+        "name": name, "id": id, "address": address, "port": port, "sslPort": null,
         "payload": null, "registrationTimeUTC": 0, "serviceType": "DYNAMIC", "uriSpec": null, "enabled": enabled
     });
     value.to_string().into_bytes()
@@ -139,7 +143,8 @@ fn znode(options: &Options) -> String {
     format!("{}/{}", options.path, options.name)
 }
 
-fn parents(client: &mut Client, path: &str) -> Result<()> {
+/// Makes the znode and those above it.
+pub(crate) fn parents(client: &mut Client, path: &str) -> Result<()> {
     for (at, _) in path.match_indices('/').skip(1).chain([(path.len(), "")]) {
         let made = create(client, path.get(..at).unwrap_or(path), &[], 0)?;
         ensure!(made == 0 || made == NODE_EXISTS, "create: {made}");
@@ -148,34 +153,22 @@ fn parents(client: &mut Client, path: &str) -> Result<()> {
 }
 
 fn create(client: &mut Client, path: &str, data: &[u8], flags: i32) -> Result<i32> {
-    let answer = client.call(op::CREATE, |w| {
+    Ok(client.call(op::CREATE, creation(path, data, flags))?.err)
+}
+
+/// A znode that anyone may change.
+pub(crate) fn creation(path: &str, data: &[u8], flags: i32) -> impl FnOnce(&mut Writer<'_>) {
+    move |w| {
         w.string(path);
         w.buffer(Some(data));
         Acl::encode_list(&[Acl::world(Perms::ALL)], w);
         w.i32(flags);
-    })?;
-    Ok(answer.err)
+    }
 }
 
-fn hear(stream: &TcpStream, name: &str, wish: &Mutex<Wish>) {
-    let mut lines = BufReader::new(stream).lines();
-    // A probe connects and says nothing.
-    let Some(Ok(first)) = lines.next() else { return };
-    lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-    let path = first.split_whitespace().nth(1).and_then(|path| path.split('?').next()).unwrap_or("/");
-    let (status, body) = match answer(path, name, wish) {
-        Ok(body) => ("200 OK", body),
-        Err(why) => ("409 Conflict", format!("{why:#}\n")),
-    };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    let mut out = stream;
-    let _gone = out.write_all(head.as_bytes()).and_then(|()| out.write_all(body.as_bytes()));
-}
-
-fn answer(path: &str, name: &str, wish: &Mutex<Wish>) -> Result<String> {
-    let words: Vec<&str> = path.trim_matches('/').split('/').collect();
+fn answer(words: &[&str], name: &str, wish: &Mutex<Wish>) -> Result<String> {
     let set = |new| *wish.lock().unwrap_or_else(PoisonError::into_inner) = new;
-    match words.as_slice() {
+    match words {
         [""] => return Ok(name.to_owned()),
         ["enable"] => set(Wish::Enabled(true)),
         ["disable"] => set(Wish::Enabled(false)),
@@ -186,7 +179,7 @@ fn answer(path: &str, name: &str, wish: &Mutex<Wish>) -> Result<String> {
                 (*host, 0).to_socket_addrs()?.map(|address| address.ip().to_string()).collect();
             return Ok(serde_json::to_string(&found)?);
         }
-        _ => bail!("{path} is not understood"),
+        _ => bail!("{} is not understood", words.join("/")),
     }
     Ok("done\n".to_owned())
 }
@@ -221,13 +214,13 @@ mod tests {
         let target = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
             let wish = Mutex::new(Wish::Enabled(true));
-            listener.incoming().flatten().for_each(|stream| hear(&stream, "a", &wish));
+            told::serve(&listener, move |words| answer(words, "a", &wish));
         });
         assert_eq!(fetch(&target).unwrap(), "a");
         assert_eq!(fetched(&target, 3).unwrap(), r#"{"a":3}"#);
         let wish = Mutex::new(Wish::Enabled(true));
-        answer("/disable", "a", &wish).unwrap();
+        answer(&["disable"], "a", &wish).unwrap();
         assert_eq!(wished(&wish), Wish::Enabled(false));
-        assert!(answer("/x", "a", &wish).is_err());
+        assert!(answer(&["x"], "a", &wish).is_err());
     }
 }

@@ -6,7 +6,7 @@
 //!     └───► faults ─► history ─► checker               clients work while members are hurt; were promises kept?
 //!     └───► clients ─┘   the same clients on their own, beside an ensemble that somebody else hurts (Kubernetes)
 //!     └───► discovery   what reading and following over HTTP costs
-//!   instance: an application that registers itself, for others to be found by
+//!   instance, crowd: applications that register themselves, one in earnest and a thousand at once
 //!   servers: ZooKeeper's or coordd's processes behind one struct
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod bench;
 pub mod checker;
 pub mod client;
 pub mod clients;
+pub mod crowd;
 pub mod differ;
 pub mod discovery;
 pub mod faults;
@@ -28,4 +29,5 @@ pub mod load;
 pub mod planted;
 pub mod request;
 pub mod servers;
+pub mod told;
 pub mod wire;

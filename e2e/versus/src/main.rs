@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use coordd_versus::{archive, bare, bench, clients, differ, discovery, faults, instance, planted};
+use coordd_versus::{archive, bare, bench, clients, crowd, differ, discovery, faults, instance, planted};
 
 #[derive(Parser)]
 #[command(name = "versus", about = "coordd against ZooKeeper: speed, behaviour, faults")]
@@ -29,6 +29,8 @@ enum Command {
     Clients(clients::Options),
     /// Register as Curator does, answer with a name, and call others when told to
     Instance(instance::Options),
+    /// Register as many as one is told to, and tell when each registration was acknowledged
+    Crowd(crowd::Options),
     /// Check a history that was kept
     Check(archive::Options),
     /// Plant bugs in coordd and demand that the checker finds each
@@ -45,6 +47,7 @@ fn main() -> Result<()> {
         Command::Faults(options) => faults::run(&options),
         Command::Clients(options) => clients::run(&options),
         Command::Instance(options) => instance::run(&options),
+        Command::Crowd(options) => crowd::run(&options),
         Command::Check(options) => archive::check(&options),
         Command::Planted(options) => planted::run(&options),
     }

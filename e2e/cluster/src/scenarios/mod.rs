@@ -2,11 +2,16 @@
 
 mod api_server_away;
 mod bad_specs;
+mod chat;
+mod configured;
 mod created;
+mod crowded;
 mod disk_lost;
+mod guarded;
 mod kill_in_pod;
 mod laid_to_rest;
 mod leader_pod_deleted;
+mod led;
 mod neighbours;
 mod node_cut_off;
 mod node_drained;
@@ -16,9 +21,11 @@ mod operator_dies;
 mod operator_replaced;
 mod operator_upgraded;
 mod projected;
+mod projection_dies;
 mod rolled;
 mod scaled;
 mod scaled_full;
+mod source_away;
 mod strangers;
 mod volume_lost;
 
@@ -63,6 +70,13 @@ pub const ALL: &[Scenario] = &[
     laid_to_rest::SCENARIO,
     neighbours::SCENARIO,
     projected::SCENARIO,
+    source_away::SCENARIO,
+    guarded::SCENARIO,
+    crowded::SCENARIO,
+    configured::SCENARIO,
+    led::SCENARIO,
+    projection_dies::SCENARIO,
+    chat::SCENARIO,
     strangers::SCENARIO,
     operator_replaced::SCENARIO,
     operator_upgraded::SCENARIO,
