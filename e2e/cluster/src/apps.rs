@@ -149,6 +149,16 @@ impl<'a> Apps<'a> {
         })
     }
 
+    /// Waits until exactly these are endpoints of the Service; who is dead would be called for seconds.
+    pub fn until_endpoints(&self, what: &str, service: &str, names: &[&str]) -> Result<()> {
+        let wanted = self.addresses_of(names)?;
+        until(what, PATIENCE, || {
+            let found: BTreeSet<String> = endpoints(self.scene, service)?.into_iter().collect();
+            ensure!(found == wanted, "endpoints of {service} are {found:?}, wanted are {wanted:?}");
+            Ok(())
+        })
+    }
+
     /// Fails when, now, anyone but these is behind the Service, or one of them is not.
     pub fn are_behind(&self, service: &str, names: &[&str]) -> Result<()> {
         let wanted: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();

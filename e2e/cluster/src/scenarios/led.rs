@@ -20,7 +20,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 };
 
 const SESSION: Duration = Duration::from_secs(4);
-const FOLLOWED: Promise = Promise::within("a leader dies → the next is called, less its session's 4 s", 3);
+const FOLLOWED: Promise = Promise::within("a leader dies → the next is the endpoint, less its session's 4 s", 3);
 
 fn play(scene: &Scene) -> Result<()> {
     let ensemble = Ensemble::ready(scene, &json!({}))?;
@@ -41,8 +41,9 @@ fn elections(apps: &Apps<'_>, service: &str, library: Library) -> Result<()> {
     for (dead, next) in [(a, b), (b, c)] {
         let begin = Instant::now();
         apps.kill(&[dead])?;
-        apps.until_behind("who stood next leads", service, &[next])?;
+        apps.until_endpoints("who stood next leads", service, &[next])?;
         apps.scene.measured(FOLLOWED, begin.elapsed().saturating_sub(SESSION), PATIENCE)?;
+        apps.until_behind("who stood next leads", service, &[next])?;
         holds(apps, service, next)?;
     }
     Ok(())

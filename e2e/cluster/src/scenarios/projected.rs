@@ -22,7 +22,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
 
 const SESSION: Duration = Duration::from_secs(5);
 const DRAINED: Promise = Promise::within("an instance says that it is out of service → nobody calls it", 3);
-const KILLED: Promise = Promise::within("an instance is killed → nobody calls it, less its session's 5 s", 3);
+const KILLED: Promise = Promise::within("an instance is killed → it is no endpoint, less its session's 5 s", 3);
 pub(super) const WRONG: Promise = Promise::none("endpoints that are wrong or missing at rest");
 
 /// One Service each, what its instances register with, and in which format.
@@ -58,8 +58,9 @@ fn comings_and_goings(apps: &Apps<'_>, service: &str, library: Library, path: &s
     apps.until_reached("it is in service again", service, &[a, b, c, d])?;
     let begin = Instant::now();
     apps.kill(&[c])?;
-    apps.until_reached("one was killed", service, &[a, b, d])?;
+    apps.until_endpoints("one was killed", service, &[a, b, d])?;
     apps.scene.measured(KILLED, begin.elapsed().saturating_sub(SESSION), PATIENCE)?;
+    apps.until_reached("one was killed", service, &[a, b, d])?;
     apps.start(library, path, &[c])?;
     apps.until_reached("it is back under its name, elsewhere", service, &[a, b, c, d])?;
     apps.tell(a, "leave")?;
