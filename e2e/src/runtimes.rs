@@ -20,7 +20,7 @@ use crate::{image, place, shell, tools};
 const KAZOO: &str = "kazoo==2.11.0";
 /// What Curator needs, and what runs a program from its source.
 const MODULES: &str = "java.logging,java.management,java.naming,java.security.jgss,java.security.sasl,java.xml,\
-    jdk.compiler,jdk.httpserver,jdk.unsupported";
+    jdk.compiler,jdk.httpserver,jdk.unsupported,jdk.zipfs";
 /// Where things are in the image; pip finds the wheel and asks nobody else.
 const ENVIRONMENT: &str = r#""Env":["PATH=/bin:/java/bin","PYTHONPATH=/python","PYTHONDONTWRITEBYTECODE=1",
     "PIP_NO_INDEX=1","PIP_FIND_LINKS=/wheels","PIP_DISABLE_PIP_VERSION_CHECK=1"]"#;

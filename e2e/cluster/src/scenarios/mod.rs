@@ -20,6 +20,7 @@ mod node_without_power;
 mod operator_dies;
 mod operator_replaced;
 mod operator_upgraded;
+mod other_build;
 mod projected;
 mod projection_dies;
 mod rolled;
@@ -57,6 +58,7 @@ pub const ALL: &[Scenario] = &[
     created::SCENARIO,
     scaled::SCENARIO,
     rolled::SCENARIO,
+    other_build::SCENARIO,
     volume_lost::SCENARIO,
     leader_pod_deleted::SCENARIO,
     kill_in_pod::SCENARIO,

@@ -36,7 +36,7 @@ fn play(scene: &Scene) -> Result<()> {
 }
 
 /// Changes the spec and follows the roll; fails when any but the pods was made anew.
-fn roll(ensemble: &Ensemble<'_>, change: &Value) -> Result<()> {
+pub(super) fn roll(ensemble: &Ensemble<'_>, change: &Value) -> Result<()> {
     let scene = ensemble.scene;
     let (pods, claims, ids) = (members(ensemble)?, scene.uids("pvc")?, ids(ensemble)?);
     let led = ensemble.leader()?;
