@@ -19,6 +19,8 @@ pub(super) const SCENARIO: Scenario = Scenario {
     play: Play::Anywhere(play),
 };
 
+const ODD: &str = "/many/s0/odd";
+
 /// What there is to be after some change.
 struct Wanted {
     services: usize,
@@ -42,6 +44,9 @@ fn play(scene: &Scene) -> Result<()> {
     is_so(scene, &wanted)?;
     for point in ["service", "slice", "status", "config-map", "lease", "service-delete", "slice-delete"] {
         for side in ["before", "after"] {
+            if point == "slice-delete" {
+                odd_one(scene, &tree)?;
+            }
             let stopped = Stopped::all()?;
             change(&tree, point, &mut wanted)?;
             stopped.dies_at(&format!("projection-{point}:{side}"))?;
@@ -55,6 +60,17 @@ fn play(scene: &Scene) -> Result<()> {
 
 fn address(number: usize) -> String {
     format!("100.64.1.{}", number + 1)
+}
+
+/// One more instance of the first service, with another port: it has a slice of its own.
+fn odd_one(scene: &Scene, tree: &Tree<'_>) -> Result<()> {
+    let odd = address(99);
+    tree.make(&[(ODD, &json!({"name": "x", "id": "odd", "address": odd, "port": 81}).to_string())])?;
+    until("the odd one is an endpoint", PATIENCE, || {
+        let found = endpoints(scene, "many-s0")?;
+        ensure!(found.contains(&odd), "{found:?}");
+        Ok(())
+    })
 }
 
 fn candidate(number: usize) -> String {
@@ -73,7 +89,9 @@ fn change(tree: &Tree<'_>, point: &str, wanted: &mut Wanted) -> Result<()> {
             service(tree, wanted.services)?;
             wanted.services += 1;
         }
-        "service-delete" | "slice-delete" => {
+        // A slice goes with its Service; alone it goes with the last of its ports.
+        "slice-delete" => tree.delete(ODD)?,
+        "service-delete" => {
             wanted.services -= 1;
             tree.delete_all(&format!("/many/s{}", wanted.services))?;
         }
