@@ -80,8 +80,8 @@ pub trait ApplyHook: Send + Sync {
     /// The state was replaced by a snapshot: each watch must be compared with it as `setWatches` compares.
     fn state_replaced(&self, state: &State);
 
-    /// A batch is applied and the guard is dropped: wake the connections that got something.
-    fn batch_done(&self);
+    /// A batch is applied, up to that zxid, and the guard is dropped: wake the connections that got something.
+    fn batch_done(&self, applied: Zxid);
 }
 
 /// Who counts what consensus costs. Called on hot paths: no lock, no allocation.
@@ -233,7 +233,7 @@ mod nobody {
         fn session_ended(&self, _: SessionId) {}
         fn session_attached(&self, _: SessionId, _: u32) {}
         fn state_replaced(&self, _: &State) {}
-        fn batch_done(&self) {}
+        fn batch_done(&self, _: Zxid) {}
     }
 
     impl LocalSessions for Nobody {

@@ -1,7 +1,7 @@
 //! A connection that waits for its reader, but not for ever.
 //!
 //! ```text
-//!   write ─► socket full ─► the clock runs: 30 s, and a second more for each 64 KiB that are taken ─► closed
+//!   write ─► socket full ─► the clock runs: 30 s, and a second more for each 256 KiB that are taken ─► closed
 //!                             └── everything handed over ─► the clock stops
 //! ```
 //!
@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep};
 
 const GRACE: Duration = Duration::from_secs(30);
 /// The least that a reader takes in a second, from then on.
-const BYTES_PER_SECOND: u64 = 64 * 1024;
+const BYTES_PER_SECOND: u64 = 256 * 1024;
 
 /// Since the socket was full for the first time.
 struct Stuck {
@@ -126,18 +126,19 @@ mod tests {
         assert!(began.elapsed() >= SHORT);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn one_that_takes_enough_is_waited_for_and_one_that_takes_drops_is_not() {
-        for (bytes, fits) in [(64 * 1024, true), (100, false)] {
-            let (mut near, mut far) = pipe(bytes);
+        for (kibibytes, fits) in [(300, true), (100, false), (1, false)] {
+            let (near, mut far) = tokio::io::duplex(kibibytes * 1024);
+            let mut near = Patient::new(near);
             let reader = tokio::spawn(async move {
-                let mut taken = vec![0; bytes];
+                let mut taken = vec![0; kibibytes * 1024];
                 while far.read_exact(&mut taken).await.is_ok() {
-                    tokio::time::sleep(SHORT / 2).await;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             });
-            let written = near.write_all(&vec![3; bytes * 8]).await;
-            assert_eq!(written.is_ok(), fits, "{written:?}");
+            let written = near.write_all(&vec![3; kibibytes * 1024 * 100]).await;
+            assert_eq!(written.is_ok(), fits, "{kibibytes} KiB a second: {written:?}");
             drop(near);
             reader.await.unwrap();
         }

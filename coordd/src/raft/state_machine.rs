@@ -141,10 +141,10 @@ impl StateMachine {
             self.proposer.decided_unseen(seq).iter().for_each(|sink| sink.lost());
         }
         self.hook.state_replaced(&state);
-        let seen = Seen::of(&state);
+        let (seen, zxid) = (Seen::of(&state), state.last_zxid());
         drop(state);
         self.publish(seen);
-        self.hook.batch_done();
+        self.hook.batch_done(zxid);
     }
 }
 
@@ -167,19 +167,19 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             let mut responders = Vec::new();
             let (began, entries) = (Instant::now(), batch.len());
             self.meter.applying();
-            let seen = {
+            let (seen, zxid) = {
                 let mut state = applied.state.write();
                 for item in batch {
                     let (entry, responder) = item?;
                     self.apply_entry(&mut state, entry)?;
                     responders.extend(responder);
                 }
-                Seen::of(&state)
+                (Seen::of(&state), state.last_zxid())
             };
             self.meter.applied(began.elapsed(), entries);
             self.publish(seen);
             responders.into_iter().for_each(|responder| responder.send(()));
-            self.hook.batch_done();
+            self.hook.batch_done(zxid);
         }
         Ok(())
     }

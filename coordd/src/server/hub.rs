@@ -279,8 +279,8 @@ impl ApplyHook for Hub {
         }
     }
 
-    fn batch_done(&self) {
-        self.followed.batch_done();
+    fn batch_done(&self, applied: Zxid) {
+        self.followed.batch_done(applied.0);
         let (gate, most) = self.gate.get().map_or((None, 0), |(gate, most)| (gate.upgrade(), *most));
         let mut written = 0;
         loop {

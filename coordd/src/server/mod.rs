@@ -27,7 +27,7 @@ mod sink;
 mod slow;
 mod tally;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turn;
 mod watching;
 

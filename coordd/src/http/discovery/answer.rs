@@ -19,9 +19,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::asked::{Asked, Key, Terms};
-use super::etag::{etag, has};
+use super::etag::{self, etag, has};
 use super::problem::Refused;
-use super::read::{At, Reading, hold, plain, show};
+use super::read::{At, GATE_PATIENCE, Reading, confirmed, hold, plain, show, unconfirmed};
 use crate::discovery::Failure;
 use crate::http::Http;
 
@@ -71,6 +71,7 @@ pub(super) fn unchanged(key: &Key, at: At, tag: &str) -> Response {
 /// What was asked cannot be shown: the problem, with the tag by which one can wait for what is not there.
 pub(super) fn failed(key: &Key, at: At, failure: Failure) -> Refused {
     let tag = match &failure {
+        Failure::NoZnode { hidden: true, .. } if at.tells => Some(etag::of_untold(at.zxid, &key.auth)),
         Failure::NoZnode { newest, .. } if at.tells => Some(etag(*newest, &key.auth)),
         _ => None,
     };
@@ -91,9 +92,14 @@ pub(super) async fn answer(
     if let Some(tag) = tag.as_deref().filter(|tag| has(terms.tags.as_deref(), tag)) {
         return Ok(unchanged(key, at, tag));
     }
-    let encoded = show(asked, found, reading.turn, plain).await;
+    let large = reading.turn.is_large();
+    let (encoded, _turn) = show(asked, found, reading.turn, plain).await;
     let (media, body) = encoded.map_err(|failure| failed(key, at, failure))?;
     let body = hold(http, body)?;
+    // What is small is shown at once after the gate; a large answer took its time.
+    if large && !at.stale && !confirmed(http, GATE_PATIENCE).await {
+        return Err(unconfirmed());
+    }
     if at.tells {
         http.desk.kept.keep(asked, newest, &media, &body);
     }

@@ -121,6 +121,9 @@ impl Terms {
             return Err(Refused::query("consistency", "stale", "local or linearizable, where one follows"));
         }
         let tags = (!tags.is_empty()).then(|| tags.join(","));
+        if wait.is_some() && tags.as_deref().is_some_and(etag::is_any) {
+            return Err(Refused::query("If-None-Match", "*", "the ETag of what the caller has, where one waits"));
+        }
         Ok(Terms { consistency, after: after.max(last), wait, tags, stream })
     }
 }

@@ -29,6 +29,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use coordd_api::discovery::{ConfigTree, LeaderView, ServiceView, ZnodeView};
+use tokio::sync::Semaphore;
 
 use self::asked::{Consistency, Route};
 pub(super) use self::describe::complete;
@@ -38,10 +39,10 @@ use self::kept::Kept;
 use self::problem::Refused;
 use super::Http;
 
-/// Bytes of answers that sockets have not taken yet.
-const ANSWERS_MAX: usize = 64 << 20;
-/// Bytes of answers that are followed, with those that slow followers have not taken yet.
-const FOLLOWED_MAX: usize = 64 << 20;
+/// Bytes of answers that sockets have not taken yet, and of those that are followed, each with those that slow
+/// followers have not taken yet: large ones, and small ones.
+const LARGE_MAX: usize = 64 << 20;
+const SMALL_MAX: usize = 32 << 20;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -55,8 +56,10 @@ pub(super) struct Desk {
 
 impl Default for Desk {
     fn default() -> Desk {
-        let (answers, followed) = (Flight::new(ANSWERS_MAX), Flight::new(FOLLOWED_MAX));
-        Desk { answers, followed, turns: Turns::default(), kept: Kept::default(), follow: Follow::default() }
+        let flight = || Flight::new(SMALL_MAX, LARGE_MAX);
+        // Each connection asks one thing at a time.
+        let turns = Turns::new(Semaphore::MAX_PERMITS);
+        Desk { answers: flight(), followed: flight(), turns, kept: Kept::default(), follow: Follow::default() }
     }
 }
 
@@ -105,7 +108,7 @@ async fn serve(http: &Http, route: Route, uri: &Uri, headers: &HeaderMap) -> Res
         if let Some(response) = kept::answer(http, &asked, &terms).await? {
             return Ok(response);
         }
-        let reading = read::read(http, &asked, terms.consistency).await?;
+        let reading = read::read(http, &asked, terms.consistency, &http.desk.turns, false).await?;
         answer::answer(http, &asked, &terms, reading).await
     };
     answer::respond(uri, answered.await)

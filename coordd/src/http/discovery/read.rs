@@ -15,12 +15,12 @@ use axum::http::HeaderValue;
 use bytes::Bytes;
 use coordd_tree::State;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{fixed, media};
 use super::asked::{Asked, Consistency};
-use super::flight::aside;
+use super::flight::{Turn, Turns, aside};
 use super::problem::Refused;
 use crate::consensus::BarrierSink;
 use crate::discovery::question::{Found, Shown};
@@ -28,9 +28,9 @@ use crate::discovery::{BYTES_MAX, Failure, Look};
 use crate::http::Http;
 
 /// How long a caller waits for a member that is about to be confirmed.
-const GATE_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const GATE_PATIENCE: Duration = Duration::from_secs(1);
 /// What a worker copies and decodes between two heartbeats.
-const SMALL: usize = 256 * 1024;
+pub(super) const SMALL: usize = 256 * 1024;
 /// From this feature level on a znode knows when its list was replaced, and the newest change is all that an answer
 /// rests on (ADR 0005).
 const KNOWS_ALL_CHANGES: u32 = 2;
@@ -57,8 +57,8 @@ impl At {
 pub(super) struct Reading {
     pub at: At,
     pub found: Result<Found, Failure>,
-    /// Of a large one: its turn, until it is encoded.
-    pub turn: Option<OwnedSemaphorePermit>,
+    /// Until it is encoded and held.
+    pub turn: Turn,
 }
 
 /// Whether answers are stale; refused where there are none.
@@ -71,8 +71,12 @@ pub(super) async fn gate(http: &Http, consistency: Consistency) -> Result<bool, 
         Some("ro") if consistency == Consistency::Stale => Ok(true),
         Some("ro") => Err(Refused::OnlyReads),
         Some(_) if confirmed(http, GATE_PATIENCE).await => Ok(false),
-        Some(_) => Err(Refused::NotServing("no quorum confirms this member".to_owned())),
+        Some(_) => Err(unconfirmed()),
     }
+}
+
+pub(super) fn unconfirmed() -> Refused {
+    Refused::NotServing("no quorum confirms this member".to_owned())
 }
 
 /// Whether clients may be answered, or may be within `patience`.
@@ -116,48 +120,61 @@ fn look(http: &Http, asked: &Asked, stale: bool, bytes_max: usize) -> (At, Resul
     (At::of(&state, stale), asked.question.read(look, &asked.key.path))
 }
 
-/// Reads the state, if clients may be answered before it and after.
-pub(super) async fn read(http: &Http, asked: &Arc<Asked>, consistency: Consistency) -> Result<Reading, Refused> {
+/// Reads the state, if clients may be answered before it and after. With `large` it is known to be.
+pub(super) async fn read(
+    http: &Http,
+    asked: &Arc<Asked>,
+    consistency: Consistency,
+    turns: &Turns,
+    mut large: bool,
+) -> Result<Reading, Refused> {
+    const BUSY: Refused = Refused::Busy("large answers are being made");
     let mut turn = None;
     for _ in 0..2 {
         let stale = gate(http, consistency).await?;
-        let (mut at, mut found) = look(http, asked, stale, SMALL);
-        if matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL) {
+        if !large {
+            let turn = turns.small().await.ok_or(BUSY)?;
+            let (at, found) = look(http, asked, stale, SMALL);
+            large = matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL);
+            if !large && (stale || http.consensus.may_answer()) {
+                return Ok(Reading { at, found, turn });
+            }
+        }
+        if large {
             let mine = match turn.take() {
                 Some(mine) => mine,
-                None => http.desk.turns.turn().await.ok_or(Refused::Busy("large answers are being made"))?,
+                None => turns.large().await.ok_or(BUSY)?,
             };
-            let (http, asked) = (http.clone(), asked.clone());
-            let again = aside(mine, move || look(&http, &asked, stale, BYTES_MAX)).await;
-            let (looked, mine) = again.ok_or(Refused::Busy("an answer was given up"))?;
-            ((at, found), turn) = (looked, Some(mine));
-        }
-        if stale || http.consensus.may_answer() {
-            return Ok(Reading { at, found, turn });
+            let (http_too, asked) = (http.clone(), asked.clone());
+            let looked = aside(mine, move || look(&http_too, &asked, stale, BYTES_MAX)).await;
+            let ((at, found), mine) = looked.ok_or(Refused::Busy("an answer was given up"))?;
+            if stale || http.consensus.may_answer() {
+                return Ok(Reading { at, found, turn: mine });
+            }
+            turn = Some(mine);
         }
     }
-    Err(Refused::NotServing("no quorum confirms this member".to_owned()))
+    Err(unconfirmed())
 }
 
-/// Decodes and encodes; where the reading was large, away from the workers.
+/// Decodes and encodes; where the reading was large, away from the workers. The turn lasts until the answer is held.
 pub(super) async fn show<T: Send + 'static>(
     asked: &Arc<Asked>,
     found: Found,
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Turn,
     encode: impl FnOnce(&Shown, &str) -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+) -> (Result<T, Failure>, Option<Turn>) {
     let work = {
         let asked = asked.clone();
         move || encode(&asked.question.show(found)?, &asked.key.path)
     };
-    let path = || asked.key.path.clone();
-    match turn {
-        None => work(),
+    if !turn.is_large() {
+        return (work(), Some(turn));
+    }
+    match aside(turn, work).await {
+        Some((shown, turn)) => (shown, Some(turn)),
         // Work that panics was given up: its answer was too much for this member.
-        Some(turn) => match aside(turn, work).await {
-            Some((shown, _turn)) => shown,
-            None => Err(Failure::AnswerTooLarge { path: path() }),
-        },
+        None => (Err(Failure::AnswerTooLarge { path: asked.key.path.clone() }), None),
     }
 }
 
@@ -178,5 +195,8 @@ fn bounded(bytes: &[u8], path: &str) -> Result<Vec<u8>, Failure> {
 
 /// `body` while it is counted among the answers on their way.
 pub(super) fn hold(http: &Http, body: Vec<u8>) -> Result<Bytes, Refused> {
-    http.desk.answers.hold(body).map_err(|_| Refused::Busy("the answers on their way to slow readers are too many"))
+    http.desk
+        .answers
+        .hold(body, None)
+        .map_err(|_| Refused::Busy("the answers on their way to slow readers are too many"))
 }

@@ -6,6 +6,6 @@ mod hostile;
 mod limits;
 mod order;
 mod outlet;
-mod support;
+pub(crate) mod support;
 mod watching;
 mod words;

@@ -24,10 +24,10 @@ use tokio::time::timeout;
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, Role, Status, Write};
 use crate::server::{AllowList, Hub, Server, ServerConfig};
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Commits writes at once, or when told.
-pub(super) struct Double {
+pub(crate) struct Double {
     state: RwLock<State>,
     hub: Arc<Hub>,
     waiting: Mutex<VecDeque<Write>>,
@@ -82,11 +82,11 @@ impl Double {
     }
 
     /// Applies one command as a log would, whoever sends it.
-    pub(super) fn apply(&self, session: SessionId, attach: u32, op: Op) -> Outcome {
+    pub(crate) fn apply(&self, session: SessionId, attach: u32, op: Op) -> Outcome {
         let mut state = self.state.write();
-        let outcome = self.apply_under(&mut state, session, attach, Default::default(), op).1;
+        let (zxid, outcome) = self.apply_under(&mut state, session, attach, Default::default(), op);
         drop(state);
-        self.hub.batch_done();
+        self.hub.batch_done(zxid);
         outcome
     }
 
@@ -126,21 +126,22 @@ impl Double {
     }
 
     /// Commits up to `n` of the writes that wait, as one batch.
-    pub(super) fn commit(&self, n: usize) -> usize {
+    pub(crate) fn commit(&self, n: usize) -> usize {
         let done = (0..n).take_while(|_| self.commit_one()).count();
-        self.hub.batch_done();
+        let applied = self.state.read().last_zxid();
+        self.hub.batch_done(applied);
         done
     }
 
     /// Commits `n` writes once so many wait.
-    pub(super) async fn settle(&self, n: usize) {
+    pub(crate) async fn settle(&self, n: usize) {
         while self.waiting() < n {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         assert_eq!(self.commit(n), n);
     }
 
-    pub(super) async fn pass_barriers(&self) {
+    pub(crate) async fn pass_barriers(&self) {
         while self.barriers.lock().is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -150,7 +151,7 @@ impl Double {
     }
 
     /// The outcome of everything that waits cannot be known.
-    pub(super) async fn lose(&self) {
+    pub(crate) async fn lose(&self) {
         while self.waiting() == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -158,25 +159,26 @@ impl Double {
         waiting.iter().for_each(|write| write.sink.lost());
     }
 
-    pub(super) fn answer_again(&self) {
+    pub(crate) fn answer_again(&self) {
         self.answering.store(true, Ordering::SeqCst);
         self.answer.notify_waiters();
     }
 
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.lock().len()
     }
 
     /// Puts `state` in the place of the present one, as an installed snapshot does.
-    pub(super) fn replace_state(&self, change: impl FnOnce(&mut State)) {
+    pub(crate) fn replace_state(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.write();
         change(&mut state);
         self.hub.state_replaced(&state);
+        let applied = state.last_zxid();
         drop(state);
-        self.hub.batch_done();
+        self.hub.batch_done(applied);
     }
 
-    pub(super) fn not_serving(&self, why: Option<&str>) {
+    pub(crate) fn not_serving(&self, why: Option<&str>) {
         self.status.send_modify(|status| Arc::make_mut(status).not_serving = why.map(str::to_owned));
     }
 }
@@ -229,22 +231,22 @@ impl Consensus for Double {
 }
 
 /// A member: the double below, the port above.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub hub: Arc<Hub>,
     pub double: Arc<Double>,
     pub server: Server,
 }
 
 impl Member {
-    pub(super) async fn start() -> Member {
+    pub(crate) async fn start() -> Member {
         Member::with(|_| {}).await
     }
 
-    pub(super) async fn with(change: impl FnOnce(&mut ServerConfig)) -> Member {
+    pub(crate) async fn with(change: impl FnOnce(&mut ServerConfig)) -> Member {
         Member::over(Hub::new(16 << 20), change).await
     }
 
-    pub(super) async fn with_outbox(max_bytes: usize) -> Member {
+    pub(crate) async fn with_outbox(max_bytes: usize) -> Member {
         Member::over(Hub::new(max_bytes), |_| {}).await
     }
 
@@ -257,17 +259,17 @@ impl Member {
         Member { hub, double, server }
     }
 
-    pub(super) async fn raw(&self) -> Raw {
+    pub(crate) async fn raw(&self) -> Raw {
         let stream = TcpStream::connect(self.server.address()).await.unwrap();
         Raw { stream, input: BytesMut::new() }
     }
 
     /// A client with a new session.
-    pub(super) async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         self.attach(SessionId::NONE, [0; 16]).await.unwrap()
     }
 
-    pub(super) async fn attach(&self, session: SessionId, password: [u8; 16]) -> Option<Client> {
+    pub(crate) async fn attach(&self, session: SessionId, password: [u8; 16]) -> Option<Client> {
         let mut raw = self.raw().await;
         raw.connect(Zxid(0), session, &password, Some(false)).await;
         let response = ConnectResponse::decode(&raw.frame().await?).unwrap();
@@ -276,17 +278,17 @@ impl Member {
 }
 
 /// A socket, frame by frame.
-pub(super) struct Raw {
+pub(crate) struct Raw {
     pub stream: TcpStream,
     input: BytesMut,
 }
 
 impl Raw {
-    pub(super) async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    pub(super) async fn connect(&mut self, seen: Zxid, session: SessionId, password: &[u8], read_only: Option<bool>) {
+    pub(crate) async fn connect(&mut self, seen: Zxid, session: SessionId, password: &[u8], read_only: Option<bool>) {
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: seen,
@@ -301,7 +303,7 @@ impl Raw {
     }
 
     /// The next frame without its length; `None` when the server closed.
-    pub(super) async fn frame(&mut self) -> Option<Bytes> {
+    pub(crate) async fn frame(&mut self) -> Option<Bytes> {
         loop {
             if let Some(len) = self.input.first_chunk::<4>() {
                 let len = i32::from_be_bytes(*len) as usize;
@@ -316,19 +318,19 @@ impl Raw {
         }
     }
 
-    pub(super) async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         self.frame().await.is_none()
     }
 
     /// Everything until the server closes.
-    pub(super) async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         let mut all = Vec::new();
         timeout(PATIENCE, self.stream.read_to_end(&mut all)).await.expect("a close in time").unwrap();
         String::from_utf8(all).unwrap()
     }
 
     /// Whether nothing arrives for a while.
-    pub(super) async fn is_quiet(&mut self) -> bool {
+    pub(crate) async fn is_quiet(&mut self) -> bool {
         self.input.is_empty()
             && timeout(Duration::from_millis(80), self.stream.read_buf(&mut self.input)).await.is_err()
     }
@@ -336,7 +338,7 @@ impl Raw {
 
 /// A reply or an event.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Got {
+pub(crate) struct Got {
     pub xid: i32,
     pub zxid: i64,
     pub err: i32,
@@ -344,66 +346,66 @@ pub(super) struct Got {
 }
 
 impl Got {
-    pub(super) fn stat(&self) -> Stat {
+    pub(crate) fn stat(&self) -> Stat {
         Stat::decode(&mut Reader::new(&self.body)).unwrap()
     }
 
     /// (type, path) of an event.
-    pub(super) fn event(&self) -> (i32, String) {
+    pub(crate) fn event(&self) -> (i32, String) {
         assert_eq!(self.xid, -1, "{self:?} is no event");
         let mut r = Reader::new(&self.body);
         let (kind, _state) = (r.i32().unwrap(), r.i32().unwrap());
         (kind, r.string().unwrap().unwrap().into_owned())
     }
 
-    pub(super) fn data(&self) -> Option<Bytes> {
+    pub(crate) fn data(&self) -> Option<Bytes> {
         assert_eq!(self.err, 0, "{self:?}");
         Reader::new(&self.body).buffer().unwrap().map(Bytes::copy_from_slice)
     }
 
-    pub(super) fn code(&self) -> Option<ErrorCode> {
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
         ErrorCode::from_wire(self.err)
     }
 }
 
 /// A client with a session.
-pub(super) struct Client {
+pub(crate) struct Client {
     pub raw: Raw,
     pub session: SessionId,
     pub password: [u8; 16],
 }
 
 impl Client {
-    pub(super) async fn send(&mut self, xid: i32, op: OpCode, record: impl FnOnce(&mut Writer<'_>)) {
+    pub(crate) async fn send(&mut self, xid: i32, op: OpCode, record: impl FnOnce(&mut Writer<'_>)) {
         let mut out = BytesMut::new();
         frame(&mut out, xid, op.to_wire(), record);
         self.raw.send(&out).await;
     }
 
-    pub(super) async fn got(&mut self) -> Got {
+    pub(crate) async fn got(&mut self) -> Got {
         decode(&self.raw.frame().await.expect("still open"))
     }
 
-    pub(super) async fn ask(&mut self, xid: i32, op: OpCode, record: impl FnOnce(&mut Writer<'_>)) -> Got {
+    pub(crate) async fn ask(&mut self, xid: i32, op: OpCode, record: impl FnOnce(&mut Writer<'_>)) -> Got {
         self.send(xid, op, record).await;
         self.got().await
     }
 
-    pub(super) async fn create(&mut self, xid: i32, path: &str, data: &[u8]) -> Got {
+    pub(crate) async fn create(&mut self, xid: i32, path: &str, data: &[u8]) -> Got {
         self.ask(xid, OpCode::Create, |w| create(w, path, data, 0)).await
     }
 
-    pub(super) async fn set(&mut self, xid: i32, path: &str, data: &[u8]) -> Got {
+    pub(crate) async fn set(&mut self, xid: i32, path: &str, data: &[u8]) -> Got {
         self.ask(xid, OpCode::SetData, |w| set(w, path, data)).await
     }
 }
 
-pub(super) fn decode(frame: &Bytes) -> Got {
+pub(crate) fn decode(frame: &Bytes) -> Got {
     let header = ReplyHeader::decode(&mut Reader::new(frame)).unwrap();
     Got { xid: header.xid.0, zxid: header.zxid.0, err: header.error, body: frame.slice(ReplyHeader::WIRE_LEN..) }
 }
 
-pub(super) fn frame(out: &mut BytesMut, xid: i32, op: i32, record: impl FnOnce(&mut Writer<'_>)) {
+pub(crate) fn frame(out: &mut BytesMut, xid: i32, op: i32, record: impl FnOnce(&mut Writer<'_>)) {
     let start = begin_frame(out);
     let mut w = Writer::new(out);
     w.i32(Xid(xid).0);
@@ -412,29 +414,29 @@ pub(super) fn frame(out: &mut BytesMut, xid: i32, op: i32, record: impl FnOnce(&
     end_frame(out, start);
 }
 
-pub(super) fn create(w: &mut Writer<'_>, path: &str, data: &[u8], flags: i32) {
+pub(crate) fn create(w: &mut Writer<'_>, path: &str, data: &[u8], flags: i32) {
     create_with(w, path, data, flags, &[Acl::world(Perms::ALL)]);
 }
 
-pub(super) fn create_with(w: &mut Writer<'_>, path: &str, data: &[u8], flags: i32, acl: &[Acl]) {
+pub(crate) fn create_with(w: &mut Writer<'_>, path: &str, data: &[u8], flags: i32, acl: &[Acl]) {
     w.string(path);
     w.buffer(Some(data));
     Acl::encode_list(acl, w);
     w.i32(flags);
 }
 
-pub(super) fn set(w: &mut Writer<'_>, path: &str, data: &[u8]) {
+pub(crate) fn set(w: &mut Writer<'_>, path: &str, data: &[u8]) {
     w.string(path);
     w.buffer(Some(data));
     w.i32(-1);
 }
 
-pub(super) fn read(w: &mut Writer<'_>, path: &str, watch: bool) {
+pub(crate) fn read(w: &mut Writer<'_>, path: &str, watch: bool) {
     w.string(path);
     w.bool(watch);
 }
 
-pub(super) fn delete(w: &mut Writer<'_>, path: &str) {
+pub(crate) fn delete(w: &mut Writer<'_>, path: &str) {
     w.string(path);
     w.i32(-1);
 }

@@ -12,11 +12,13 @@
 mod poll;
 mod shot;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod topic;
+mod topics;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -25,7 +27,9 @@ use tokio::time::timeout;
 
 use self::shot::Shot;
 use self::topic::{Latest, Task, Topic};
-use super::asked::{Asked, Consistency, Key, Terms};
+use self::topics::Topics;
+use super::asked::{Asked, Consistency, Terms};
+use super::flight::Turns;
 use super::problem::Refused;
 use super::read::{At, gate};
 use crate::http::Http;
@@ -33,7 +37,8 @@ pub(super) use poll::poll;
 pub(super) use stream::stream;
 
 const FOLLOWERS_MAX: usize = 20_000;
-const TOPICS_MAX: usize = 2_000;
+/// Readings of topics at one time, on the workers: those that wait are no work for them.
+const READINGS: usize = 3;
 /// How long a member that is behind is waited for.
 const BEHIND_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a topic may take for its first reading.
@@ -42,16 +47,26 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(20);
 /// All topics of this member.
 #[derive(Debug)]
 pub(in crate::http) struct Follow {
-    topics: Mutex<HashMap<Key, Arc<Topic>>>,
+    topics: Mutex<Topics>,
     followers: Arc<Semaphore>,
     /// Those that wait for this member to come so far.
     behind: Semaphore,
+    /// Of topics alone: who asks plainly does not keep them from reading.
+    turns: Turns,
+    /// How many have followed.
+    number: AtomicU64,
 }
 
 impl Default for Follow {
     fn default() -> Follow {
         let places = || Semaphore::new(FOLLOWERS_MAX);
-        Follow { topics: Mutex::default(), followers: Arc::new(places()), behind: places() }
+        Follow {
+            topics: Mutex::default(),
+            followers: Arc::new(places()),
+            behind: places(),
+            turns: Turns::new(READINGS),
+            number: AtomicU64::new(0),
+        }
     }
 }
 
@@ -59,6 +74,8 @@ impl Default for Follow {
 struct Follower {
     topic: Arc<Topic>,
     latest: watch::Receiver<Latest>,
+    /// Tells it from others; of those that came together these are near each other.
+    number: u64,
     _place: OwnedSemaphorePermit,
 }
 
@@ -79,41 +96,35 @@ impl Follower {
         self.latest.changed().await.ok()?;
         self.now().await
     }
+
+    /// When `shot`, the newest that this follower has, is so: now, if nothing was counted since it was read.
+    fn at(&self, http: &Http, shot: &Shot) -> At {
+        let settled = *self.topic.settled.borrow();
+        let state = http.consensus.state().read();
+        let holds = self.topic.mark.changes() < settled && !self.latest.has_changed().unwrap_or(true);
+        if holds { At::of(&state, false) } else { shot.at }
+    }
+
+    /// Why the topic has ended, as far as one can say.
+    async fn ended(&self, http: &Http) -> Refused {
+        let refused = gate(http, Consistency::Local).await.err();
+        let why = self.topic.why.get().copied().unwrap_or("what was followed cannot be shown any more");
+        refused.unwrap_or(Refused::Busy(why))
+    }
 }
 
 impl Follow {
     fn find(&self, http: &Http, asked: &Arc<Asked>) -> Result<Arc<Topic>, Refused> {
         let mut topics = self.topics.lock();
-        if let Some(topic) = topics.get(&asked.key) {
-            topic.followers.fetch_add(1, Ordering::SeqCst);
-            return Ok(topic.clone());
+        if let Some(topic) = topics.find(&asked.key) {
+            return Ok(topic);
         }
-        if topics.len() >= TOPICS_MAX {
-            return Err(Refused::Busy("too many different things are followed"));
-        }
+        topics.make_room(&asked.key.path)?;
         let task = Task::new(http, asked);
         let topic = task.topic().clone();
-        topic.followers.fetch_add(1, Ordering::SeqCst);
-        topics.insert(asked.key.clone(), topic.clone());
+        topics.put(&asked.key, &topic);
         tokio::spawn(task.run());
         Ok(topic)
-    }
-
-    /// Takes a topic out that nobody follows; whether it is out.
-    fn retire(&self, key: &Key, topic: &Arc<Topic>) -> bool {
-        let mut topics = self.topics.lock();
-        let unused = topic.followers.load(Ordering::SeqCst) == 0;
-        if unused && topics.get(key).is_some_and(|known| Arc::ptr_eq(known, topic)) {
-            topics.remove(key);
-        }
-        unused
-    }
-
-    fn remove(&self, key: &Key, topic: &Arc<Topic>) {
-        let mut topics = self.topics.lock();
-        if topics.get(key).is_some_and(|known| Arc::ptr_eq(known, topic)) {
-            topics.remove(key);
-        }
     }
 }
 
@@ -124,34 +135,33 @@ pub(super) async fn reached(http: &Http, zxid: i64) -> Result<(), Refused> {
         return Ok(());
     }
     let _place = http.desk.follow.behind.try_acquire().map_err(|_| Refused::Busy("too many wait for a zxid"))?;
-    let reached = http.commands.followed().until(|| now() >= zxid);
+    let reached = http.commands.followed().until(zxid, now);
     timeout(BEHIND_PATIENCE, reached).await.map_err(|_| Refused::Behind { after: zxid, at: now() })
 }
 
 /// Joins those who ask the same. What is shown first is no older than the state is now.
 async fn join(http: &Http, asked: &Arc<Asked>, terms: &Terms) -> Result<Follower, Refused> {
     gate(http, terms.consistency).await?;
+    if http.draining.is_on() {
+        return Err(Refused::NotServing("it is stopping".to_owned()));
+    }
     if !At::of(&http.consensus.state().read(), false).tells {
         return Err(Refused::Upgrading);
     }
-    let place = http.desk.follow.followers.clone().try_acquire_owned();
+    let follow = &http.desk.follow;
+    let place = follow.followers.clone().try_acquire_owned();
     let place = place.map_err(|_| Refused::Busy("too many follow this member's answers"))?;
-    let topic = http.desk.follow.find(http, asked)?;
-    let follower = Follower { latest: topic.latest.clone(), topic, _place: place };
+    let topic = follow.find(http, asked)?;
+    let number = follow.number.fetch_add(1, Ordering::Relaxed);
+    let follower = Follower { latest: topic.latest.clone(), topic, number, _place: place };
     let changes = follower.topic.mark.changes();
     let mut settled = follower.topic.settled.clone();
     let read = async { settled.wait_for(|settled| *settled > changes).await.is_ok() };
     match timeout(FIRST_PATIENCE, read).await {
         Ok(true) => {}
-        Ok(false) => return Err(ended(http).await),
+        Ok(false) => return Err(follower.ended(http).await),
         Err(_) => return Err(Refused::Busy("what is followed changes faster than it can be read")),
     }
     gate(http, Consistency::Local).await?;
     Ok(follower)
-}
-
-/// Why a topic has ended, as far as one can say.
-async fn ended(http: &Http) -> Refused {
-    let refused = gate(http, Consistency::Local).await.err();
-    refused.unwrap_or(Refused::Busy("what was followed cannot be shown any more"))
 }

@@ -16,22 +16,23 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::answer::{failed, full, unchanged};
 use super::super::asked::{Asked, Terms};
-use super::super::etag;
 use super::super::problem::Refused;
-use super::super::read::{At, confirmed};
+use super::super::read::{At, confirmed, unconfirmed};
+use super::join;
 use super::shot::{Shot, What};
-use super::{ended, join};
 use crate::http::Http;
 
 /// How long a member is waited for that is to confirm that nothing happened.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the first reading may take beyond the wait.
+const JOIN_SLACK: Duration = Duration::from_secs(2);
 
-fn is_news(shot: &Shot, asked: &Asked, terms: &Terms) -> bool {
+fn is_news(shot: &Shot, asked: &Asked, terms: &Terms, base: i64) -> bool {
     let refused = matches!(shot.what, What::Problem { .. }) && !shot.is_absent();
     match (terms.tags.as_deref(), terms.after) {
         _ if refused => true,
-        (Some(tags), _) => !etag::has(Some(tags), &shot.tag(&asked.key)),
-        (None, Some(after)) => shot.is_news_after(after),
+        (Some(tags), _) => shot.is_news_beside(tags, &asked.key, base),
+        (None, Some(after)) => shot.is_news_after(after, base),
         (None, None) => true,
     }
 }
@@ -54,21 +55,37 @@ pub(in super::super) async fn poll(
     wait: Duration,
 ) -> Result<Response, Refused> {
     let until = Instant::now() + wait;
-    let mut follower = join(http, asked, terms).await?;
-    let mut shot = follower.now().await;
+    let joined = async {
+        let mut follower = join(http, asked, terms).await?;
+        let shot = follower.now().await;
+        Ok((follower, shot))
+    };
+    let joined = timeout_at(until + JOIN_SLACK, joined).await;
+    let (mut follower, mut shot) =
+        joined.map_err(|_| Refused::Busy("what is waited for was not read within the wait"))??;
+    // The state is at least where the caller saw it; the answer may be older, and still be the newest.
+    let seen = |at: At| At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };
+    let mut at = shot.as_ref().map(|shot| follower.at(http, shot));
     loop {
-        let Some(now) = shot else { return Err(ended(http).await) };
-        // The state is at least where the caller saw it; the answer may be older, and still be the newest.
-        let at = At { zxid: now.at.zxid.max(terms.after.unwrap_or(0)), ..now.at };
-        if is_news(&now, asked, terms) {
-            return answer(&now, asked, at);
+        let Some((now, when)) = shot.zip(at) else { return Err(follower.ended(http).await) };
+        if is_news(&now, asked, terms, when.base) {
+            // It may have been read a while ago.
+            return if confirmed(http, CONFIRM_PATIENCE).await {
+                answer(&now, asked, seen(when))
+            } else {
+                Err(unconfirmed())
+            };
         }
         match timeout_at(until, follower.next()).await {
-            Ok(next) => shot = next,
+            Ok(next) => {
+                at = next.as_ref().map(|next| next.at);
+                shot = next;
+            }
             Err(_) if confirmed(http, CONFIRM_PATIENCE).await => {
+                let at = seen(follower.at(http, &now));
                 return Ok(unchanged(&asked.key, at, &now.tag(&asked.key)));
             }
-            Err(_) => return Err(ended(http).await),
+            Err(_) => return Err(follower.ended(http).await),
         }
     }
 }

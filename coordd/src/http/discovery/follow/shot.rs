@@ -13,14 +13,16 @@ use bytes::Bytes;
 
 use super::super::answer::{failed, fixed};
 use super::super::asked::{Asked, Key};
+use super::super::etag;
 use super::super::read::{At, plain};
 use crate::discovery::Failure;
 use crate::discovery::question::Shown;
 
+const DATA: &[u8] = b"data: ";
 const END: &[u8] = b"\n\n";
 
 /// An encoded answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub media: HeaderValue,
     pub body: Bytes,
@@ -29,7 +31,7 @@ pub(super) struct Answer {
     data: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum What {
     Answer(Answer),
     Problem { failure: Failure, event: Bytes },
@@ -43,13 +45,20 @@ pub(super) struct Shot {
     pub what: What,
 }
 
-/// The pieces of an answer before they are counted and shared.
-pub(super) struct Pieces {
-    media: HeaderValue,
-    event: Vec<u8>,
-    data: usize,
-    /// Of an answer that is no JSON.
-    body: Option<Vec<u8>>,
+/// What stands in a run of bytes that is neither counted nor shared yet.
+pub(super) struct Made {
+    newest: i64,
+    of: Of,
+}
+
+enum Of {
+    /// With the place where the event's data begin, and where the event ends; a body that is no JSON is behind it.
+    Answer {
+        media: HeaderValue,
+        data: usize,
+        end: usize,
+    },
+    Problem(Failure),
 }
 
 fn head(newest: i64, event: &str) -> String {
@@ -57,65 +66,57 @@ fn head(newest: i64, event: &str) -> String {
 }
 
 /// Encodes an answer for streams and for those who poll.
-pub(super) fn encode(shown: &Shown, path: &str, newest: i64) -> Result<Pieces, Failure> {
-    let mut event = head(newest, "change").into_bytes();
-    let data = event.len();
-    event.extend_from_slice(b"data: ");
-    shown.write_json(path, &mut event)?;
-    event.extend_from_slice(END);
-    let (media, body) = match shown.raw() {
-        None => (fixed("application/json"), None),
+pub(super) fn encode(shown: &Shown, path: &str, newest: i64) -> Result<(Made, Vec<u8>), Failure> {
+    let mut bytes = head(newest, "change").into_bytes();
+    let data = bytes.len();
+    bytes.extend_from_slice(DATA);
+    shown.write_json(path, &mut bytes)?;
+    bytes.extend_from_slice(END);
+    let end = bytes.len();
+    let media = match shown.raw() {
+        None => fixed("application/json"),
         Some(_) => {
             let (media, body) = plain(shown, path)?;
-            (media, Some(body))
+            bytes.extend_from_slice(&body);
+            media
         }
     };
-    Ok(Pieces { media, event, data, body })
+    Ok((Made { newest, of: Of::Answer { media, data, end } }, bytes))
 }
 
-impl Pieces {
-    /// Everything in one run of bytes, as it is counted.
-    pub(super) fn join(self) -> (Joined, Vec<u8>) {
-        let Pieces { media, mut event, data, body } = self;
-        let end = event.len();
-        if let Some(body) = body {
-            event.extend_from_slice(&body);
-        }
-        (Joined { media, data, end }, event)
-    }
+/// Encodes that there is no answer.
+pub(super) fn problem(asked: &Asked, at: At, failure: Failure) -> (Made, Vec<u8>) {
+    let newest = match &failure {
+        // What the caller may read says nothing of when it went; he has not seen it since.
+        Failure::NoZnode { hidden: true, .. } => at.zxid,
+        Failure::NoZnode { newest, .. } | Failure::Unreadable { newest, .. } => *newest,
+        _ => at.zxid,
+    };
+    let key = &asked.key;
+    let problem = failed(key, at, failure.clone()).problem(&format!("{}{}", key.route.prefix(), key.path));
+    let mut bytes = head(newest, "gone").into_bytes();
+    bytes.extend_from_slice(DATA);
+    bytes.extend_from_slice(&serde_json::to_vec(&problem).unwrap_or_default());
+    bytes.extend_from_slice(END);
+    (Made { newest, of: Of::Problem(failure) }, bytes)
 }
 
-/// Where the pieces stand in the run.
-pub(super) struct Joined {
-    media: HeaderValue,
-    data: usize,
-    end: usize,
-}
-
-impl Joined {
-    pub(super) fn part(self, all: &Bytes) -> Answer {
-        let Joined { media, data, end } = self;
-        let json = data + b"data: ".len()..end - END.len();
-        let body = if all.len() > end { all.slice(end..) } else { all.slice(json) };
-        Answer { media, body, event: all.slice(..end), data }
+impl Made {
+    /// Parts of `all`, in which it stands.
+    pub(super) fn shot(self, at: At, all: &Bytes) -> Shot {
+        let what = match self.of {
+            Of::Problem(failure) => What::Problem { failure, event: all.clone() },
+            Of::Answer { media, data, end } => {
+                let json = data + DATA.len()..end - END.len();
+                let body = if all.len() > end { all.slice(end..) } else { all.slice(json) };
+                What::Answer(Answer { media, body, event: all.slice(..end), data })
+            }
+        };
+        Shot { at, newest: self.newest, what }
     }
 }
 
 impl Shot {
-    pub(super) fn problem(asked: &Asked, at: At, failure: Failure) -> Shot {
-        let newest = match &failure {
-            Failure::NoZnode { newest, .. } | Failure::Unreadable { newest, .. } => *newest,
-            _ => at.zxid,
-        };
-        let key = &asked.key;
-        let problem = failed(key, at, failure.clone()).problem(&format!("{}{}", key.route.prefix(), key.path));
-        let mut event = head(newest, "gone").into_bytes();
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(&serde_json::to_vec(&problem).unwrap_or_default());
-        event.extend_from_slice(END);
-        Shot { at, newest, what: What::Problem { failure, event: event.into() } }
-    }
-
     /// Whether this shows something else than `before`, which was shown earlier.
     pub(super) fn differs(&self, before: &Shot) -> bool {
         match (&self.what, &before.what) {
@@ -148,15 +149,31 @@ impl Shot {
     }
 
     /// Whether a caller who has what was newest at `after` is to be told: there is something newer, or the state was
-    /// set back since (recover, restore), or it is gone and nothing that the caller may read says when.
-    pub(super) fn is_news_after(&self, after: i64) -> bool {
-        let untold = matches!(self.what, What::Problem { failure: Failure::NoZnode { hidden: true, .. }, .. });
-        let other = self.newest != after;
-        self.newest > after || (other && (untold || after <= self.at.base))
+    /// set back since (recover, restore): zxids up to `base` were given before.
+    pub(super) fn is_news_after(&self, after: i64, base: i64) -> bool {
+        self.newest > after || (self.newest != after && after <= base)
+    }
+
+    /// The same for a caller who has what these `tags` name. Of absences the number may differ by the age of the topic
+    /// and by the member that was asked, so what counts is whether this one may be another than the caller knows of.
+    pub(super) fn is_news_beside(&self, tags: &str, key: &Key, base: i64) -> bool {
+        let tag = self.tag(key);
+        let mut alike = etag::alike(tags, &tag);
+        match &self.what {
+            What::Problem { failure: Failure::NoZnode { hidden: true, .. }, .. } => alike.next().is_none(),
+            What::Problem { failure: Failure::NoZnode { .. }, .. } => alike.all(|one| self.is_news_after(one, base)),
+            What::Problem { .. } => true,
+            What::Answer(_) => !etag::has(Some(tags), &tag),
+        }
     }
 
     pub(super) fn tag(&self, key: &Key) -> String {
-        super::super::etag::etag(self.newest, &key.auth)
+        match &self.what {
+            What::Problem { failure: Failure::NoZnode { hidden: true, .. }, .. } => {
+                etag::of_untold(self.newest, &key.auth)
+            }
+            _ => etag::etag(self.newest, &key.auth),
+        }
     }
 }
 
@@ -164,22 +181,30 @@ impl Shot {
 mod tests {
     use coordd_api::discovery::{ConfigTree, ConfigValue, Encoding};
 
+    use super::super::super::asked::Route;
     use super::*;
+    use crate::discovery::question::Question;
 
-    fn shot(newest: i64, base: i64, failure: Option<Failure>) -> Shot {
-        let at = At { zxid: newest, base, tells: true, stale: false };
+    fn shot(newest: i64, failure: Option<Failure>) -> Shot {
+        let at = At { zxid: newest, base: 0, tells: true, stale: false };
         let tree = ConfigTree { path: "/c".to_owned(), zxid: newest, values: [].into(), left_out: Vec::new() };
-        let (joined, all) = encode(&Shown::Tree(tree), "/c", newest).unwrap().join();
-        let what = match failure {
-            None => What::Answer(joined.part(&all.into())),
-            Some(failure) => What::Problem { failure, event: Bytes::new() },
+        let (made, all) = match failure {
+            None => encode(&Shown::Tree(tree), "/c", newest).unwrap(),
+            Some(failure) => {
+                let key = Key::of_nobody(Route::Config, "/c");
+                problem(&Asked { key, question: Question::Tree }, at, failure)
+            }
         };
-        Shot { at, newest, what }
+        made.shot(at, &all.into())
+    }
+
+    fn gone(newest: i64, hidden: bool) -> Option<Failure> {
+        Some(Failure::NoZnode { path: "/c".to_owned(), newest, hidden })
     }
 
     #[test]
     fn what_a_stream_begins_with_has_the_bytes_of_the_change_and_of_the_plain_answer() {
-        let shot = shot(7, 0, None);
+        let shot = shot(7, None);
         let json = r#"{"path":"/c","zxid":7,"values":{},"left_out":[]}"#;
         assert_eq!(shot.event(), format!("id: 7\nevent: change\ndata: {json}\n\n"));
         let (head, rest) = shot.snapshot();
@@ -197,27 +222,55 @@ mod tests {
             encoding: Encoding::Text,
             data: "A=1\nB=2\n".to_owned(),
         };
-        let (joined, all) = encode(&Shown::Text(value), "/c", 7).unwrap().join();
-        let answer = joined.part(&all.into());
+        let (made, all) = encode(&Shown::Text(value), "/c", 7).unwrap();
+        let at = At { zxid: 7, base: 0, tells: true, stale: false };
+        let What::Answer(answer) = made.shot(at, &all.into()).what else { panic!("no answer") };
         assert_eq!((answer.body.as_ref(), answer.media.as_bytes()), (&b"A=1\nB=2\n"[..], &b"text/plain"[..]));
         assert_eq!(answer.event.iter().filter(|byte| **byte == b'\n').count(), 4);
     }
 
     #[test]
     fn news_is_what_is_newer_and_what_was_set_back() {
-        let gone = |hidden| Some(Failure::NoZnode { path: "/c".to_owned(), newest: 30, hidden });
-        assert!(shot(7, 0, None).is_news_after(6) && !shot(7, 0, None).is_news_after(7));
-        assert!(!shot(7, 0, None).is_news_after(9), "the caller knows a state, not an answer");
-        assert!(shot(7, 10, None).is_news_after(9), "recovered: 9 was lost");
-        assert!(!shot(7, 10, None).is_news_after(7));
-        assert!(!shot(30, 0, gone(false)).is_news_after(40) && shot(30, 0, gone(true)).is_news_after(40));
-        assert!(!shot(30, 0, gone(true)).is_news_after(30));
+        let seven = shot(7, None);
+        assert!(seven.is_news_after(6, 0) && !seven.is_news_after(7, 0));
+        assert!(!seven.is_news_after(9, 0), "the caller knows a state, not an answer");
+        assert!(seven.is_news_after(9, 10), "recovered: 9 was lost");
+        assert!(!seven.is_news_after(7, 10));
+    }
+
+    #[test]
+    fn tags_of_an_absence_from_other_topics_and_members_are_no_news_to_each_other() {
+        let key = Key::of_nobody(Route::Config, "/c");
+        let (old, young) = (shot(100, gone(100, false)), shot(130, gone(130, false)));
+        assert!(!old.is_news_beside(&young.tag(&key), &key, 0) && young.is_news_beside(&old.tag(&key), &key, 0));
+        assert!(old.is_news_beside(&shot(99, None).tag(&key), &key, 0), "it was there at 99");
+        assert!(old.is_news_beside("\"100-0123abcd\"", &key, 0), "another caller's tag");
+        assert!(old.is_news_beside("\"130\"", &key, 200), "recovered since");
+        assert!(!young.is_news_beside("\"7\", \"130\"", &key, 0), "one of them suffices");
+        assert!(shot(7, None).is_news_beside("\"9\"", &key, 0), "another answer, whichever is newer");
+    }
+
+    #[test]
+    fn under_an_ancestor_that_may_not_be_read_an_absence_has_the_number_of_a_state_and_a_tag_of_its_own() {
+        let key = Key::of_nobody(Route::Config, "/c");
+        // The root, which may be read, was changed at 5, as was what the caller has seen.
+        let hidden = |zxid| {
+            let at = At { zxid, base: 0, tells: true, stale: false };
+            let asked = Asked { key: key.clone(), question: Question::Tree };
+            let (made, all) = problem(&asked, at, gone(5, true).unwrap());
+            made.shot(at, &all.into())
+        };
+        let sixty = hidden(60);
+        assert!(sixty.event().starts_with(b"id: 60\n") && sixty.tag(&key) == "\"60-gone\"");
+        assert!(sixty.is_news_beside("\"5\"", &key, 0) && sixty.is_news_beside("\"60\"", &key, 0));
+        assert!(!hidden(75).is_news_beside(&sixty.tag(&key), &key, 0), "one does not ask again and again");
+        assert!(sixty.is_news_after(5, 0) && !sixty.is_news_after(60, 0));
     }
 
     #[test]
     fn one_absence_is_as_good_as_another_and_an_equal_answer_is_none() {
-        let gone = |newest| shot(newest, 0, Some(Failure::NoZnode { path: "/c".to_owned(), newest, hidden: false }));
-        assert!(!gone(8).differs(&gone(7)) && gone(7).differs(&shot(7, 0, None)) && shot(7, 0, None).differs(&gone(7)));
-        assert!(!shot(7, 0, None).differs(&shot(7, 0, None)) && shot(6, 0, None).differs(&shot(7, 0, None)));
+        let gone = |newest| shot(newest, gone(newest, false));
+        assert!(!gone(8).differs(&gone(7)) && gone(7).differs(&shot(7, None)) && shot(7, None).differs(&gone(7)));
+        assert!(!shot(7, None).differs(&shot(7, None)) && shot(6, None).differs(&shot(7, None)));
     }
 }

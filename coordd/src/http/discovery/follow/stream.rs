@@ -24,10 +24,14 @@ use super::super::asked::{Asked, Terms};
 use super::super::problem::Refused;
 use super::super::read::{At, confirmed};
 use super::shot::What;
-use super::{Follower, ended, join};
+use super::{Follower, join};
 use crate::http::Http;
 
+/// A stream says something at least as often.
 const BEAT: Duration = Duration::from_secs(15);
+/// When a follower comes again whose stream has ended.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_SPREAD: Duration = Duration::from_secs(2);
 const COMMENT: &[u8] = b":\n\n";
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(1);
 /// Asks proxies not to gather events.
@@ -38,44 +42,69 @@ struct Stream {
     follower: Follower,
     /// What is to be sent before anything new.
     ahead: [Option<Bytes>; 2],
+    /// The time between two comments.
+    period: Duration,
     beat: Instant,
 }
 
 impl Stream {
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Stream)> {
-        if let Some(bytes) = self.ahead.iter_mut().find_map(Option::take) {
-            return Some((Ok(bytes), self));
-        }
-        let beat = self.beat;
-        let bytes = tokio::select! {
-            biased;
-            shot = self.follower.next() => shot?.event(),
-            () = sleep_until(beat) => {
-                if !confirmed(&self.http, CONFIRM_PATIENCE).await {
-                    return None;
-                }
-                Bytes::from_static(COMMENT)
-            }
+        let bytes = match self.ahead.iter_mut().find_map(Option::take) {
+            Some(bytes) => bytes,
+            None => tokio::select! {
+                biased;
+                shot = self.follower.next() => shot?.event(),
+                () = sleep_until(self.beat) => Bytes::from_static(COMMENT),
+            },
         };
-        self.beat = Instant::now() + BEAT;
+        // It may have been read a while ago, when this member was not cut off yet.
+        if !confirmed(&self.http, CONFIRM_PATIENCE).await {
+            return None;
+        }
+        self.beat = Instant::now() + self.period;
         Some((Ok(bytes), self))
     }
 }
 
+/// A share of `whole` for the follower of that number: those that come one after the other are spread over all of it.
+fn share(whole: Duration, number: u64) -> Duration {
+    // The golden section of 2^32.
+    let part = u32::try_from(number.wrapping_mul(0x9e37_79b9) & u64::from(u32::MAX)).unwrap_or(0);
+    whole.mul_f64(f64::from(part) / f64::from(u32::MAX))
+}
+
 pub(in super::super) async fn stream(http: &Http, asked: &Arc<Asked>, terms: &Terms) -> Result<Response, Refused> {
     let mut follower = join(http, asked, terms).await?;
-    let Some(shot) = follower.now().await else { return Err(ended(http).await) };
-    let at = At { zxid: shot.at.zxid.max(terms.after.unwrap_or(0)), ..shot.at };
+    let Some(shot) = follower.now().await else { return Err(follower.ended(http).await) };
+    let at = follower.at(http, &shot);
+    let at = At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };
     match &shot.what {
         What::Problem { failure, .. } if !shot.is_absent() => return Err(failed(&asked.key, at, failure.clone())),
         _ => {}
     }
     let (first, rest) = shot.snapshot();
-    let stream = Stream { http: http.clone(), follower, ahead: [Some(first), rest], beat: Instant::now() + BEAT };
+    // All streams of a member end together, and comments after one event would all come at once.
+    let retry = RETRY + share(RETRY_SPREAD, follower.number);
+    let first = [format!("retry: {}\n", retry.as_millis()).as_bytes(), &first].concat();
+    let period = BEAT - share(BEAT / 4, follower.number);
+    let ahead = [Some(first.into()), rest];
+    let stream = Stream { http: http.clone(), follower, ahead, period, beat: Instant::now() + period };
     let mut response = Body::from_stream(unfold(stream, Stream::next)).into_response();
     let headers = response.headers_mut();
     head(headers, &asked.key, at, None);
     headers.insert(CONTENT_TYPE, fixed("text/event-stream"));
     headers.insert(UNBUFFERED, fixed("no"));
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_new_attempts_of_many_followers_are_spread_evenly() {
+        let mut shares: Vec<_> = (500..1500).map(|number| share(Duration::from_secs(1000), number).as_secs()).collect();
+        shares.sort_unstable();
+        assert!(shares.iter().zip(0_u64..).all(|(share, n)| share.abs_diff(n) < 20), "{shares:?}");
+    }
 }

@@ -1,7 +1,8 @@
 //! One topic: it reads when its mark was touched, encodes once, and shows all of its followers the newest.
 //!
 //! ```text
-//!   mark touched ─► read (gate, guard) ─► newest as before? ─► decode, encode, hold ─► watch channel ─► each follower
+//!   mark touched ─► its turn: gate, guard ─► newest as before? ─► decode, encode, hold ─► watch ─► each follower
+//!                     └──────── wait for room ◄──────────── no room: forget it ◄─┘
 //!   every 5 s    ─► may clients be answered? no follower for 10 s? ─► end
 //! ```
 //!
@@ -9,17 +10,18 @@
 //! a topic has read. A topic that cannot say what is (cut off, stopping, no room) ends, and its followers with it.
 //! Reason: a follower that hears nothing believes that nothing happened.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::super::asked::{Asked, Consistency};
+use super::super::flight::Turn;
 use super::super::problem::Refused;
-use super::super::read::{Reading, confirmed, read, show};
-use super::shot::{Shot, What, encode};
+use super::super::read::{At, Reading, SMALL, confirmed, read, show};
+use super::shot::{Made, Shot, What, encode, problem};
 use crate::http::Http;
 use crate::watch::followed::{Mark, Registered};
 
@@ -30,6 +32,10 @@ const UNUSED_MAX: Duration = Duration::from_secs(10);
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(2);
 /// How long slow readers may keep a topic from its next answer.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+/// How often what found no room is made, while it grows.
+const ATTEMPTS: usize = 3;
+/// How often at most what any change alters is read.
+const EVERYWHERE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) type Latest = Option<Arc<Shot>>;
 
@@ -41,6 +47,8 @@ pub(super) struct Topic {
     /// One more than the mark's count before the newest reading; 0 before the first.
     pub settled: watch::Receiver<u64>,
     pub followers: AtomicUsize,
+    /// Which bound has ended it.
+    pub why: OnceLock<&'static str>,
 }
 
 /// Tells that the topic has ended, however it does.
@@ -48,7 +56,8 @@ struct Ending<'a>(&'a Task);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.0.http.desk.follow.remove(&self.0.asked.key, &self.0.topic);
+        let Task { http, asked, topic, .. } = self.0;
+        http.desk.follow.topics.lock().remove(&asked.key, topic);
     }
 }
 
@@ -59,19 +68,47 @@ pub(super) struct Task {
     _registered: Registered,
     latest: watch::Sender<Latest>,
     settled: watch::Sender<u64>,
+    /// Each change there is touches its mark.
+    everywhere: bool,
+    /// The last reading was large, so the next will be.
+    large: AtomicBool,
+}
+
+#[cfg(test)]
+impl Topic {
+    pub(super) fn of_nothing() -> Topic {
+        Topic {
+            mark: Arc::default(),
+            latest: watch::Sender::new(None).subscribe(),
+            settled: watch::Sender::new(0).subscribe(),
+            followers: AtomicUsize::new(0),
+            why: OnceLock::new(),
+        }
+    }
 }
 
 impl Task {
     pub(super) fn new(http: &Http, asked: &Arc<Asked>) -> Task {
-        let registered = http.commands.followed().register(&asked.key.path, reach(asked));
+        let reach = reach(asked);
+        let registered = http.commands.followed().register(&asked.key.path, reach);
         let (latest, settled) = (watch::Sender::new(None), watch::Sender::new(0));
         let topic = Arc::new(Topic {
             mark: registered.mark().clone(),
             latest: latest.subscribe(),
             settled: settled.subscribe(),
             followers: AtomicUsize::new(0),
+            why: OnceLock::new(),
         });
-        Task { http: http.clone(), asked: asked.clone(), topic, _registered: registered, latest, settled }
+        Task {
+            http: http.clone(),
+            asked: asked.clone(),
+            topic,
+            _registered: registered,
+            latest,
+            settled,
+            everywhere: reach.is_none(),
+            large: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn topic(&self) -> &Arc<Topic> {
@@ -85,6 +122,9 @@ impl Task {
             let changes = self.topic.mark.changes();
             if let Err(refused) = self.read().await {
                 tracing::debug!(path = self.asked.key.path, %refused, "what was followed cannot be shown any more");
+                if let Refused::Busy(why) = refused {
+                    let _ = self.topic.why.set(why);
+                }
                 return;
             }
             self.settled.send_replace(changes + 1);
@@ -93,81 +133,109 @@ impl Task {
                 if self.is_done(&mut unused_since) {
                     return;
                 }
-                if self.is_touched().await {
+                if self.is_touched(changes).await {
                     break;
                 }
                 if !confirmed(&self.http, CONFIRM_PATIENCE).await {
                     return;
                 }
             }
+            if self.everywhere {
+                sleep(EVERYWHERE_PAUSE).await;
+            }
         }
     }
 
-    /// Whether the member stops, or nobody has followed for a while.
+    /// Whether the member stops, or nobody has followed for a while, or others have this one's place.
     fn is_done(&self, unused_since: &mut Option<Instant>) -> bool {
         if self.http.draining.is_on() {
             return true;
         }
-        if self.topic.followers.load(Ordering::SeqCst) > 0 {
+        let unused = || self.topic.followers.load(Ordering::SeqCst) == 0;
+        if !unused() {
             *unused_since = None;
             return false;
         }
-        let since = unused_since.get_or_insert_with(Instant::now);
-        since.elapsed() >= UNUSED_MAX && self.http.desk.follow.retire(&self.asked.key, &self.topic)
+        let since = *unused_since.get_or_insert_with(Instant::now);
+        let mut topics = self.http.desk.follow.topics.lock();
+        // Whoever finds a topic does so under this lock.
+        if unused() && since.elapsed() >= UNUSED_MAX {
+            topics.remove(&self.asked.key, &self.topic);
+        }
+        !topics.knows(&self.asked.key, &self.topic)
     }
 
-    async fn is_touched(&self) -> bool {
+    async fn is_touched(&self, seen: u64) -> bool {
         tokio::select! {
             biased;
-            () = self.topic.mark.touched() => true,
+            () = self.topic.mark.beyond(seen) => true,
             () = sleep(TICK) => false,
         }
     }
 
-    /// Reads, and shows what is new.
+    /// Reads, and shows what is new. What finds no room is made again when there is some: bytes do not wait for it.
     async fn read(&self) -> Result<(), Refused> {
-        let Reading { at, found, turn } = read(&self.http, &self.asked, Consistency::Local).await?;
+        let flight = &self.http.desk.followed;
+        let mut room = None;
+        for _ in 0..ATTEMPTS {
+            let Some(Fresh { at, made, bytes, turn }) = self.make().await? else { return Ok(()) };
+            let length = bytes.len();
+            if *self.settled.borrow() == 0 && room.is_none() && !flight.admits(length) {
+                return Err(Refused::Busy("the answers that are followed already take too much room"));
+            }
+            match flight.hold(bytes, room.take()) {
+                Ok(held) => {
+                    self.publish(made.shot(at, &held));
+                    return Ok(());
+                }
+                Err(_) => drop(turn),
+            }
+            // The old answer takes room too; who comes meanwhile waits for the new one.
+            self.latest.send_if_modified(|latest| {
+                *latest = None;
+                false
+            });
+            room = flight.reserve(length, ROOM_PATIENCE).await;
+            if room.is_none() {
+                break;
+            }
+        }
+        Err(Refused::Busy("followers take too slowly what they follow"))
+    }
+
+    /// Reads and encodes; nothing where the same answer is shown already.
+    async fn make(&self) -> Result<Option<Fresh>, Refused> {
+        let (large, turns) = (self.large.load(Ordering::Relaxed), &self.http.desk.follow.turns);
+        let Reading { at, found, turn } = read(&self.http, &self.asked, Consistency::Local, turns, large).await?;
         if !at.tells {
             return Err(Refused::Upgrading);
         }
-        let found = match found {
-            Ok(found) if self.shows(found.zxid()) => return Ok(()),
-            Ok(found) => found,
-            Err(failure) => {
-                self.publish(Shot::problem(&self.asked, at, failure));
-                return Ok(());
+        let was_large = turn.is_large();
+        let (encoded, turn) = match found {
+            Ok(found) if self.renew(found.zxid(), at) => return Ok(None),
+            Ok(found) => {
+                let newest = found.zxid();
+                show(&self.asked, found, turn, move |shown, path| encode(shown, path, newest)).await
             }
+            Err(failure) => (Err(failure), Some(turn)),
         };
-        let newest = found.zxid();
-        let encoded = show(&self.asked, found, turn, move |shown, path| encode(shown, path, newest)).await;
-        match encoded {
-            Ok(pieces) => {
-                let (joined, bytes) = pieces.join();
-                let held = self.hold(bytes).await.ok_or(Refused::Busy("followers are too slow"))?;
-                self.publish(Shot { at, newest, what: What::Answer(joined.part(&held)) });
-            }
-            Err(failure) => self.publish(Shot::problem(&self.asked, at, failure)),
-        }
-        Ok(())
+        let (made, bytes) = encoded.unwrap_or_else(|failure| problem(&self.asked, at, failure));
+        self.large.store(was_large && bytes.len() > SMALL / 2, Ordering::Relaxed);
+        Ok(Some(Fresh { at, made, bytes, turn }))
     }
 
-    fn shows(&self, newest: i64) -> bool {
-        let latest = self.latest.borrow();
-        latest.as_ref().is_some_and(|shot| shot.newest == newest && matches!(shot.what, What::Answer(_)))
-    }
-
-    async fn hold(&self, bytes: Vec<u8>) -> Option<bytes::Bytes> {
-        match self.http.desk.followed.hold(bytes) {
-            Ok(held) => Some(held),
-            Err(bytes) => {
-                // The old answer takes room too; who comes meanwhile waits for the new one.
-                self.latest.send_if_modified(|latest| {
-                    *latest = None;
-                    false
-                });
-                self.http.desk.followed.hold_within(ROOM_PATIENCE, bytes).await
+    /// Whether the answer of `newest` is shown already; it holds at `at` too, then.
+    fn renew(&self, newest: i64, at: At) -> bool {
+        let mut shown = false;
+        self.latest.send_if_modified(|latest| {
+            let same = latest.as_ref().filter(|shot| shot.newest == newest && matches!(shot.what, What::Answer(_)));
+            if let Some(what) = same.map(|shot| shot.what.clone()) {
+                *latest = Some(Arc::new(Shot { at, newest, what }));
+                shown = true;
             }
-        }
+            false
+        });
+        shown
     }
 
     fn publish(&self, shot: Shot) {
@@ -177,6 +245,14 @@ impl Task {
             differs
         });
     }
+}
+
+/// What was read and encoded just now, in its turn.
+struct Fresh {
+    at: At,
+    made: Made,
+    bytes: Vec<u8>,
+    turn: Option<Turn>,
 }
 
 /// How far below its path changes matter; none where each change does: usage of quotas moves with any znode.

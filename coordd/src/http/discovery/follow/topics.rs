@@ -1,0 +1,130 @@
+//! Which topics there are: one for all who ask the same, and not without bounds.
+//!
+//! ```text
+//!   find(key) ─ known ─► that one          places taken? ─► those that nobody follows go ─► still? 503
+//!             └ new ──► a place ─► Topic   (all: 2,000, of one path: 64)
+//! ```
+//!
+//! Rule: whoever finds a topic is counted as its follower under the same lock, so a topic that is taken out here has
+//! none and gets none. Reason: strangers choose what they ask, and by other words or passwords they make as many topics
+//! of one path as they like; each of them reads and encodes at every change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::super::asked::Key;
+use super::super::problem::Refused;
+use super::topic::Topic;
+
+const TOPICS_MAX: usize = 2_000;
+const OF_PATH_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    by_key: HashMap<Key, Arc<Topic>>,
+    of_path: HashMap<String, usize>,
+}
+
+impl Topics {
+    /// The topic of `key`, which has one follower more now.
+    pub(super) fn find(&self, key: &Key) -> Option<Arc<Topic>> {
+        let topic = self.by_key.get(key)?;
+        topic.followers.fetch_add(1, Ordering::SeqCst);
+        Some(topic.clone())
+    }
+
+    /// Makes sure of a place for a topic of `path`.
+    pub(super) fn make_room(&mut self, path: &str) -> Result<(), Refused> {
+        if self.is_full(path).is_some() {
+            let unused = |topic: &Topic| topic.followers.load(Ordering::SeqCst) == 0;
+            let gone: Vec<Key> =
+                self.by_key.iter().filter(|(_, topic)| unused(topic)).map(|(key, _)| key.clone()).collect();
+            gone.iter().for_each(|key| self.take_out(key));
+        }
+        self.is_full(path).map_or(Ok(()), |why| Err(Refused::Busy(why)))
+    }
+
+    fn is_full(&self, path: &str) -> Option<&'static str> {
+        if self.by_key.len() >= TOPICS_MAX {
+            return Some("too many different things are followed");
+        }
+        let of_path = self.of_path.get(path).copied().unwrap_or_default();
+        (of_path >= OF_PATH_MAX).then_some("too many different things of this path are followed")
+    }
+
+    /// Puts a new topic in, with one follower.
+    pub(super) fn put(&mut self, key: &Key, topic: &Arc<Topic>) {
+        topic.followers.fetch_add(1, Ordering::SeqCst);
+        *self.of_path.entry(key.path.clone()).or_default() += 1;
+        self.by_key.insert(key.clone(), topic.clone());
+    }
+
+    pub(super) fn knows(&self, key: &Key, topic: &Arc<Topic>) -> bool {
+        self.by_key.get(key).is_some_and(|known| Arc::ptr_eq(known, topic))
+    }
+
+    pub(super) fn remove(&mut self, key: &Key, topic: &Arc<Topic>) {
+        if self.knows(key, topic) {
+            self.take_out(key);
+        }
+    }
+
+    fn take_out(&mut self, key: &Key) {
+        self.by_key.remove(key);
+        if let Some(count) = self.of_path.get_mut(&key.path) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_path.remove(&key.path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Topics {
+    pub(super) fn count(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn any(&self) -> Option<Arc<Topic>> {
+        self.by_key.values().next().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_proto::AuthId;
+
+    use super::super::super::asked::Route;
+    use super::*;
+
+    fn put(topics: &mut Topics, key: &Key) -> Result<Arc<Topic>, Refused> {
+        topics.make_room(&key.path)?;
+        let topic = Arc::new(Topic::of_nothing());
+        topics.put(key, &topic);
+        Ok(topic)
+    }
+
+    #[test]
+    fn topics_of_one_path_and_of_all_have_bounds_and_those_that_nobody_follows_make_room() {
+        let mut topics = Topics::default();
+        let key = |path: &str, n: usize| {
+            let mut key = Key::of_nobody(Route::Config, path);
+            key.auth.push(AuthId::new("digest", n.to_string()));
+            key
+        };
+        let of_one: Vec<_> = (0..OF_PATH_MAX).map(|n| put(&mut topics, &key("/a", n)).unwrap()).collect();
+        assert!(put(&mut topics, &key("/a", OF_PATH_MAX)).is_err());
+        assert!(topics.find(&key("/a", 3)).is_some_and(|known| Arc::ptr_eq(&known, &of_one[3])));
+        of_one[7].followers.fetch_sub(1, Ordering::SeqCst);
+        put(&mut topics, &key("/a", OF_PATH_MAX)).unwrap();
+        assert!(!topics.knows(&key("/a", 7), &of_one[7]));
+        let others: Vec<_> =
+            (OF_PATH_MAX..TOPICS_MAX).map(|n| put(&mut topics, &key(&format!("/{n}"), 0)).unwrap()).collect();
+        assert!(put(&mut topics, &key("/b", 0)).is_err());
+        others.iter().for_each(|topic| assert_eq!(topic.followers.fetch_sub(1, Ordering::SeqCst), 1));
+        put(&mut topics, &key("/b", 0)).unwrap();
+        assert_eq!((topics.count(), topics.of_path.len()), (OF_PATH_MAX + 1, 2));
+    }
+}
