@@ -9,11 +9,12 @@
 //! is the leader's czxid, and only where the leader is also the single oldest of all that have a sequence number,
 //! whatever their recipe. Reason: of those that stand, the least czxid never falls, since each new one is greater than
 //! all before; so a token that was given is never followed by a lower one, whatever strangers put among the candidates.
-//! What stood before the state was set back (recover, restore) gives none: a later one may have been given.
+//! What stood before the state was set back (recover, restore) gives none: a later one may have been given. That the
+//! token is withheld is another answer, so it has the number up to which the state was set back.
 
 use coordd_api::discovery::{Candidate, LeaderView, Recipe};
 use coordd_proto::{AuthId, SessionId, Zxid};
-use coordd_tree::ZnodeRef;
+use coordd_tree::{State, ZnodeRef};
 
 use super::{Failure, Look, Newest, ZNODES_MAX, join};
 
@@ -56,7 +57,7 @@ pub(crate) fn leader(look: Look<'_>, path: &str) -> Result<LeaderView, Failure> 
     if top.stat().ephemeral_owner != SessionId::NONE {
         newest.data(top);
         let only = candidate(top, path.to_owned(), auth);
-        let fencing_token = only.since.filter(|since| *since > state.zxid_base());
+        let fencing_token = token(state, only.since, &mut newest);
         let (recipe, zxid) = (Some(Recipe::Single), newest.zxid());
         let path = path.to_owned();
         return Ok(LeaderView {
@@ -95,17 +96,26 @@ pub(crate) fn leader(look: Look<'_>, path: &str) -> Result<LeaderView, Failure> 
     let first = standing.first().filter(|first| Some(first.since()) == oldest.map(|(since, _)| since) && !shared);
     let shown = |one: &Standing<'_>| candidate(one.znode, join(path, one.znode.name()), auth);
     let candidates: Vec<_> = standing.iter().map(shown).collect();
+    let since = first.filter(|first| first.znode.readable(auth)).map(|first| first.since().0);
+    let fencing_token = token(state, since, &mut newest);
     Ok(LeaderView {
         path: path.to_owned(),
         recipe: recipe.map(|(_, recipe)| *recipe),
         zxid: newest.zxid(),
         leader: candidates.first().cloned(),
-        fencing_token: first
-            .filter(|first| first.znode.readable(auth))
-            .map(|first| first.since().0)
-            .filter(|since| *since > state.zxid_base()),
+        fencing_token,
         candidates,
     })
+}
+
+/// The token of a leader that stands since then; none where a later one may have been given.
+fn token(state: &State, since: Option<i64>, newest: &mut Newest) -> Option<i64> {
+    let (since, base) = (since?, state.zxid_base());
+    if since > base {
+        return Some(since);
+    }
+    newest.set_back(base);
+    None
 }
 
 fn candidate(znode: ZnodeRef<'_>, path: String, auth: &[AuthId]) -> Candidate {

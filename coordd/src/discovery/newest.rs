@@ -32,6 +32,11 @@ impl Newest {
         self.0 = self.0.max(znode.stat().pzxid);
     }
 
+    /// The answer is another since the state was set back: recovered or restored, behind `base`.
+    pub(crate) fn set_back(&mut self, base: i64) {
+        self.0 = self.0.max(Zxid(base));
+    }
+
     pub(crate) fn zxid(self) -> i64 {
         self.0.0
     }

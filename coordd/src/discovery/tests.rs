@@ -200,6 +200,22 @@ fn a_token_grows_with_each_leader_and_is_withheld_where_it_could_fall() {
 }
 
 #[test]
+fn a_token_that_is_withheld_since_the_state_was_set_back_is_another_answer() {
+    let mut rig = Rig::new();
+    rig.create("/e", "", 0);
+    rig.create("/s", "", 1);
+    let made = rig.create("/e/n_", "", 3);
+    let asked = |rig: &Rig, path| leader::leader(rig.look(&[]), path).unwrap();
+    let (before, single) = (asked(&rig, "/e"), asked(&rig, "/s"));
+    assert_eq!((before.fencing_token, before.zxid, single.fencing_token.is_some()), (Some(made), made, true));
+    rig.state.raise_zxid_base(1_000);
+    for (path, before) in [("/e", before), ("/s", single)] {
+        let after = asked(&rig, path);
+        assert_eq!((after.fencing_token, after.zxid, after.leader), (None, 1_000, before.leader));
+    }
+}
+
+#[test]
 fn a_candidate_of_another_recipe_leads_nobody_and_lends_no_token() {
     let mut rig = Rig::new();
     rig.create("/e", "", 0);

@@ -129,10 +129,14 @@ impl Terms {
 }
 
 impl Terms {
+    /// Whether the answer is to come when there is one.
+    pub(super) fn follows(&self) -> bool {
+        self.stream || self.wait.is_some()
+    }
+
     /// The newest zxid that the caller has seen, where he says so and must not be taken back before it.
     pub(super) fn seen(&self) -> Option<i64> {
-        let follows = self.stream || self.wait.is_some();
-        let of_tags = self.tags.as_deref().filter(|_| follows).and_then(etag::newest);
+        let of_tags = self.tags.as_deref().filter(|_| self.follows()).and_then(etag::newest);
         self.after.max(of_tags)
     }
 }

@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use coordd_api::discovery::{ConfigTree, LeaderView, ServiceView, ZnodeView};
@@ -38,6 +39,7 @@ use self::follow::Follow;
 use self::kept::Kept;
 use self::problem::Refused;
 use super::Http;
+use super::listen::Brief;
 
 /// Bytes of answers that sockets have not taken yet, and of those that are followed, each with those that slow
 /// followers have not taken yet: large ones, and small ones.
@@ -89,9 +91,13 @@ async fn no_method(method: Method, uri: Uri) -> Response {
     Refused::Method(method.to_string().chars().take(20).collect()).respond(&uri)
 }
 
-async fn serve(http: &Http, route: Route, uri: &Uri, headers: &HeaderMap) -> Response {
+async fn serve(http: &Http, route: Route, parts: &Parts) -> Response {
+    let uri = &parts.uri;
     let answered = async {
-        let (asked, terms) = asked::parse(route, uri, headers, &http.commands)?;
+        let (asked, terms) = asked::parse(route, uri, &parts.headers, &http.commands)?;
+        if terms.follows() && parts.extensions.get::<Brief>().is_some() {
+            return Err(Refused::Busy("connections; on this one nothing is followed"));
+        }
         let asked = Arc::new(asked);
         if let Some(zxid) = terms.seen() {
             follow::reached(http, zxid).await?;
@@ -116,24 +122,24 @@ async fn serve(http: &Http, route: Route, uri: &Uri, headers: &HeaderMap) -> Res
 
 /// The instances registered below a znode, or with `list` the names of its children.
 #[utoipa::path(get, path = "/v1/services/{path}", responses((status = 200, body = ServiceView)))]
-pub(super) async fn services(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    serve(&http, Route::Services, &uri, &headers).await
+pub(super) async fn services(State(http): State<Http>, parts: Parts) -> Response {
+    serve(&http, Route::Services, &parts).await
 }
 
 /// One znode's bytes, or with `recurse` the subtree as keys and values.
 #[utoipa::path(get, path = "/v1/config/{path}", responses((status = 200, body = ConfigTree)))]
-pub(super) async fn config(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    serve(&http, Route::Config, &uri, &headers).await
+pub(super) async fn config(State(http): State<Http>, parts: Parts) -> Response {
+    serve(&http, Route::Config, &parts).await
 }
 
 /// Who leads an election, who is next, and a fencing token.
 #[utoipa::path(get, path = "/v1/leader/{path}", responses((status = 200, body = LeaderView)))]
-pub(super) async fn leader(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    serve(&http, Route::Leader, &uri, &headers).await
+pub(super) async fn leader(State(http): State<Http>, parts: Parts) -> Response {
+    serve(&http, Route::Leader, &parts).await
 }
 
 /// A znode's data and Stat, or with `children` their names.
 #[utoipa::path(get, path = "/v1/znodes/{path}", responses((status = 200, body = ZnodeView)))]
-pub(super) async fn znodes(State(http): State<Http>, uri: Uri, headers: HeaderMap) -> Response {
-    serve(&http, Route::Znodes, &uri, &headers).await
+pub(super) async fn znodes(State(http): State<Http>, parts: Parts) -> Response {
+    serve(&http, Route::Znodes, &parts).await
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::http::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{Acl, AuthId, OpCode, Perms, SessionId, Writer};
@@ -19,6 +19,7 @@ use super::super::serve;
 use super::*;
 use crate::consensus::Consensus;
 use crate::http::Draining;
+use crate::http::listen::Brief;
 use crate::server::tests::support::{self, Double, Member};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -78,12 +79,19 @@ impl Rig {
     }
 
     async fn ask(&self, path: &str, headers: &[(&'static str, &str)]) -> Got {
-        let mut map = HeaderMap::new();
-        headers.iter().for_each(|(name, value)| {
-            map.insert(*name, HeaderValue::from_str(value).unwrap());
-        });
-        let uri: Uri = path.parse().unwrap();
-        Got(serve(&self.http, Route::Config, &uri, &map).await)
+        self.ask_as(path, headers, false).await
+    }
+
+    async fn ask_as(&self, path: &str, headers: &[(&'static str, &str)], brief: bool) -> Got {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        if brief {
+            parts.extensions.insert(Brief);
+        }
+        Got(serve(&self.http, Route::Config, &parts).await)
     }
 
     /// A stream, when its first event is here.
@@ -303,5 +311,15 @@ async fn who_waits_says_what_he_has_and_a_member_that_stops_is_not_followed() {
     assert_eq!(rig.ask("/v1/config/k?wait=0s", &[]).await.status(), 503);
     rig.set("/k", b"x");
     while !stream.frame().await.is_empty() {}
+    assert_eq!(rig.topics(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_connection_that_is_answered_once_nothing_is_followed() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    assert_eq!(rig.ask_as("/v1/config/k", &[], true).await.status(), 200);
+    assert_eq!(rig.ask_as("/v1/config/k?wait=0s", &[], true).await.status(), 503);
+    assert_eq!(rig.ask_as("/v1/config/k", &[("accept", "text/event-stream")], true).await.status(), 503);
     assert_eq!(rig.topics(), 0);
 }
