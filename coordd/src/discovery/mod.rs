@@ -4,10 +4,11 @@
 //!   Question, path, who asks ─► read guard: znodes copied, newest change noted ─► guard gone ─► formats ─► JSON, bytes
 //! ```
 //!
-//! Rule: a reading takes one guard, copies no more than its limits and decodes nothing under it; READ on a znode is
-//! needed for its data, its Stat and the names of its children, as on the client port. `Newest` sees every znode that
-//! the answer rests on, those too that may not be read. Reason: apply waits for the guard, and the zxid of an answer
-//! must be the same on every member that has applied it.
+//! Rule: a reading takes one guard, copies no more than its limits and decodes no registration under it (names are
+//! decoded and sorted there, and text is known as such); READ on a znode is needed for its data, its Stat and the names
+//! of its children, as on the client port. `Newest` sees every znode that the answer rests on, those too that may not
+//! be read. Reason: apply waits for the guard, and the zxid of an answer must be the same on every member that has
+//! applied it.
 
 pub(crate) mod config;
 pub(crate) mod formats;

@@ -1,5 +1,9 @@
 //! The newest change that an answer rests on: its ETag (ADR 0005).
 //!
+//! ```text
+//!   shown: mzxid, list     named children: pzxid     hidden: list          the greatest of all is the answer's
+//! ```
+//!
 //! Rule: of a znode that is shown, data and list count; of one that is not, its list alone, which is never older
 //! than its creation; of one whose children are named, their list. What is gone counts by its parent. So the number is
 //! one of the replicated state, never falls, and moves whenever the answer does. A quota's usage is rewritten without a

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! Rule: a connection costs two buffers and is closed when its reader takes nothing (`patient`); whoever asks whether
-//! this member lives is answered even when strangers hold every connection that is kept; so nothing is followed on one of
-//! the others (`Brief`). Reason: the port is open to everyone, and descriptors are shared with ZooKeeper's clients and
-//! the peers.
+//! this member lives is answered even when strangers hold every connection that is kept; so nothing is followed on one
+//! of the others (`Brief`). Reason: the port is open to everyone, and descriptors are shared with ZooKeeper's clients
+//! and the peers.
 
 use std::sync::Arc;
 use std::time::Duration;

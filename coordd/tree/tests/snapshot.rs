@@ -44,9 +44,10 @@ fn random_op(dice: &mut Dice) -> Op {
     }
 }
 
-/// A rig with some thousands of znodes.
+/// A rig with some thousands of znodes, and lists that are newer than they.
 fn grown(dice: &mut Dice) -> Rig {
     let mut rig = Rig::with_session();
+    rig.apply(Op::RaiseFeatureLevel(2));
     for dir in 0..20 {
         rig.must_create(&format!("/d{dir}"), "", 0);
     }

@@ -1,5 +1,9 @@
 //! Addresses and `host:port`.
 //!
+//! ```text
+//!   10.0.0.1:80   [2001:db8::1]:80   orders-1.example:80 ─► address, port      1.2.3   0x7f000001 ─► a reason
+//! ```
+//!
 //! Rule: an IP address is shown in its canonical form; a host name is letters, digits, `-`, `_` and dots, and does not
 //! end in a number, decimal or hexadecimal. Reason: whatever resolves it may read an IPv4 address there, of which
 //! nobody asked whether it may be called; that is not decided here.

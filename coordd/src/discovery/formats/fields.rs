@@ -1,5 +1,9 @@
 //! A JSON object's fields, each asked for by the type that it has to have.
 //!
+//! ```text
+//!   {"port": 80} · {"port": "80"} ─► 80      {} · {"port": null} ─► nothing      {"port": []} ─► a reason: port
+//! ```
+//!
 //! Rule: absent and null are the same; any other type than the wanted one is a reason that names the field. A number
 //! may be written as a string. Reason: registrars in loose languages do so, and what they mean is plain.
 

@@ -1,4 +1,11 @@
 //! Percent-encoding, of paths in requests and of Dubbo's names.
+//!
+//! ```text
+//!   %2Fa%C3%A9 ─► bytes ─► UTF-8? ─► "/aé"        %2, %zz, %ff ─► nothing
+//! ```
+//!
+//! Rule: decoded once, strictly; what comes out is text or nothing. Reason: whoever decodes twice, or passes over what
+//! he does not understand, names another znode than the one that was meant.
 
 /// `text` decoded; `None` when an escape is cut short or what comes out is no UTF-8.
 pub(crate) fn decode(text: &str) -> Option<String> {

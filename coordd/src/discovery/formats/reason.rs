@@ -1,5 +1,9 @@
 //! Why a znode is no registration, in words for whoever wrote it.
 //!
+//! ```text
+//!   what is wrong, where ─► Reason ─► one line of words, with what stood there, quoted and cut short
+//! ```
+//!
 //! Rule: what is quoted from the registration is cut short and escaped. Reason: it goes into answers, logs and the
 //! status of Kubernetes objects, and strangers wrote it.
 

@@ -93,7 +93,7 @@ fn common_parameters() -> Vec<Value> {
             "linearizable: everything acknowledged before is in it; stale: also from a member that only reads",
             words(&["local", "linearizable", "stale"]),
         ),
-        header("If-None-Match", "ETags of answers that the caller has", text()),
+        header("If-None-Match", "ETags of answers that the caller has; with wait not *", text()),
         header("Last-Event-ID", "Of a stream: as after", json!({ "type": "string", "pattern": "^[0-9]{1,15}$" })),
     ]
 }
@@ -116,6 +116,8 @@ fn contents(route: Route) -> Value {
 fn responses(route: Route) -> Value {
     let at = json!({ "description": "The zxid of the state that was read", "schema": zxid() });
     let tag = json!({ "description": "The newest change that the answer rests on; who asked", "schema": text() });
+    let of_absence = "To wait by: which state has nothing here, or the ancestor's newest change; who asked";
+    let of_absence = json!({ "description": of_absence, "schema": text() });
     let stale = json!({ "description": "`stale`, where no quorum confirms it", "schema": words(&["stale"]) });
     let retry = json!({ "description": "Seconds", "schema": { "type": "integer" } });
     let success = json!({ "Coordd-Zxid": at, "Coordd-Consistency": stale, "ETag": tag });
@@ -128,7 +130,7 @@ fn responses(route: Route) -> Value {
         "304": { "description": "The caller has it, or the wait ended without news", "headers": success },
         "400": problem("Not understood", json!({})),
         "401": problem("The caller may not read it, or the credentials are not understood", json!({})),
-        "404": problem("There is no such znode; with an ETag to wait by", json!({ "ETag": tag })),
+        "404": problem("There is no such znode; with an ETag to wait by", json!({ "ETag": of_absence })),
         "405": problem("Not a method of this path", json!({})),
         "414": problem("The path is too long", json!({})),
         "422": problem("Too many znodes or bytes for one answer, or two znodes have one key", json!({})),
