@@ -62,6 +62,8 @@ struct Table {
     everywhere: Shared,
     /// How many marks reach how far; so a change asks for no more ancestors than it has to.
     reaches: BTreeMap<Reach, usize>,
+    /// How many marks have a path of so many bytes; so of a change far below a path few ancestors are looked up.
+    lengths: Vec<usize>,
 }
 
 /// Who waits for this member to come as far as some zxid.
@@ -126,8 +128,15 @@ impl Table {
         shared.users += 1;
         if shared.users == 1 {
             *self.reaches.entry(reach).or_default() += 1;
+            self.lengths.resize(self.lengths.len().max(path.len() + 1), 0);
+            self.lengths[path.len()] += 1;
         }
         shared.mark.clone()
+    }
+
+    fn at(&self, path: &str) -> Option<&BTreeMap<Reach, Shared>> {
+        self.lengths.get(path.len()).filter(|count| **count > 0)?;
+        self.by_path.get(path)
     }
 
     fn leave(&mut self, path: &str, reach: Reach) {
@@ -138,6 +147,7 @@ impl Table {
             return;
         }
         marks.remove(&reach);
+        self.lengths[path.len()] -= 1;
         if marks.is_empty() {
             self.by_path.remove(path);
         }
@@ -216,7 +226,7 @@ impl Followed {
         }
         let Some((deepest, _)) = table.reaches.last_key_value() else { return };
         for (distance, at) in upwards(path).enumerate().take_while(|(distance, _)| distance <= deepest) {
-            let Some(marks) = table.by_path.get(at) else { continue };
+            let Some(marks) = table.at(at) else { continue };
             marks.range(distance..).for_each(|(_, shared)| self.touch(&shared.mark));
         }
     }
@@ -319,6 +329,7 @@ mod tests {
         drop(all);
         let table = followed.table.lock();
         assert!(table.by_path.is_empty() && table.reaches.is_empty() && table.everywhere.users == 0);
+        assert_eq!(table.lengths.iter().sum::<usize>(), 0);
     }
 
     #[test]

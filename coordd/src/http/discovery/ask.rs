@@ -55,10 +55,11 @@ impl Ask {
         Ok(Ask { path, auth, query })
     }
 
-    /// What is asked beside the path, in an order of its own.
+    /// What is asked beside the path, each once and in an order of its own.
     pub(super) fn query(&self) -> Vec<(String, String)> {
         let mut query = self.query.clone();
         query.sort();
+        query.dedup();
         query
     }
 
@@ -86,6 +87,13 @@ impl Ask {
             None => Ok(()),
             Some((name, _)) => Err(Refused::Unknown { name: name.clone(), known }),
         }
+    }
+}
+
+#[cfg(test)]
+impl Ask {
+    pub(super) fn of(path: &str, query: Vec<(String, String)>) -> Ask {
+        Ask { path: path.to_owned(), auth: Vec::new(), query }
     }
 }
 

@@ -275,6 +275,16 @@ mod tests {
     }
 
     #[test]
+    fn the_same_said_in_another_order_or_twice_is_one_question() {
+        let key = |query: &str| {
+            let pairs = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+            Ask::of("/a", query.split('&').filter_map(pairs).collect()).query()
+        };
+        assert_eq!(key("zone=b&zone=a&zone=b&state=up"), key("state=up&zone=a&zone=b"));
+        assert_ne!(key("zone=a"), key("zone=a&zone=b"));
+    }
+
+    #[test]
     fn a_stream_is_asked_for_by_its_media_type_among_others() {
         assert!(is_stream(" Text/Event-Stream;q=1") && !is_stream("text/event-streams") && !is_stream("*/*"));
     }

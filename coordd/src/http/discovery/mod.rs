@@ -91,11 +91,13 @@ async fn no_method(method: Method, uri: Uri) -> Response {
     Refused::Method(method.to_string().chars().take(20).collect()).respond(&uri)
 }
 
-async fn serve(http: &Http, route: Route, parts: &Parts) -> Response {
-    let uri = &parts.uri;
+async fn serve(http: &Http, route: Route, parts: Parts) -> Response {
+    let Parts { uri, headers, extensions, .. } = parts;
     let answered = async {
-        let (asked, terms) = asked::parse(route, uri, &parts.headers, &http.commands)?;
-        if terms.follows() && parts.extensions.get::<Brief>().is_some() {
+        let (asked, terms) = asked::parse(route, &uri, &headers, &http.commands)?;
+        // Whoever waits keeps no more than he has to.
+        drop(headers);
+        if terms.follows() && extensions.get::<Brief>().is_some() {
             return Err(Refused::Busy("connections; on this one nothing is followed"));
         }
         let asked = Arc::new(asked);
@@ -106,10 +108,10 @@ async fn serve(http: &Http, route: Route, parts: &Parts) -> Response {
             read::barrier(http).await?;
         }
         if terms.stream {
-            return follow::stream(http, &asked, &terms).await;
+            return follow::stream(http, asked, &terms).await;
         }
         if let Some(wait) = terms.wait {
-            return follow::poll(http, &asked, &terms, wait).await;
+            return follow::poll(http, asked, &terms, wait).await;
         }
         if let Some(response) = kept::answer(http, &asked, &terms).await? {
             return Ok(response);
@@ -117,29 +119,29 @@ async fn serve(http: &Http, route: Route, parts: &Parts) -> Response {
         let reading = read::read(http, &asked, terms.consistency, &http.desk.turns, false).await?;
         answer::answer(http, &asked, &terms, reading).await
     };
-    answer::respond(uri, answered.await)
+    answer::respond(&uri, answered.await)
 }
 
 /// The instances registered below a znode, or with `list` the names of its children.
 #[utoipa::path(get, path = "/v1/services/{path}", responses((status = 200, body = ServiceView)))]
 pub(super) async fn services(State(http): State<Http>, parts: Parts) -> Response {
-    serve(&http, Route::Services, &parts).await
+    serve(&http, Route::Services, parts).await
 }
 
 /// One znode's bytes, or with `recurse` the subtree as keys and values.
 #[utoipa::path(get, path = "/v1/config/{path}", responses((status = 200, body = ConfigTree)))]
 pub(super) async fn config(State(http): State<Http>, parts: Parts) -> Response {
-    serve(&http, Route::Config, &parts).await
+    serve(&http, Route::Config, parts).await
 }
 
 /// Who leads an election, who is next, and a fencing token.
 #[utoipa::path(get, path = "/v1/leader/{path}", responses((status = 200, body = LeaderView)))]
 pub(super) async fn leader(State(http): State<Http>, parts: Parts) -> Response {
-    serve(&http, Route::Leader, &parts).await
+    serve(&http, Route::Leader, parts).await
 }
 
 /// A znode's data and Stat, or with `children` their names.
 #[utoipa::path(get, path = "/v1/znodes/{path}", responses((status = 200, body = ZnodeView)))]
 pub(super) async fn znodes(State(http): State<Http>, parts: Parts) -> Response {
-    serve(&http, Route::Znodes, &parts).await
+    serve(&http, Route::Znodes, parts).await
 }

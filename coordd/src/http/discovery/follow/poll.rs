@@ -50,28 +50,30 @@ fn answer(shot: &Shot, asked: &Asked, at: At) -> Result<Response, Refused> {
 /// The next answer that the caller does not have, or that there is none within `wait`.
 pub(in super::super) async fn poll(
     http: &Http,
-    asked: &Arc<Asked>,
+    asked: Arc<Asked>,
     terms: &Terms,
     wait: Duration,
 ) -> Result<Response, Refused> {
     let until = Instant::now() + wait;
-    let joined = async {
-        let mut follower = join(http, asked, terms).await?;
+    let joined = async move {
+        let mut follower = join(http, &asked, terms).await?;
         let shot = follower.now().await;
         Ok((follower, shot))
     };
     let joined = timeout_at(until + JOIN_SLACK, joined).await;
     let (mut follower, mut shot) =
         joined.map_err(|_| Refused::Busy("what is waited for was not read within the wait"))??;
+    // Those who ask the same keep one question.
+    let asked = follower.topic.asked.clone();
     // The state is at least where the caller saw it; the answer may be older, and still be the newest.
     let seen = |at: At| At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };
     let mut at = shot.as_ref().map(|shot| follower.at(http, shot));
     loop {
         let Some((now, when)) = shot.zip(at) else { return Err(follower.ended(http).await) };
-        if is_news(&now, asked, terms, when.base) {
+        if is_news(&now, &asked, terms, when.base) {
             // It may have been read a while ago.
             return if confirmed(http, CONFIRM_PATIENCE).await {
-                answer(&now, asked, seen(when))
+                answer(&now, &asked, seen(when))
             } else {
                 Err(unconfirmed())
             };

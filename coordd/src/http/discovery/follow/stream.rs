@@ -73,8 +73,8 @@ fn share(whole: Duration, number: u64) -> Duration {
     whole.mul_f64(f64::from(part) / f64::from(u32::MAX))
 }
 
-pub(in super::super) async fn stream(http: &Http, asked: &Arc<Asked>, terms: &Terms) -> Result<Response, Refused> {
-    let mut follower = join(http, asked, terms).await?;
+pub(in super::super) async fn stream(http: &Http, asked: Arc<Asked>, terms: &Terms) -> Result<Response, Refused> {
+    let mut follower = join(http, &asked, terms).await?;
     let Some(shot) = follower.now().await else { return Err(follower.ended(http).await) };
     let at = follower.at(http, &shot);
     let at = At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };

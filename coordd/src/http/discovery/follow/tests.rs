@@ -91,7 +91,7 @@ impl Rig {
         if brief {
             parts.extensions.insert(Brief);
         }
-        Got(serve(&self.http, Route::Config, &parts).await)
+        Got(serve(&self.http, Route::Config, parts).await)
     }
 
     /// A stream, when its first event is here.

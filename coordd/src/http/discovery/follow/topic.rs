@@ -42,6 +42,7 @@ pub(super) type Latest = Option<Arc<Shot>>;
 /// What followers hold of a topic.
 #[derive(Debug)]
 pub(super) struct Topic {
+    pub asked: Arc<Asked>,
     pub mark: Arc<Mark>,
     pub latest: watch::Receiver<Latest>,
     /// One more than the mark's count before the newest reading; 0 before the first.
@@ -56,14 +57,13 @@ struct Ending<'a>(&'a Task);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        let Task { http, asked, topic, .. } = self.0;
-        http.desk.follow.topics.lock().remove(&asked.key, topic);
+        let Task { http, topic, .. } = self.0;
+        http.desk.follow.topics.lock().remove(&topic.asked.key, topic);
     }
 }
 
 pub(super) struct Task {
     http: Http,
-    asked: Arc<Asked>,
     topic: Arc<Topic>,
     _registered: Registered,
     latest: watch::Sender<Latest>,
@@ -76,8 +76,9 @@ pub(super) struct Task {
 
 #[cfg(test)]
 impl Topic {
-    pub(super) fn of_nothing() -> Topic {
+    pub(super) fn without_task(asked: Arc<Asked>) -> Topic {
         Topic {
+            asked,
             mark: Arc::default(),
             latest: watch::Sender::new(None).subscribe(),
             settled: watch::Sender::new(0).subscribe(),
@@ -93,6 +94,7 @@ impl Task {
         let registered = http.commands.followed().register(&asked.key.path, reach);
         let (latest, settled) = (watch::Sender::new(None), watch::Sender::new(0));
         let topic = Arc::new(Topic {
+            asked: asked.clone(),
             mark: registered.mark().clone(),
             latest: latest.subscribe(),
             settled: settled.subscribe(),
@@ -101,7 +103,6 @@ impl Task {
         });
         Task {
             http: http.clone(),
-            asked: asked.clone(),
             topic,
             _registered: registered,
             latest,
@@ -121,7 +122,8 @@ impl Task {
         loop {
             let changes = self.topic.mark.changes();
             if let Err(refused) = self.read().await {
-                tracing::debug!(path = self.asked.key.path, %refused, "what was followed cannot be shown any more");
+                let path = &self.topic.asked.key.path;
+                tracing::debug!(path, %refused, "what was followed cannot be shown any more");
                 if let Refused::Busy(why) = refused {
                     let _ = self.topic.why.set(why);
                 }
@@ -160,9 +162,9 @@ impl Task {
         let mut topics = self.http.desk.follow.topics.lock();
         // Whoever finds a topic does so under this lock.
         if unused() && since.elapsed() >= UNUSED_MAX {
-            topics.remove(&self.asked.key, &self.topic);
+            topics.remove(&self.topic.asked.key, &self.topic);
         }
-        !topics.knows(&self.asked.key, &self.topic)
+        !topics.knows(&self.topic.asked.key, &self.topic)
     }
 
     async fn is_touched(&self, seen: u64) -> bool {
@@ -206,7 +208,7 @@ impl Task {
     /// Reads and encodes; nothing where the same answer is shown already.
     async fn make(&self) -> Result<Option<Fresh>, Refused> {
         let (large, turns) = (self.large.load(Ordering::Relaxed), &self.http.desk.follow.turns);
-        let Reading { at, found, turn } = read(&self.http, &self.asked, Consistency::Local, turns, large).await?;
+        let Reading { at, found, turn } = read(&self.http, &self.topic.asked, Consistency::Local, turns, large).await?;
         if !at.tells {
             return Err(Refused::Upgrading);
         }
@@ -215,11 +217,11 @@ impl Task {
             Ok(found) if self.renew(found.zxid(), at) => return Ok(None),
             Ok(found) => {
                 let newest = found.zxid();
-                show(&self.asked, found, turn, move |shown, path| encode(shown, path, newest)).await
+                show(&self.topic.asked, found, turn, move |shown, path| encode(shown, path, newest)).await
             }
             Err(failure) => (Err(failure), Some(turn)),
         };
-        let (made, bytes) = encoded.unwrap_or_else(|failure| problem(&self.asked, at, failure));
+        let (made, bytes) = encoded.unwrap_or_else(|failure| problem(&self.topic.asked, at, failure));
         self.large.store(was_large && bytes.len() > SMALL / 2, Ordering::Relaxed);
         Ok(Some(Fresh { at, made, bytes, turn }))
     }

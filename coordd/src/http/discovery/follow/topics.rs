@@ -96,12 +96,14 @@ impl Topics {
 mod tests {
     use coordd_proto::AuthId;
 
-    use super::super::super::asked::Route;
+    use super::super::super::asked::{Asked, Route};
     use super::*;
+    use crate::discovery::question::Question;
 
     fn put(topics: &mut Topics, key: &Key) -> Result<Arc<Topic>, Refused> {
         topics.make_room(&key.path)?;
-        let topic = Arc::new(Topic::of_nothing());
+        let asked = Asked { key: key.clone(), question: Question::Tree };
+        let topic = Arc::new(Topic::without_task(Arc::new(asked)));
         topics.put(key, &topic);
         Ok(topic)
     }
