@@ -46,7 +46,11 @@ pub fn run(options: &Options) -> Result<()> {
     let client = Arc::new(Mutex::new(Client::open(resolve(&options.server)?, options.session_ms)?));
     let pinged = Arc::clone(&client);
     thread::spawn(move || {
-        while let Ok(_pong) = mine(&pinged).call(op::PING, |_| {}) {
+        loop {
+            let pong = mine(&pinged).call(op::PING, |_| {});
+            if pong.is_err() {
+                break;
+            }
             thread::sleep(PING);
         }
         eprintln!("the connection is lost, and with it the crowd");
