@@ -165,11 +165,19 @@ async fn good_projections_are_accepted_and_bad_ones_refused_with_what_to_do() {
         let why = try_project(&stage, name, bad.clone()).await.err();
         assert!(why.as_ref().is_some_and(|why| why.contains(words)), "{name} {bad}: {why:?} does not say {words:?}");
     }
-    for (change, words) in [
-        (json!({"configMap": {}}), "cannot be changed into another kind"),
-        (json!({"service": {"headless": true, "ports": [{"port": 80}]}}), "headless cannot be changed"),
+    let leader = |more: Value| {
+        let mut leader = json!({"ports": [{"port": 80, "targetPort": 8080}]});
+        leader.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"leader": leader})
+    };
+    for (name, change, words) in [
+        ("good-0", json!({"configMap": {}}), "cannot be changed into another kind"),
+        ("good-0", json!({"service": {"headless": true, "ports": [{"port": 80}]}}), "headless cannot be changed"),
+        ("good-2", json!({"configMap": {"name": "other"}}), "name cannot be changed"),
+        ("good-3", leader(json!({"name": "other"})), "cannot be changed"),
+        ("good-3", leader(json!({"lease": false})), "cannot be changed"),
     ] {
-        let why = try_project(&stage, "good-0", spec(change.clone(), json!({}))).await.err();
+        let why = try_project(&stage, name, spec(change.clone(), json!({}))).await.err();
         assert!(why.as_ref().is_some_and(|why| why.contains(words)), "{change}: {why:?}");
     }
 }

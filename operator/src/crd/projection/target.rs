@@ -118,6 +118,10 @@ pub struct Port {
 /// A ConfigMap whose keys are the paths of the subtree's znodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)",
+    "message": "target.configMap.name cannot be changed: a ConfigMap is never deleted; make another projection"
+}]))]
 pub struct ConfigMapTarget {
     /// Name of the ConfigMap. Default: the projection's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,11 +158,18 @@ impl Default for ConfigMapTarget {
 /// A Service with one endpoint, and a Lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "self.headless == oldSelf.headless",
-    "message": "target.leader.headless cannot be changed: Kubernetes keeps the address of a Service; make another \
-        projection"
-}]))]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "self.headless == oldSelf.headless",
+        "message": "target.leader.headless cannot be changed: Kubernetes keeps the address of a Service; make another \
+            projection"
+    },
+    {
+        "rule": "self.lease == oldSelf.lease && has(self.name) == has(oldSelf.name) \
+            && (!has(self.name) || self.name == oldSelf.name)",
+        "message": "target.leader.name and lease cannot be changed: a Lease is never deleted; make another projection"
+    }
+]))]
 pub struct LeaderTarget {
     /// Name of the Service and of the Lease. Default: the projection's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
