@@ -23,7 +23,6 @@ use super::members::backoff;
 use super::sse::{Message, Parser};
 use super::{Discovery, DiscoveryError, Miss, Question};
 use crate::discovery::Problem;
-use crate::ensemble::EnsembleView;
 
 /// A question that is refused may be allowed later, by another ACL.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
@@ -164,7 +163,8 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let last = self.seen.map(|zxid| zxid.to_string());
         let mut headers = vec![("accept", "text/event-stream")];
         headers.extend(last.as_deref().map(|last| ("last-event-id", last)));
-        let response = self.discovery.send(member, &self.url, &headers, Duration::ZERO).await?;
+        let authorization = self.discovery.authorization.as_deref();
+        let response = self.discovery.send(member, &self.url, &headers, authorization, Duration::ZERO).await?;
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
             return Err(Miss::Elsewhere(format!("the answer is no stream of events but {kind:?}")));
@@ -193,15 +193,10 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
 
     /// Zxids of another ensemble are other zxids.
     async fn recognise(&mut self, member: &str) -> Result<(), Miss> {
-        let response = self.discovery.send(member, "/v1/ensemble", &[], Duration::ZERO).await?;
-        let body = self.discovery.read(response).await.map_err(Miss::Elsewhere)?;
-        let view: EnsembleView = serde_json::from_slice(&body).map_err(Miss::elsewhere)?;
-        if view.ensemble_id.is_none() {
-            return Err(Miss::elsewhere("it belongs to no ensemble yet"));
-        }
-        if self.ensemble != view.ensemble_id {
+        let ensemble = Some(self.discovery.recognise(member).await?);
+        if self.ensemble != ensemble {
             self.seen = None;
-            self.ensemble = view.ensemble_id;
+            self.ensemble = ensemble;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ mod sse;
 mod tests;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -44,6 +45,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use crate::discovery::Problem;
+use crate::ensemble::EnsembleView;
 use crate::exchange;
 use members::{Members, backoff};
 
@@ -120,6 +122,8 @@ impl Miss {
 #[derive(Debug, Clone)]
 pub struct Discovery {
     members: Members,
+    /// Id of the only ensemble that is listened to.
+    expected: Option<Arc<str>>,
     authorization: Option<String>,
     patience: Patience,
 }
@@ -127,13 +131,21 @@ pub struct Discovery {
 impl Discovery {
     /// A client of the HTTP ports at `addresses`, each `host:port`.
     pub fn new(addresses: impl IntoIterator<Item = impl Into<String>>) -> Discovery {
-        Discovery { members: Members::new(addresses), authorization: None, patience: PATIENCE }
+        Discovery { members: Members::new(addresses), expected: None, authorization: None, patience: PATIENCE }
     }
 
     /// The same for a user of ZooKeeper's digest scheme.
     #[must_use]
     pub fn with_credentials(mut self, user: &str, password: &str) -> Discovery {
         self.authorization = Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))));
+        self
+    }
+
+    /// Listens to members of the ensemble of this id only, and tells no other one the credentials: an address may be
+    /// another's by now. It is no proof against whoever means to deceive.
+    #[must_use]
+    pub fn expecting(mut self, ensemble: &str) -> Discovery {
+        self.expected = Some(ensemble.into());
         self
     }
 
@@ -236,7 +248,10 @@ impl Discovery {
         wait: Duration,
         typed: impl Fn(Bytes) -> Result<T, String>,
     ) -> Result<Option<Answer<T>>, Miss> {
-        let response = self.send(member, url, &[], wait).await?;
+        if self.expected.is_some() {
+            self.recognise(member).await?;
+        }
+        let response = self.send(member, url, &[], self.authorization.as_deref(), wait).await?;
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
@@ -250,16 +265,34 @@ impl Discovery {
         Ok(Some(Answer { zxid, read_at, etag, value }))
     }
 
+    /// Of which ensemble a member is, asked without credentials.
+    async fn recognise(&self, member: &str) -> Result<String, Miss> {
+        let response = self.send(member, "/v1/ensemble", &[], None, Duration::ZERO).await?;
+        let body = self.read(response).await.map_err(Miss::Elsewhere)?;
+        let view: EnsembleView = serde_json::from_slice(&body).map_err(Miss::elsewhere)?;
+        let Some(id) = view.ensemble_id else { return Err(Miss::elsewhere("it belongs to no ensemble yet")) };
+        match &self.expected {
+            Some(expected) if **expected != *id => {
+                Err(Miss::Elsewhere(format!("it belongs to the ensemble {id}, not to {expected}")))
+            }
+            Some(_) | None => Ok(id),
+        }
+    }
+
     /// One request to one member, for what is 200 or 304.
     async fn send(
         &self,
         member: &str,
         url: &str,
         headers: &[(&str, &str)],
+        authorization: Option<&str>,
         wait: Duration,
     ) -> Result<Response<Incoming>, Miss> {
+        if member.is_empty() {
+            return Err(Miss::elsewhere("it is not known where any member is"));
+        }
         let mut request = Request::builder().uri(url).header(HOST, member).header(ACCEPT, "application/json");
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         let mut request = request.body(Full::new(Bytes::new())).map_err(Miss::elsewhere)?;

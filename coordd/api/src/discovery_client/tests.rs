@@ -305,6 +305,37 @@ async fn in_another_ensemble_numbers_begin_anew() {
 }
 
 #[tokio::test]
+async fn a_member_of_another_ensemble_is_neither_believed_nor_told_the_credentials() {
+    let stranger = Member::play("theirs", vec![stream(vec![said("gone", 900), Act::Hang])]).await;
+    let ours = Member::play("ours", vec![stream(vec![said("snapshot", 7), Act::Hang]), whole(7)]).await;
+    let discovery = client(&[&stranger, &ours]).with_credentials("user", "secret").expecting("ours");
+    let mut follower = discovery.follow(a());
+    assert_eq!(next(&mut follower).await, ("snapshot", 7));
+    assert_eq!(discovery.get(&a()).await.unwrap().zxid, 7);
+    assert_eq!(stranger.asked(), [""; 0], "it was asked who it is, and nothing else");
+    assert!(ours.asked().iter().all(|asked| asked.contains("authorization: Basic")));
+
+    let alone = client(&[&stranger]).expecting("ours");
+    let why = alone.get(&a()).await.unwrap_err().to_string();
+    assert!(why.contains("it belongs to the ensemble theirs, not to ours"), "{why}");
+}
+
+#[tokio::test]
+async fn who_a_member_is_is_asked_without_the_credentials() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let discovery = Discovery::new([address]).with_credentials("user", "secret").expecting("ours");
+    let _follower = discovery.follow(a());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.unwrap());
+    }
+    let request = String::from_utf8(request).unwrap();
+    assert!(request.starts_with("GET /v1/ensemble ") && !request.contains("authorization"), "{request}");
+}
+
+#[tokio::test]
 async fn a_silent_line_is_given_up() {
     let member = Member::play(
         "e",
