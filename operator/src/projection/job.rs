@@ -2,7 +2,7 @@
 //!
 //! Rule: what has not come, or may not be asked for, is told and nothing is done about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use coordd_api::discovery::{ConfigTree, Instance, LeaderView, Rejected, ServiceEntry, ServiceList, ServiceView};
 
@@ -18,6 +18,8 @@ pub(super) struct Child<'a> {
     pub path: String,
     /// `None` while it is not known who is registered.
     pub known: Option<Known>,
+    /// It may not be asked for.
+    pub refused: bool,
     pub ports: &'a [Port],
     pub headless: bool,
     pub traffic: Option<TrafficDistribution>,
@@ -43,7 +45,7 @@ pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
     match (&ground.world.views, &target.service, &target.leader) {
         (Views::Service(view), Some(service), _) => {
             let name = service.name.clone().unwrap_or_else(|| ground.name().to_owned());
-            let known = instances(path, view, plan);
+            let known = usable(path, view, plan).then(|| instances(view, plan));
             Job::Services(vec![child(service, name, path.clone(), known)])
         }
         (Views::Children { list, services }, Some(service), _) => {
@@ -54,7 +56,11 @@ pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
             let waiting = View::Waiting;
             let of = |(name, path): (String, String)| {
                 let view = services.get(&path).unwrap_or(&waiting);
-                let known = instances(&path, view, plan);
+                if let View::Refused(why) = view {
+                    plan.partial.push(refusal(&path, why));
+                    return Child { refused: true, ..child(service, name, path, None) };
+                }
+                let known = usable(&path, view, plan).then(|| instances(view, plan));
                 child(service, name, path, known)
             };
             Job::Services(children.into_iter().map(of).collect())
@@ -76,7 +82,12 @@ pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
 
 fn child<'a>(service: &'a ServiceTarget, name: String, path: String, known: Option<Known>) -> Child<'a> {
     let ServiceTarget { ports, headless, traffic_distribution, .. } = service;
-    Child { name, path, known, ports, headless: *headless, traffic: *traffic_distribution, guarded: true }
+    let (headless, traffic) = (*headless, *traffic_distribution);
+    Child { name, path, known, refused: false, ports, headless, traffic, guarded: true }
+}
+
+fn refusal(path: &str, why: &str) -> String {
+    format!("{path} may not be asked for: {why}")
 }
 
 /// Whether an answer says how things are; else why not is told.
@@ -84,23 +95,20 @@ pub(super) fn usable<T>(path: &str, view: &View<T>, plan: &mut Plan) -> bool {
     plan.zxid = plan.zxid.max(view.zxid());
     match view {
         View::Waiting => plan.waiting.push(path.to_owned()),
-        View::Refused(why) => plan.problems.push(format!("{path} may not be asked for: {why}")),
+        View::Refused(why) => plan.problems.push(refusal(path, why)),
         View::Gone { .. } | View::There { .. } => return true,
     }
     false
 }
 
-fn instances(path: &str, view: &View<ServiceView>, plan: &mut Plan) -> Option<Known> {
-    if !usable(path, view, plan) {
-        return None;
-    }
+fn instances(view: &View<ServiceView>, plan: &mut Plan) -> Known {
     let rejected = view.value().map(|view| view.rejected.as_slice()).unwrap_or_default();
     plan.rejected.extend(rejected.iter().map(|Rejected { znode, reason }| {
         let (znode, reason) = (znode.clone(), reason.clone());
         Rejection { znode, reason }
     }));
     let instances = view.value().map(|view| view.instances.clone()).unwrap_or_default();
-    Some(Known { zxid: view.zxid().unwrap_or(0), instances })
+    Known { zxid: view.zxid().unwrap_or(0), instances }
 }
 
 /// The children that are projected, as (name, path): those that are already, then by name, as many as are allowed.
@@ -111,14 +119,12 @@ fn children(
     plan: &mut Plan,
 ) -> Vec<(String, String)> {
     let template = service.name_template.as_deref().unwrap_or("{name}");
-    let sources: BTreeMap<&str, &str> = {
-        let mine = ground.world.services.iter().filter(|(_, service)| ground.owns(&service.owned));
-        mine.map(|(name, service)| (name.as_str(), service.shape.source.as_str())).collect()
-    };
-    let projected: BTreeSet<&str> = sources.values().copied().collect();
+    // What a Service that was made of a child is called stays the name of that child.
+    let held = ground.below();
+    let projected: BTreeSet<&str> = held.values().map(String::as_str).collect();
     let entries = list.map(|list| list.services.as_slice()).unwrap_or_default();
     let mut entries: Vec<&ServiceEntry> = entries.iter().collect();
-    entries.sort_by_key(|entry| (!projected.contains(ground.source(&entry.path).as_str()), &entry.path));
+    entries.sort_by_key(|entry| (!projected.contains(entry.path.as_str()), &entry.path));
     let most = usize::try_from(ground.projection.spec.guards.max_services).unwrap_or(0);
     let many = entries.split_off(most.min(entries.len()));
     plan.rejected.extend(many.iter().map(|entry| Rejection {
@@ -126,8 +132,11 @@ fn children(
         reason: format!("there are more services than guards.maxServices, which is {most}"),
     }));
     let named: Vec<(&str, &str)> = entries.iter().map(|entry| (entry.path.as_str(), entry.name.as_str())).collect();
-    let has = |name: &str| sources.get(name)?.strip_prefix(ground.cluster.as_str()).map(str::to_owned);
-    let Names { by_path, collided } = assign(template, ground.name(), &named, has);
+    let Names { by_path, collided, nameless } = assign(template, ground.name(), &named, &held);
+    plan.rejected.extend(nameless.into_iter().map(|(znode, [plain, hashed])| Rejection {
+        znode,
+        reason: format!("the names {plain} and {hashed} are those of other services: rename one of the znodes"),
+    }));
     plan.follow = Some(by_path.keys().cloned().collect());
     let renamed = collided.iter().filter_map(|path| Some(format!("{path} is {}", by_path.get(path)?)));
     plan.renamed = renamed.collect();
@@ -147,5 +156,6 @@ fn leading<'a>(ground: &Ground<'a>, target: &'a LeaderTarget, view: &View<Leader
     }
     let known = Known { zxid: view.zxid().unwrap_or(0), instances: instance.into_iter().collect() };
     let LeaderTarget { ports, headless, .. } = target;
-    Child { name, path, known: Some(known), ports, headless: *headless, traffic: None, guarded: false }
+    let headless = *headless;
+    Child { name, path, known: Some(known), refused: false, ports, headless, traffic: None, guarded: false }
 }

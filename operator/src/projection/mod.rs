@@ -25,6 +25,7 @@ mod plan;
 mod service;
 mod slices;
 mod status;
+mod strays;
 mod work;
 mod world;
 
@@ -52,7 +53,32 @@ pub enum Write {
     Slice(Box<EndpointSlice>),
     ConfigMap(Box<ConfigMap>),
     Lease(Box<Lease>),
-    Delete { kind: Kind, name: String, uid: String, resource_version: String },
+    /// A Service, or a slice of the Service `group`.
+    Delete {
+        kind: Kind,
+        group: String,
+        name: String,
+        uid: String,
+        resource_version: String,
+    },
+}
+
+impl Write {
+    /// What it is a part of, as `Kind/name`: a Service with its slices, a ConfigMap, a Lease. When one write of a group
+    /// cannot be made, those after it are not tried, and those of other groups are.
+    pub fn group(&self) -> String {
+        let of = |kind, name: Option<&String>| format!("{kind}/{}", name.map(String::as_str).unwrap_or_default());
+        match self {
+            Write::Service(object) => of(Kind::Service, object.metadata.name.as_ref()),
+            Write::Slice(object) => {
+                let labels = object.metadata.labels.as_ref();
+                of(Kind::Service, labels.and_then(|labels| labels.get(mark::SLICE_SERVICE)))
+            }
+            Write::ConfigMap(object) => of(Kind::ConfigMap, object.metadata.name.as_ref()),
+            Write::Lease(object) => of(Kind::Lease, object.metadata.name.as_ref()),
+            Write::Delete { group, .. } => of(Kind::Service, Some(group)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //!   com.acme.Orders ─ template ─► com-acme-orders ─► taken by another child? ─► com-acme-orders-5f3c1a2b
 //! ```
 //!
-//! Rule: a child keeps the name that it has; of several new ones that become the same name, the one that is it already
-//! has it, else the first, and the others bear a hash of what they are. Reason: a Service that changes its name when a
-//! neighbour comes is gone for all who call it.
+//! Rule: a name stays the name of the path that it was given to for as long as a Service bears it, whoever comes or
+//! goes; a new child takes the plain name if nobody has it, else one with a hash of its path, and if that is taken too
+//! it has none. Reason: a Service that changes its name is gone for all who call it, and one that changes whom it is
+//! of sends them to another application.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,8 +37,8 @@ fn cut(name: &str, longest: usize) -> String {
     name.get(..end).unwrap_or(name).trim_end_matches('-').to_owned()
 }
 
-fn with_hash(name: &str, original: &str) -> String {
-    let hash = format!("{:08x}", hash(original) >> 32);
+fn with_hash(name: &str, path: &str) -> String {
+    let hash = format!("{:08x}", hash(path) >> 32);
     format!("{}-{hash}", cut(name, LONGEST - 1 - hash.len()))
 }
 
@@ -49,38 +50,61 @@ fn from_template(template: &str, projection: &str, child: &str) -> String {
 /// What children are called.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Name of the Service by path of the child.
+    /// Name of the Service by path of the child; no two are alike.
     pub by_path: BTreeMap<String, String>,
     /// Paths whose name another child has, so that theirs bears a hash.
     pub collided: BTreeSet<String>,
+    /// Paths that could have two names, both of which others have; and these.
+    pub nameless: BTreeMap<String, [String; 2]>,
 }
 
-/// Names the children, each given as (path, name). `has` says which path a name is that of already.
+/// Names the children, each given as (path, name). `held` says which path each name that is in use is of.
 pub(super) fn assign(
     template: &str,
     projection: &str,
     children: &[(&str, &str)],
-    has: impl Fn(&str) -> Option<String>,
+    held: &BTreeMap<String, String>,
 ) -> Names {
-    let mut alike: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
-    for (path, child) in children {
-        alike.entry(from_template(template, projection, child)).or_default().push((path, child));
-    }
     let mut names = Names::default();
-    for (name, alike) in alike {
-        let holder = has(&name).and_then(|path| alike.iter().find(|(other, _)| *other == path));
-        let exact = || alike.iter().find(|(_, child)| sanitised(child) == *child);
-        let first = holder.or_else(exact).or_else(|| alike.first()).map(|(path, _)| *path);
-        for (path, child) in &alike {
-            if Some(*path) == first {
-                names.by_path.insert((*path).to_owned(), name.clone());
-            } else {
-                names.by_path.insert((*path).to_owned(), with_hash(&name, child));
-                names.collided.insert((*path).to_owned());
-            }
+    let mut taken: BTreeSet<String> = held.keys().cloned().collect();
+    let mut new = Vec::new();
+    for (path, child) in children {
+        let plain = from_template(template, projection, child);
+        let hashed = with_hash(&plain, path);
+        let is_its = |name: &&String| held.get(*name).is_some_and(|holder| holder == path);
+        if let Some(name) = [&plain, &hashed].into_iter().find(is_its) {
+            names.give(path, name, *name == plain);
+        } else {
+            new.push((*path, sanitised(child) == *child, plain, hashed));
+        }
+    }
+    // Of several, the one that is the name already has it.
+    new.sort_by_key(|(_, exact, ..)| !exact);
+    let mut others = Vec::new();
+    for (path, _, plain, hashed) in new {
+        if taken.insert(plain.clone()) {
+            names.give(path, &plain, true);
+        } else {
+            others.push((path, plain, hashed));
+        }
+    }
+    for (path, plain, hashed) in others {
+        if taken.insert(hashed.clone()) {
+            names.give(path, &hashed, false);
+        } else {
+            names.nameless.insert(path.to_owned(), [plain, hashed]);
         }
     }
     names
+}
+
+impl Names {
+    fn give(&mut self, path: &str, name: &str, plain: bool) {
+        self.by_path.insert(path.to_owned(), name.to_owned());
+        if !plain {
+            self.collided.insert(path.to_owned());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -107,8 +131,8 @@ mod tests {
     }
 
     fn named(children: &[(&str, &str)], has: &[(&str, &str)]) -> Names {
-        let has = |name: &str| has.iter().find(|(held, _)| *held == name).map(|(_, path)| (*path).to_owned());
-        assign("{name}", "p", children, has)
+        let has = has.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
+        assign("{name}", "p", children, &has)
     }
 
     #[test]
@@ -123,8 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_a_service_bears_is_nobody_elses_even_when_its_child_has_gone() {
+        let plain = named(&[("/s/a-b", "a-b")], &[("a-b", "/s/A.b")]);
+        let hashed = plain.by_path["/s/a-b"].clone();
+        assert!(hashed.starts_with("a-b-"), "{hashed}");
+        let later = named(&[("/s/a-b", "a-b")], &[(&hashed, "/s/a-b")]);
+        assert_eq!(later.by_path["/s/a-b"], hashed, "it keeps what it is called by when the plain name is free");
+    }
+
+    #[test]
+    fn whoever_takes_the_name_that_another_would_be_given_gets_it_and_the_other_has_none() {
+        let aimed = with_hash("a-b", "/s/A.b");
+        let children = [("/s/A.b", "A.b"), ("/s/a-b", "a-b"), ("/s/aimed", aimed.as_str())];
+        let names = named(&children, &[]);
+        assert_eq!((names.by_path["/s/aimed"].as_str(), names.by_path.len()), (aimed.as_str(), 2));
+        assert_eq!(names.nameless["/s/A.b"], ["a-b".to_owned(), aimed]);
+    }
+
+    #[test]
     fn a_template_stands_around_the_name() {
-        let names = assign("{projection}-{name}-v1", "shop", &[("/s/Orders", "Orders")], |_| None);
+        let names = assign("{projection}-{name}-v1", "shop", &[("/s/Orders", "Orders")], &BTreeMap::new());
         assert_eq!(names.by_path["/s/Orders"], "shop-orders-v1");
     }
 
@@ -145,8 +187,8 @@ mod tests {
                 prop_assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
             }
             // What they are called is remembered, and stays so.
-            let has = |name: &str| names.by_path.iter().find(|(_, held)| *held == name).map(|(path, _)| path.clone());
-            prop_assert_eq!(&assign("{name}", "p", &borrowed, has).by_path, &names.by_path);
+            let held = names.by_path.iter().map(|(path, name)| (name.clone(), path.clone())).collect();
+            prop_assert_eq!(&assign("{name}", "p", &borrowed, &held).by_path, &names.by_path);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   views known? ─► each Service: its own? ─► made · mended ─► its slices, held by the guard
-//!                └─► Services of children that went ─► held, then deleted, when nothing else is to be written
+//!                └─► Services of children that went ─► held, then deleted
+//!                └─► Services that are called otherwise now ─► deleted when that in their place is complete
 //! ```
 //!
 //! Rule: the plan for a world in which it was carried out is empty. Reason: that is what makes dying between any two
@@ -13,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::guard::{Held, Hold};
 use super::job::{Child, Job, jobs};
 use super::mark::Kind;
+use super::work::Standing;
 use super::world::{Owned, Source, World};
-use super::{Addresses, Policy, Write, maps, work};
+use super::{Addresses, Policy, Write, maps, strays, work};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::Rejection;
 use crate::world::Moment;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub late: bool,
     /// What cannot be done, and why.
     pub problems: Vec<String>,
+    /// Children of which nothing can be done, while the others are projected; and why.
+    pub partial: Vec<String>,
     pub memory: Memory,
     /// When it has to be looked at again, whatever happens.
     pub wake: Option<Moment>,
@@ -81,6 +85,20 @@ impl Ground<'_> {
 
     pub(super) fn source(&self, path: &str) -> String {
         format!("{}{path}", self.cluster)
+    }
+
+    /// What the source of every child begins with.
+    pub(super) fn base(&self) -> String {
+        self.source(&format!("{}/", self.projection.spec.path.trim_end_matches('/')))
+    }
+
+    /// The Services of this projection that were made of children of the path, by name: the child's path.
+    pub(super) fn below(&self) -> BTreeMap<String, String> {
+        let base = self.base();
+        let mine = self.world.services.iter().filter(|(_, service)| self.owns(&service.owned));
+        let below = mine.filter(|(_, service)| service.shape.source.starts_with(&base));
+        let path = |source: &str| source.strip_prefix(self.cluster.as_str()).unwrap_or(source).to_owned();
+        below.map(|(name, service)| (name.clone(), path(&service.shape.source))).collect()
     }
 
     /// Whether the projection has made it.
@@ -140,16 +158,12 @@ fn waiting(memory: &Memory, now: Moment, plan: &mut Plan) -> Option<Moment> {
 
 fn services(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) {
     let mut deletes = Vec::new();
-    for child in children {
-        work::service(ground, child, plan, &mut deletes);
-    }
+    let children: Vec<(&Child<'_>, Standing)> =
+        children.iter().map(|child| (child, work::service(ground, child, plan, &mut deletes))).collect();
     // What is taken away comes last, over all Services.
     plan.writes.extend(deletes);
-    let strays = work::strays(ground, children, plan);
-    // A Service in place of which another was made goes when that one is complete.
-    if plan.writes.is_empty() && plan.waiting.is_empty() && plan.problems.is_empty() {
-        plan.writes = strays;
-    }
+    let strays = strays::strays(ground, &children, plan);
+    plan.writes.extend(strays);
 }
 
 /// What is there of this projection.

@@ -139,6 +139,9 @@ impl Scene<'_> {
         if self.waits(before) {
             return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
         }
+        if !self.plan.partial.is_empty() {
+            return said("False", "NotProjected", some(&self.plan.partial));
+        }
         let holds = self.plan.holds.iter().filter(|(_, hold)| hold.kind != HoldKind::SourceLost);
         let Some((reason, message)) = holds.clone().min_by_key(|(_, hold)| hold.kind).map(|(_, hold)| {
             let words = holds.map(|(name, hold)| {
@@ -160,7 +163,10 @@ impl Scene<'_> {
         if !self.plan.waiting.is_empty() && before.last_sync_time.is_none() {
             return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
         }
-        said("True", "Projected", "what is registered is projected")
+        if self.plan.partial.is_empty() {
+            return said("True", "Projected", "what is registered is projected");
+        }
+        said("True", "Projected", format!("what is registered is projected but for: {}", some(&self.plan.partial)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! One Service: itself first, then its slices; and those that nothing is registered for any more.
+//! One Service: itself first, then its slices.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,17 +13,32 @@ use super::service::{self, Wanted};
 use super::slices::{Slice, pack};
 use super::world::Owned;
 
-pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, deletes: &mut Vec<Write>) {
+/// How far a child's Service has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is there with all that is known of its child.
+    Complete,
+    /// Something is to be written, or waited for, or stands in its way.
+    Pending,
+    /// The child may not be asked for: it is as it was.
+    Refused,
+}
+
+pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, deletes: &mut Vec<Write>) -> Standing {
     let present = ground.world.services.get(&child.name);
     let owned = present.map(|present| &present.owned);
     if ground.is_foreign(Kind::Service, &child.name, owned) {
         plan.conflicts.push(format!("{}/{}", Kind::Service, child.name));
-        return;
+        return Standing::Pending;
     }
-    let Some(known) = &child.known else { return };
+    let Some(known) = &child.known else {
+        return if child.refused { Standing::Refused } else { Standing::Pending };
+    };
     if owned.is_some_and(|owned| owned.deleting) {
-        return;
+        plan.waiting.push(format!("the end of the Service {}, which is being deleted", child.name));
+        return Standing::Pending;
     }
+    let before = (plan.writes.len(), deletes.len(), plan.waiting.len());
     let source = ground.source(&child.path);
     let Child { name, ports, headless, traffic, .. } = child;
     let wanted =
@@ -39,6 +54,8 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
     } else {
         note(&reading(ground, child).read(&known.instances), &known.instances, &child.path, plan);
     }
+    let after = (plan.writes.len(), deletes.len(), plan.waiting.len());
+    if after == before { Standing::Complete } else { Standing::Pending }
 }
 
 fn reading<'a>(ground: &'a Ground<'_>, child: &'a Child<'_>) -> Reading<'a> {
@@ -83,7 +100,7 @@ fn slices(
         let slice = wanted.slice(put, owned, known.zxid, ground.world.term);
         plan.writes.push(Write::Slice(Box::new(slice)));
     }
-    deletes.extend(packed.deletes.into_iter().map(|slice| delete(Kind::Slice, slice)));
+    deletes.extend(packed.deletes.into_iter().map(|slice| delete(Kind::Slice, wanted.name, slice)));
 }
 
 /// The endpoints that are there and not wanted any more, as far as they may be there at all; and how many there are.
@@ -141,38 +158,7 @@ fn keep(
     }
 }
 
-fn delete(kind: Kind, owned: Owned) -> Write {
-    Write::Delete { kind, name: owned.name, uid: owned.uid, resource_version: owned.resource_version }
-}
-
-/// Services of this projection that no child has: those of children that went are held as empty ones are.
-pub(super) fn strays(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) -> Vec<Write> {
-    let names: BTreeSet<&str> = children.iter().map(|child| child.name.as_str()).collect();
-    let sources: BTreeSet<String> = children.iter().map(|child| ground.source(&child.path)).collect();
-    let below = ground.source(&format!("{}/", ground.projection.spec.path.trim_end_matches('/')));
-    let target = ground.projection.spec.target.service.as_ref();
-    let templated = target.is_some_and(|service| service.name_template.is_some());
-    let reachable = ground.world.source.is_reachable();
-    let mut deletes = Vec::new();
-    for (name, present) in &ground.world.services {
-        let owned = &present.owned;
-        if !ground.owns(owned) || owned.deleting || names.contains(name.as_str()) {
-            continue;
-        }
-        let source = &present.shape.source;
-        if templated && source.starts_with(&below) && !sources.contains(source) {
-            let of = |slice: &&Slice| slice.owned.owner.as_deref() == Some(owned.uid.as_str());
-            let lost = ground.world.slices.iter().filter(of).map(|slice| slice.endpoints.len()).sum();
-            let change = Change { present: lost, wanted: 0, lost };
-            let before = ground.memory.holds.get(name).copied();
-            let (hold, held) = judge(&ground.policy, change, reachable, before, ground.now);
-            plan.memory.holds.extend(held.map(|held| (name.clone(), held)));
-            if let Some(hold) = hold {
-                plan.holds.insert(name.clone(), hold);
-                continue;
-            }
-        }
-        deletes.extend(reachable.then(|| delete(Kind::Service, owned.clone())));
-    }
-    deletes
+pub(super) fn delete(kind: Kind, service: &str, owned: Owned) -> Write {
+    let Owned { name, uid, resource_version, .. } = owned;
+    Write::Delete { kind, group: service.to_owned(), name, uid, resource_version }
 }

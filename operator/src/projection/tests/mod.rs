@@ -1,6 +1,7 @@
 //! Plans, carried out on objects that are kept as Kubernetes keeps them.
 
 mod guards;
+mod histories;
 mod laws;
 mod maps;
 mod names;

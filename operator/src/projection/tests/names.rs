@@ -119,3 +119,52 @@ fn a_service_that_is_called_anew_is_there_before_the_old_one_goes() {
     }
     assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["buy"]);
 }
+
+#[test]
+fn a_service_that_is_to_be_called_as_somebody_elses_is_stays() {
+    let mut projection = one_service();
+    let mut shelf = Shelf::default();
+    let views = Views::Service(view("/services/orders", 7, vec![up("10.0.0.1")]));
+    shelf.settle(&projection, &views, 0);
+    projection.spec.target.service.as_mut().unwrap().name = Some("web".to_owned());
+    shelf.foreign.insert((Kind::Service, "web".to_owned()));
+    let (plan, writes) = shelf.settle(&projection, &views, 1);
+    assert_eq!((writes, plan.conflicts.as_slice()), (0, ["Service/web".to_owned()].as_slice()));
+    assert!(shelf.endpoints("orders").contains_key("10.0.0.1:8080"));
+    shelf.foreign.clear();
+    shelf.settle(&projection, &views, 2);
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["web"]);
+}
+
+#[test]
+fn a_child_that_may_not_be_asked_for_is_named_and_keeps_no_other_alive() {
+    let (mut projection, mut shelf) = (each(json!({"guards": {"emptyPolicy": "Drain"}})), Shelf::default());
+    shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])]), 0);
+    projection.status = Some(Default::default());
+    let Views::Children { list, mut services } = views(&[("pay", &[])]) else { unreachable!() };
+    services.insert("/services/orders/pay".to_owned(), View::Refused("403".to_owned()));
+    let refused = Views::Children { list, services };
+    shelf.settle(&projection, &refused, 10);
+    let (plan, _) = shelf.settle(&projection, &refused, 70);
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["pay"], "cart has gone, pay is as it was");
+    assert!(shelf.endpoints("pay").contains_key("10.0.0.2:8080"));
+    let world = shelf.world(refused);
+    let now = Moment(70_000);
+    let status = status(&Scene { projection: &projection, world: &world, plan: &plan, refused: &None, now });
+    let said: Vec<_> = status.conditions.iter().map(|one| (one.status.as_str(), one.reason.as_str())).collect();
+    assert_eq!(said[..2], [("True", "Projected"), ("False", "NotProjected")]);
+    assert!(status.conditions[0].message.contains("/services/orders/pay"), "{:?}", status.conditions[0]);
+}
+
+#[test]
+fn a_child_whose_two_names_are_taken_is_told() {
+    let (projection, mut shelf) = (each(json!({})), Shelf::default());
+    shelf.settle(&projection, &views(&[("a-b", &["10.0.0.1"]), ("A.b", &["10.0.0.2"])]), 0);
+    let aimed = shelf.services.keys().find(|name| *name != "a-b").unwrap().clone();
+    let mut shelf = Shelf::default();
+    let three: [(&str, &[&str]); 3] = [("a-b", &["10.0.0.1"]), ("A.b", &["10.0.0.2"]), (&aimed, &["10.0.0.3"])];
+    let (plan, _) = shelf.settle(&projection, &views(&three), 0);
+    assert_eq!(shelf.services.len(), 2);
+    assert!(shelf.endpoints(&aimed).contains_key("10.0.0.3:8080"));
+    assert_eq!((plan.rejected.len(), plan.rejected[0].znode.as_str()), (1, "/services/orders/A.b"));
+}
