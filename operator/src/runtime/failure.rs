@@ -50,6 +50,11 @@ impl Failure {
         Some(Hold::new(reason, format!("Kubernetes does not take the {what}: {}", refused.message)))
     }
 
+    /// Whether it says something of the one object that was to be written, and nothing of any other.
+    pub(crate) fn is_of_one(&self) -> bool {
+        self.status().is_some_and(|status| !matches!(status.code, 401 | 429 | 503))
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Failure::Kubernetes { source, .. } => match source.as_ref() {

@@ -1,7 +1,11 @@
 //! Carries a plan out, one write after the other.
 //!
 //! Rule: each is fenced by uid and resource version, and what is made is refused where there is one; then it is looked
-//! at whose that is. Reason: between a look and a write the name may have become anybody's.
+//! at whose that is. A write that cannot be made ends its group and no other. Reason: between a look and a write the
+//! name may have become anybody's; and a quota, a policy or a webhook that stands against one Service must not leave
+//! the dead endpoints of all others where they are.
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -19,12 +23,52 @@ use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{Key, Shelf};
 use crate::runtime::{Context, read};
 
+/// Writes that may stay without an answer before the others are not tried either.
+const SILENT_MAX: usize = 3;
+
 /// What came of the writes.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Done {
     pub count: usize,
-    /// What Kubernetes does not let in; what came after it was not tried.
-    pub refused: Option<String>,
+    /// What Kubernetes does not let in.
+    pub refused: Vec<String>,
+    /// The first that went wrong otherwise.
+    pub failed: Option<Failure>,
+}
+
+/// The writes so far.
+#[derive(Debug, Default)]
+struct Ledger {
+    done: Done,
+    /// Groups of which one write could not be made.
+    ended: BTreeSet<String>,
+    silent: usize,
+}
+
+impl Ledger {
+    fn is_tried(&self, write: &Write) -> bool {
+        !self.ended.contains(&write.group())
+    }
+
+    /// Notes what came of a write; an error ends all of them.
+    fn note(&mut self, write: &Write, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let Err(failure) = outcome else {
+            self.done.count += 1;
+            return Ok(());
+        };
+        let late = matches!(failure, Failure::Late { .. });
+        self.silent += usize::from(late);
+        let others_may_be_made = failure.is_of_one() || (late && self.silent <= SILENT_MAX);
+        if !others_may_be_made {
+            return Err(failure);
+        }
+        self.ended.insert(write.group());
+        match failure.refused() {
+            Some(hold) => self.done.refused.push(hold.message),
+            None => drop(self.done.failed.get_or_insert(failure)),
+        }
+        Ok(())
+    }
 }
 
 pub(super) struct Writer<'a> {
@@ -35,21 +79,15 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     pub(super) async fn all(&self, writes: &[Write]) -> Result<Done, Failure> {
-        let mut done = Done::default();
+        let mut ledger = Ledger::default();
         for write in writes {
-            // On the heap: it holds an object.
-            match Box::pin(self.one(write)).await {
-                Ok(()) => done.count += 1,
-                Err(failure) => match failure.refused() {
-                    Some(hold) => {
-                        done.refused = Some(hold.message);
-                        return Ok(done);
-                    }
-                    None => return Err(failure),
-                },
+            if ledger.is_tried(write) {
+                // On the heap: it holds an object.
+                let outcome = Box::pin(self.one(write)).await;
+                ledger.note(write, outcome)?;
             }
         }
-        Ok(done)
+        Ok(ledger.done)
     }
 
     async fn one(&self, write: &Write) -> Result<(), Failure> {
@@ -68,7 +106,7 @@ impl Writer<'_> {
             Write::Lease(object) => {
                 self.apply("projection-lease", Kind::Lease, object.as_ref(), &shelves.leases, room::lease).await
             }
-            Write::Delete { kind: Kind::Service, name, uid, resource_version } => {
+            Write::Delete { kind: Kind::Service, name, uid, resource_version, .. } => {
                 self.delete::<Service>("projection-service-delete", name, uid, resource_version).await?;
                 shelves.services.put(&Key::new(self.namespace, name), None);
                 Ok(())
@@ -148,5 +186,66 @@ impl Writer<'_> {
         };
         self.room.note_foreign(kind, name, is);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::gate::WRITE_MAX;
+
+    fn failure(code: u16) -> Failure {
+        let reason = if code == 409 { "Conflict" } else { "Reason" };
+        let status = kube::core::Status::failure("not so", reason).with_code(code).boxed();
+        Failure::kubernetes("write", kube::Error::Api(status))
+    }
+
+    fn write(service: &str, kind: Kind, name: &str) -> Write {
+        let (uid, resource_version) = ("u".to_owned(), "1".to_owned());
+        Write::Delete { kind, group: service.to_owned(), name: name.to_owned(), uid, resource_version }
+    }
+
+    fn name(write: &Write) -> &str {
+        let Write::Delete { name, .. } = write else { unreachable!() };
+        name
+    }
+
+    fn plan() -> [Write; 5] {
+        [
+            write("a", Kind::Service, "a"),
+            write("b", Kind::Service, "b"),
+            write("b", Kind::Slice, "b-1"),
+            write("c", Kind::Service, "c"),
+            write("c", Kind::Slice, "c-1"),
+        ]
+    }
+
+    #[test]
+    fn what_cannot_be_written_for_one_service_stops_no_other() {
+        for (code, refused, failed) in [(403, 1, None), (422, 1, None), (409, 0, Some(true)), (500, 0, Some(false))] {
+            let (plan, mut ledger, mut tried) = (plan(), Ledger::default(), Vec::new());
+            for write in plan.iter() {
+                if ledger.is_tried(write) {
+                    tried.push(name(write));
+                    ledger.note(write, if name(write) == "b" { Err(failure(code)) } else { Ok(()) }).unwrap();
+                }
+            }
+            let done = ledger.done;
+            assert_eq!(tried, ["a", "b", "c", "c-1"], "{code}");
+            assert_eq!((done.count, done.refused.len()), (3, refused), "{code}");
+            assert_eq!(done.failed.map(|failure| failure.is_late()), failed, "{code}");
+        }
+    }
+
+    #[test]
+    fn when_nothing_can_be_written_nothing_more_is_tried() {
+        let late = || Failure::Late { what: "write".to_owned(), limit: WRITE_MAX };
+        for first in [failure(503), Failure::NotLeading] {
+            assert!(Ledger::default().note(&plan()[0], Err(first)).is_err());
+        }
+        let mut ledger = Ledger::default();
+        let plan = plan();
+        assert!((0..3).all(|at| ledger.note(&plan[at], Err(late())).is_ok()));
+        assert!(ledger.note(&plan[3], Err(late())).is_err());
     }
 }
