@@ -24,6 +24,8 @@ type Answers = BTreeMap<String, (i64, Option<Value>)>;
 
 #[derive(Default)]
 struct Shared {
+    /// Id of the ensemble that it says it is of.
+    ensemble: Mutex<String>,
     answers: watch::Sender<Answers>,
     zxid: Mutex<i64>,
     /// The header of each request.
@@ -53,12 +55,18 @@ pub(crate) fn instance(path: &str, address: &str, port: u16) -> Value {
 }
 
 impl Registry {
-    /// On port 8080 of `ip`.
-    pub(crate) async fn at(ip: &str) -> Registry {
+    /// Of the ensemble `id`, on port 8080 of `ip`.
+    pub(crate) async fn at(ip: &str, id: &str) -> Registry {
         let address = format!("{ip}:8080");
         let mut registry = Registry { shared: Arc::default(), address, server: None };
+        registry.is_of(id);
         registry.come_back().await;
         registry
+    }
+
+    /// It is another member, of another ensemble.
+    pub(crate) fn is_of(&self, id: &str) {
+        id.clone_into(&mut self.shared.ensemble.lock().unwrap());
     }
 
     /// Ends all streams and answers nobody.
@@ -67,8 +75,9 @@ impl Registry {
         // Streams are tasks of their own: they end when there is nothing to wait for.
         let answers = self.shared.answers.borrow().clone();
         let zxid = *self.shared.zxid.lock().unwrap();
-        self.shared =
-            Arc::new(Shared { answers: watch::Sender::new(answers), zxid: Mutex::new(zxid), ..Shared::default() });
+        let ensemble = Mutex::new(self.shared.ensemble.lock().unwrap().clone());
+        let (answers, zxid) = (watch::Sender::new(answers), Mutex::new(zxid));
+        self.shared = Arc::new(Shared { ensemble, answers, zxid, ..Shared::default() });
     }
 
     pub(crate) async fn come_back(&mut self) {
@@ -153,8 +162,9 @@ async fn answer(State(shared): State<std::sync::Weak<Shared>>, request: Request)
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let url = request.uri().to_string();
     if url == "/v1/ensemble" {
+        let id = shared.ensemble.lock().unwrap().clone();
         let view = json!({
-            "ensemble_id": "e1", "leader": 1, "term": 1, "membership_index": 1, "connect_string": "", "members": []
+            "ensemble_id": id, "leader": 1, "term": 1, "membership_index": 1, "connect_string": "", "members": []
         });
         return axum::Json(view).into_response();
     }

@@ -43,9 +43,10 @@ async fn install(client: &Client, namespace: &str, manifests: &str) {
 /// A Service, its slices, a ConfigMap and a Lease come, change, and go.
 async fn projected(stage: &Stage) {
     let pods = stage.api::<Pod>();
+    let ensemble = stage.status(NAME).await.ensemble_id.unwrap();
     let mut registries = Vec::new();
     for pod in pods.list(&ListParams::default()).await.unwrap() {
-        registries.push(Registry::at(&pod.status.unwrap().pod_ip.unwrap()).await);
+        registries.push(Registry::at(&pod.status.unwrap().pod_ip.unwrap(), &ensemble).await);
     }
     let everywhere = |tell: &dyn Fn(&Registry)| registries.iter().for_each(tell);
     everywhere(&|registry| registry.instances(PATH, 2));

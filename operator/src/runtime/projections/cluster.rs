@@ -2,7 +2,8 @@
 //!
 //! Rule: a cluster of another namespace is read only where its own spec says so, and credentials come from the
 //! projection's own namespace. Reason: whoever may write projections in one namespace must not see what is registered
-//! in another by doing so.
+//! in another by doing so. Only an address that a pod of this very cluster has now is asked, and only for the ensemble
+//! that the cluster's status names: addresses are used again, and who answers at an old one is somebody else.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -10,6 +11,8 @@ use kube::Api;
 use crate::crd::{CoordinationCluster, ServiceProjection};
 use crate::names::{ClusterName, HTTP_PORT};
 use crate::runtime::failure::Failure;
+use crate::runtime::see::SeenPod;
+use crate::runtime::shelf::Shelf;
 use crate::runtime::{Context, read};
 
 /// Why a projection cannot read: a word, and words.
@@ -18,6 +21,8 @@ pub(super) struct Closed(pub &'static str, pub String);
 /// What is needed to ask the cluster.
 pub(super) struct Open {
     pub uid: String,
+    /// Id of its ensemble, once that is founded.
+    pub ensemble: Option<String>,
     /// Where its members are, as far as they are anywhere.
     pub addresses: Vec<String>,
     pub credentials: Option<(String, String)>,
@@ -52,11 +57,21 @@ pub(super) async fn open(context: &Context, projection: &ServiceProjection) -> R
         Ok(credentials) => credentials,
         Err(closed) => return Ok(Err(closed)),
     };
-    let members = context.shelves.pods.select(|_, pod| pod.cluster == name);
-    let mut addresses: Vec<String> = members.iter().filter_map(|(_, pod)| pod.pod.ip.as_deref()).map(address).collect();
-    addresses.sort();
     let uid = cluster.metadata.uid.unwrap_or_default();
-    Ok(Ok(Open { uid, addresses, credentials }))
+    let ensemble = cluster.status.and_then(|status| status.ensemble_id);
+    let mut addresses = match &ensemble {
+        Some(_) => members(&context.shelves.pods, &name, &uid),
+        None => Vec::new(),
+    };
+    addresses.sort();
+    Ok(Ok(Open { uid, ensemble, addresses, credentials }))
+}
+
+/// Where the pods of this cluster are that have not ended: not of a former one of its name, nor of somebody who has
+/// only taken its labels.
+fn members(pods: &Shelf<SeenPod>, name: &ClusterName, uid: &str) -> Vec<String> {
+    let members = pods.select(|_, pod| pod.cluster == *name && pod.cluster_uid == uid && !uid.is_empty());
+    members.iter().filter_map(|(_, pod)| pod.pod.ip.as_deref()).map(address).collect()
 }
 
 fn allows(cluster: &CoordinationCluster, namespace: &str) -> bool {
@@ -94,9 +109,12 @@ async fn credentials(
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::Pod;
     use serde_json::json;
 
     use super::*;
+    use crate::runtime::see;
+    use crate::runtime::shelf::Key;
 
     #[test]
     fn a_cluster_says_which_namespaces_may_read_it() {
@@ -113,5 +131,28 @@ mod tests {
             (address("10.0.0.1"), address("fd00::1")),
             ("10.0.0.1:8080".to_owned(), "[fd00::1]:8080".to_owned())
         );
+    }
+
+    #[test]
+    fn only_the_pods_of_this_very_cluster_are_asked() {
+        let pod = |name: &str, cluster: &str, uid: &str, ip: &str, phase: &str| {
+            let labels = json!({"app.kubernetes.io/instance": cluster, "coordd.dev/cluster-uid": uid});
+            let metadata = json!({"namespace": "shop", "name": name, "uid": name, "labels": labels});
+            let status = json!({"phase": phase, "podIP": ip});
+            serde_json::from_value::<Pod>(json!({"metadata": metadata, "status": status})).unwrap()
+        };
+        let shelf = Shelf::new(&[None]);
+        for object in [
+            pod("zk-0", "zk", "now", "10.0.0.1", "Running"),
+            pod("zk-1", "zk", "now", "10.0.0.2", "Failed"),
+            pod("zk-2", "zk", "before", "10.0.0.3", "Running"),
+            pod("other-0", "other", "now", "10.0.0.4", "Running"),
+        ] {
+            let key = Key::new("shop", object.metadata.name.clone().unwrap());
+            shelf.put(&key, see::pod(&object));
+        }
+        let name = ClusterName::new("shop", "zk");
+        assert_eq!(members(&shelf, &name, "now"), ["10.0.0.1:8080"]);
+        assert_eq!(members(&shelf, &name, ""), [""; 0]);
     }
 }

@@ -166,7 +166,8 @@ impl Inside {
 
 impl Feed {
     pub(super) fn open(key: Key, addresses: Vec<String>, calls: Arc<Calls>, projection: ClusterName) -> Feed {
-        let mut discovery = Discovery::new(addresses);
+        // While there is no ensemble there is nobody to be believed.
+        let mut discovery = Discovery::new(addresses).expecting(key.ensemble.as_deref().unwrap_or_default());
         if let Some((user, password)) = &key.credentials {
             discovery = discovery.with_credentials(user, password);
         }

@@ -125,11 +125,17 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     if done.count > 0 {
         tracing::info!(writes = done.count, zxid = plan.zxid, "written");
     }
-    if done.refused.is_none() && done.count > 0 {
-        return Ok(SOON);
+    let refused = (!done.refused.is_empty()).then(|| done.refused.join("; "));
+    let mut wait = rest(&world, &plan, &refused);
+    // While something is being written the counts are news all the time; that something may not be is told at once.
+    if refused.is_some() || (done.count == 0 && done.failed.is_none()) {
+        wait = wait.min(tell(context, projection, &world, &plan, &refused).await?);
     }
-    let told = tell(context, projection, &world, &plan, &done.refused).await?;
-    Ok(told.min(rest(&world, &plan, &done.refused)))
+    match done.failed {
+        Some(failure) => Err(failure),
+        None if done.count > 0 => Ok(SOON),
+        None => Ok(wait),
+    }
 }
 
 /// What is followed: as before, or anew where the question, the cluster or the credentials are others.
@@ -139,19 +145,17 @@ async fn feed(
     projection: &ServiceProjection,
 ) -> Result<Result<Arc<Feed>, Closed>, Failure> {
     let desk = &context.desk;
-    let Open { uid, addresses, credentials } = match cluster::open(context, projection).await? {
+    let Open { uid, ensemble, addresses, credentials } = match cluster::open(context, projection).await? {
         Ok(open) => open,
         Err(closed) => {
             desk.set_feed(name, None);
             return Ok(Err(closed));
         }
     };
-    let key = Key::new(&projection.spec, uid, credentials);
+    let key = Key::new(&projection.spec, uid, ensemble, credentials);
     if let Some(feed) = desk.feed(name).filter(|feed| feed.key == key) {
-        // Without any the old ones are as good: it is known that they do not answer.
-        if !addresses.is_empty() {
-            feed.relocate(addresses);
-        }
+        // Even if there are none: an address that was a member's may be anybody's by now.
+        feed.relocate(addresses);
         return Ok(Ok(feed));
     }
     let feed = Arc::new(Feed::open(key, addresses, Arc::clone(&desk.calls), name.clone()));

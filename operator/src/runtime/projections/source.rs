@@ -13,13 +13,20 @@ use crate::projection::{View, Views};
 pub(super) struct Key {
     /// Uid of the cluster: one that was made anew counts its zxids anew.
     pub cluster_uid: String,
+    /// Id of its ensemble, which is another after a recovery; of any other nothing is believed.
+    pub ensemble: Option<String>,
     pub credentials: Option<(String, String)>,
     /// What of the spec says what is asked.
     pub asked: ServiceProjectionSpec,
 }
 
 impl Key {
-    pub(super) fn new(spec: &ServiceProjectionSpec, cluster_uid: String, credentials: Option<(String, String)>) -> Key {
+    pub(super) fn new(
+        spec: &ServiceProjectionSpec,
+        cluster_uid: String,
+        ensemble: Option<String>,
+        credentials: Option<(String, String)>,
+    ) -> Key {
         // What is written, and what guards it, changes no question.
         let mut asked = ServiceProjectionSpec { guards: Default::default(), ..spec.clone() };
         if let Some(service) = &mut asked.target.service {
@@ -34,7 +41,7 @@ impl Key {
             (leader.name, leader.lease) = (None, false);
             leader.ports.clear();
         }
-        Key { cluster_uid, credentials, asked }
+        Key { cluster_uid, ensemble, credentials, asked }
     }
 
     /// No answer yet.
