@@ -1,41 +1,73 @@
 //! Host names that instances are registered by.
 //!
-//! Rule: a name is asked for every half minute, and the last addresses that it was found to have stay until it is found
-//! to have others. Reason: a resolver that is away for a moment is no reason to take an endpoint away.
+//! ```text
+//!   name. ─► getaddrinfo, on a thread ─► addresses ──────────► Found
+//!                                     ├► no such name ───────► Unknown, if it is said twice of one that was found
+//!                                     └► no answer, refused ─► as it was: Waiting, Found or Unknown
+//! ```
+//!
+//! Rule: only a resolver that says so makes a name one that is not there; one that is away changes nothing. Names are
+//! whole: nothing is appended to them. Reason: after a node is drained the operator and the resolver may both be new,
+//! and the instances are as well as before; and what the operator's own namespace would make of a name is nobody's
+//! business in another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::names::ClusterName;
 use crate::projection::Host;
 use crate::runtime::shelves::Calls;
 
-const AGAIN: Duration = Duration::from_secs(30);
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// A look comes every half minute.
+const AGAIN: Duration = Duration::from_secs(20);
 /// Of a name with more addresses the first ones are taken.
 const ADDRESSES_MAX: usize = 16;
-/// Names of all projections together.
-const NAMES_MAX: usize = 4096;
+/// Questions on their way, each of which holds a thread until the system gives it up.
+const AT_ONCE: usize = 64;
+const NO_SUCH: &str = "there is no such name, or it has no address";
+
+/// What the resolver says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Found(BTreeSet<IpAddr>),
+    /// There is no such name.
+    Absent,
+    /// It cannot say.
+    Away(String),
+}
 
 struct Entry {
     host: Host,
     asked: Instant,
+    /// Its question is on its way.
+    asking: bool,
+    /// The last answer was that it is not there.
+    absent: bool,
     users: BTreeSet<ClusterName>,
 }
 
-#[derive(Default)]
 pub(crate) struct Hosts {
     entries: Mutex<HashMap<String, Entry>>,
     calls: Arc<Calls>,
+    at_once: Arc<Semaphore>,
+    resolver: fn(&str) -> Answer,
+}
+
+impl Default for Hosts {
+    fn default() -> Hosts {
+        Hosts::new(Arc::default())
+    }
 }
 
 impl Hosts {
     pub(super) fn new(calls: Arc<Calls>) -> Hosts {
-        Hosts { entries: Mutex::default(), calls }
+        Hosts { entries: Mutex::default(), calls, at_once: Arc::new(Semaphore::new(AT_ONCE)), resolver: resolve }
     }
 
     /// What is known of the names that `user` has asked for.
@@ -57,18 +89,16 @@ impl Hosts {
         let now = Instant::now();
         for name in names {
             let new = !entries.contains_key(name);
-            // Those beyond are waited for, and what is there stays.
-            if new && entries.len() >= NAMES_MAX {
-                continue;
-            }
             let entry = entries.entry(name.clone()).or_insert_with(|| Entry {
                 host: Host::Waiting,
                 asked: now,
+                asking: false,
+                absent: false,
                 users: BTreeSet::new(),
             });
             entry.users.insert(user.clone());
-            if new || now.duration_since(entry.asked) >= AGAIN {
-                entry.asked = now;
+            if !entry.asking && (new || now.duration_since(entry.asked) >= AGAIN) {
+                (entry.asked, entry.asking) = (now, true);
                 tokio::spawn(Arc::clone(self).ask(name.clone()));
             }
         }
@@ -83,26 +113,37 @@ impl Hosts {
     }
 
     async fn ask(self: Arc<Self>, name: String) {
-        let found = timeout(ANSWER_MAX, tokio::net::lookup_host((name.as_str(), 0))).await;
-        let found = match found {
-            Ok(Ok(addresses)) => Ok(addresses.map(|address| address.ip()).collect::<BTreeSet<IpAddr>>()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", ANSWER_MAX.as_secs())),
-        };
-        self.note(&name, found);
+        let Ok(permit) = Arc::clone(&self.at_once).acquire_owned().await else { return };
+        let (asked, resolver) = (name.clone(), self.resolver);
+        let answer = tokio::task::spawn_blocking(move || {
+            let answer = resolver(&asked);
+            drop(permit);
+            answer
+        });
+        let answer = answer.await.unwrap_or_else(|error| Answer::Away(error.to_string()));
+        self.note(&name, answer);
     }
 
-    fn note(&self, name: &str, found: Result<BTreeSet<IpAddr>, String>) {
+    fn note(&self, name: &str, answer: Answer) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = entries.get_mut(name) else { return };
-        let host = match (found, &entry.host) {
-            (Ok(addresses), _) if !addresses.is_empty() => {
+        entry.asking = false;
+        let host = match answer {
+            Answer::Found(addresses) => {
+                entry.absent = false;
                 Host::Found(addresses.into_iter().take(ADDRESSES_MAX).collect())
             }
-            // The last good ones stay.
-            (_, Host::Found(addresses)) => Host::Found(addresses.clone()),
-            (Ok(_), _) => Host::Unknown("it has no address".to_owned()),
-            (Err(why), _) => Host::Unknown(why),
+            Answer::Absent => {
+                let was_absent = std::mem::replace(&mut entry.absent, true);
+                match &entry.host {
+                    Host::Found(_) if !was_absent => return,
+                    _ => Host::Unknown(NO_SUCH.to_owned()),
+                }
+            }
+            Answer::Away(why) => {
+                tracing::debug!(name, why, "a host name cannot be asked for");
+                return;
+            }
         };
         if host != entry.host {
             entry.host = host;
@@ -111,42 +152,119 @@ impl Hosts {
     }
 }
 
+/// Asks the system for a whole name.
+fn resolve(name: &str) -> Answer {
+    let whole = format!("{}.", name.trim_end_matches('.'));
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    match getaddrinfo(Some(&whole), None, Some(hints)) {
+        Ok(found) => {
+            let found: BTreeSet<IpAddr> = found.flatten().map(|one| one.sockaddr.ip()).collect();
+            if found.is_empty() { Answer::Absent } else { Answer::Found(found) }
+        }
+        Err(error) => judged(&error),
+    }
+}
+
+fn judged(error: &LookupError) -> Answer {
+    match error.kind() {
+        LookupErrorKind::NoName | LookupErrorKind::NoData => Answer::Absent,
+        _ => Answer::Away(error.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NAME: &str = "db.invalid";
 
     fn user(name: &str) -> ClusterName {
         ClusterName::new("shop", name)
     }
 
-    fn addresses(text: &[&str]) -> BTreeSet<IpAddr> {
-        text.iter().map(|text| text.parse().unwrap()).collect()
+    fn found(text: &[&str]) -> Answer {
+        Answer::Found(text.iter().map(|text| text.parse().unwrap()).collect())
+    }
+
+    fn away(_: &str) -> Answer {
+        Answer::Away("timed out".to_owned())
+    }
+
+    fn hosts(resolver: fn(&str) -> Answer) -> Arc<Hosts> {
+        Arc::new(Hosts { resolver, ..Hosts::default() })
+    }
+
+    fn names() -> BTreeSet<String> {
+        BTreeSet::from([NAME.to_owned()])
+    }
+
+    async fn until_asked(hosts: &Arc<Hosts>) {
+        while hosts.entries.lock().unwrap()[NAME].asking {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[tokio::test]
-    async fn what_was_found_stays_until_something_else_is_found() {
-        let hosts = Arc::new(Hosts::default());
-        let names = BTreeSet::from(["db.invalid".to_owned()]);
-        hosts.want(&user("a"), &names);
-        let now = |hosts: &Arc<Hosts>| hosts.known(&user("a"))["db.invalid"].clone();
-        assert_eq!(now(&hosts), Host::Waiting);
+    async fn a_resolver_that_is_away_says_nothing_of_a_name() {
+        let hosts = hosts(away);
+        hosts.want(&user("a"), &names());
+        until_asked(&hosts).await;
+        assert_eq!(hosts.known(&user("a"))[NAME], Host::Waiting);
         assert!(hosts.known(&user("b")).is_empty());
-        hosts.note("db.invalid", Err("no such name".to_owned()));
-        assert_eq!(now(&hosts), Host::Unknown("no such name".to_owned()));
-        hosts.note("db.invalid", Ok(addresses(&["10.0.0.2", "10.0.0.1"])));
-        let found = Host::Found(vec!["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()]);
-        assert_eq!(now(&hosts), found);
-        hosts.note("db.invalid", Err("the resolver is away".to_owned()));
-        hosts.note("db.invalid", Ok(BTreeSet::new()));
-        assert_eq!(now(&hosts), found);
+        hosts.note(NAME, found(&["10.0.0.1"]));
+        hosts.note(NAME, away(NAME));
+        assert_eq!(hosts.known(&user("a"))[NAME], Host::Found(vec!["10.0.0.1".parse().unwrap()]));
+    }
+
+    #[tokio::test]
+    async fn what_was_found_stays_until_it_is_said_twice_that_it_is_not_there() {
+        let hosts = hosts(away);
+        hosts.want(&user("a"), &names());
+        let now = || hosts.known(&user("a"))[NAME].clone();
+        let gone = Host::Unknown(NO_SUCH.to_owned());
+        hosts.note(NAME, Answer::Absent);
+        assert_eq!(now(), gone);
+        hosts.note(NAME, found(&["10.0.0.2", "10.0.0.1"]));
+        let both = Host::Found(vec!["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()]);
+        for answer in [Answer::Absent, found(&["10.0.0.2", "10.0.0.1"]), Answer::Absent] {
+            hosts.note(NAME, answer);
+            assert_eq!(now(), both);
+        }
+        hosts.note(NAME, Answer::Absent);
+        assert_eq!(now(), gone);
+    }
+
+    #[test]
+    fn only_no_such_name_is_no_such_name() {
+        // As getaddrinfo numbers them: EAI_NONAME, EAI_NODATA; EAI_AGAIN, EAI_FAIL, EAI_MEMORY.
+        for (code, absent) in [(-2, true), (-5, true), (-3, false), (-4, false), (-10, false)] {
+            assert_eq!(judged(&LookupError::new(code)) == Answer::Absent, absent, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_whose_question_is_on_its_way_is_not_asked_again() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        fn slow(_: &str) -> Answer {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(50));
+            Answer::Absent
+        }
+        let hosts = hosts(slow);
+        for _ in 0..20 {
+            hosts.want(&user("a"), &names());
+            hosts.entries.lock().unwrap().get_mut(NAME).unwrap().asked -= AGAIN;
+        }
+        until_asked(&hosts).await;
+        assert_eq!(ASKED.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn a_name_that_nobody_uses_is_forgotten() {
-        let hosts = Arc::new(Hosts::default());
-        let names = BTreeSet::from(["db.invalid".to_owned()]);
-        hosts.want(&user("a"), &names);
-        hosts.want(&user("b"), &names);
+        let hosts = hosts(away);
+        hosts.want(&user("a"), &names());
+        hosts.want(&user("b"), &names());
         hosts.want(&user("a"), &BTreeSet::new());
         assert_eq!(hosts.entries.lock().unwrap().len(), 1);
         hosts.forget(&user("b"));
