@@ -1,7 +1,10 @@
 //! What is said of a projection.
 //!
-//! Rule: nothing here changes with time alone but what has to: a source that has been lost for too long. Reason: a
-//! status that is written on every look costs every watcher, and two hundred projections at rest are to cost nothing.
+//! Rule: nothing here changes with time alone but what has to: a source that has been lost for too long; nor with what
+//! changes in the znodes and not in what is written, more than once a minute. Reason: a status that is written on every
+//! look costs every watcher; two hundred projections at rest are to cost nothing, and servers that register their load
+//! every second little. Of a spec nothing good is said before its first answers: whoever waits for a condition of this
+//! generation must not be told of what was written for the last.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -16,6 +19,10 @@ use crate::world::Moment;
 const SHOWN: usize = 5;
 /// A line that breaks is joined to another member within a moment, as when members are restarted one by one.
 const LOST_AFTER_MS: i64 = 5_000;
+/// How often a zxid is told with which nothing else has changed.
+const ZXID_MS: i64 = 60_000;
+
+const WAITING: &str = "Waiting";
 
 /// What Kubernetes does not let in, in its own words.
 pub type Refused = Option<String>;
@@ -50,17 +57,26 @@ fn some(words: &[String]) -> String {
 }
 
 impl Scene<'_> {
+    /// Since when the source has been lost. An operator that was started meanwhile has seen it since then only; the
+    /// status knows it better.
+    fn lost_since(&self) -> Option<Moment> {
+        let Source::Lost { since, .. } = &self.world.source else { return None };
+        let before = self.projection.status.iter().flat_map(|status| &status.conditions);
+        let told = before.filter(|old| old.type_ == condition::SOURCE_REACHABLE && old.status == "False");
+        let told = told.map(|old| Moment(old.last_transition_time.0.as_millisecond())).min();
+        Some(told.map_or(*since, |told| told.min(*since)))
+    }
+
     /// When the source will have been lost for too long, if that is to come.
     pub fn stale_at(&self) -> Option<Moment> {
-        let Source::Lost { since, .. } = &self.world.source else { return None };
+        let since = self.lost_since()?;
         let after = self.projection.spec.guards.stale_after.or(std::time::Duration::from_secs(300));
         Some(Moment(since.0.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX))))
     }
 
     /// When it will be said that the source is lost.
     fn lost_at(&self) -> Option<Moment> {
-        let Source::Lost { since, .. } = &self.world.source else { return None };
-        Some(Moment(since.0.saturating_add(LOST_AFTER_MS)))
+        Some(Moment(self.lost_since()?.0.saturating_add(LOST_AFTER_MS)))
     }
 
     fn is_lost(&self) -> bool {
@@ -90,7 +106,8 @@ impl Scene<'_> {
             }
             Source::Lost { .. } if !self.is_lost() => said("Unknown", "Connecting", "no member has answered yet"),
             Source::Lost { since, why } => {
-                said("False", "Lost", format!("out of reach since {}: {why}", time(*since).0.strftime("%FT%TZ")))
+                let since = self.lost_since().unwrap_or(*since);
+                said("False", "Lost", format!("out of reach since {}: {why}", time(since).0.strftime("%FT%TZ")))
             }
         }
     }
@@ -128,8 +145,17 @@ impl Scene<'_> {
         None
     }
 
+    /// Whether it is said that something is waited for: not of a child that has just come, but of a spec that is new.
     fn waits(&self, before: &ProjectionStatus) -> bool {
-        !self.plan.waiting.is_empty() && (self.plan.late || before.last_sync_time.is_none())
+        !self.plan.waiting.is_empty() && (self.plan.late || self.is_new(before, condition::SYNCED))
+    }
+
+    /// Whether this condition has not been told yet for this generation of the spec.
+    fn is_new(&self, before: &ProjectionStatus, type_: &str) -> bool {
+        let told = before.conditions.iter().find(|old| old.type_ == type_);
+        before.last_sync_time.is_none()
+            || before.observed_generation != self.projection.metadata.generation
+            || told.is_some_and(|old| old.reason == WAITING)
     }
 
     fn synced(&self, before: &ProjectionStatus) -> Said {
@@ -137,7 +163,7 @@ impl Scene<'_> {
             return trouble;
         }
         if self.waits(before) {
-            return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
+            return said("False", WAITING, format!("not known yet: {}", some(&self.plan.waiting)));
         }
         if !self.plan.partial.is_empty() {
             return said("False", "NotProjected", some(&self.plan.partial));
@@ -160,8 +186,9 @@ impl Scene<'_> {
         if let Some(trouble) = self.trouble() {
             return trouble;
         }
-        if !self.plan.waiting.is_empty() && before.last_sync_time.is_none() {
-            return said("False", "Waiting", format!("not known yet: {}", some(&self.plan.waiting)));
+        let unknown = !self.plan.waiting.is_empty() && self.plan.zxid.is_none();
+        if unknown && self.is_new(before, condition::READY) {
+            return said("False", WAITING, format!("not known yet: {}", some(&self.plan.waiting)));
         }
         if self.plan.partial.is_empty() {
             return said("True", "Projected", "what is registered is projected");
@@ -215,9 +242,16 @@ pub fn status(scene: &Scene<'_>) -> ProjectionStatus {
         last_sync_time: before.last_sync_time.clone(),
         conditions: conditions.into(),
     };
+    let last = before.last_sync_time.as_ref().map(|last| last.0.as_millisecond());
+    if (ProjectionStatus { zxid: before.zxid, ..after.clone() }) == before {
+        let due = synced && last.is_none_or(|last| scene.now.0 >= last.saturating_add(ZXID_MS));
+        if !due || after == before {
+            return before;
+        }
+    }
     let news = (after.zxid, after.endpoints, after.ready_endpoints, after.services)
         != (before.zxid, before.endpoints, before.ready_endpoints, before.services);
-    let sync = synced && (news || before.last_sync_time.is_none());
+    let sync = synced && (news || last.is_none());
     ProjectionStatus { last_sync_time: if sync { Some(time(scene.now)) } else { after.last_sync_time }, ..after }
 }
 
@@ -253,7 +287,7 @@ pub fn events(before: &ProjectionStatus, after: &ProjectionStatus) -> Vec<Event>
             ),
         )),
         // What conflicts has been told already.
-        "False" | "Unknown" if was.1 != is.1 && !matches!(is.1.as_str(), "Waiting" | "NameConflict" | "Stale") => {
+        "False" | "Unknown" if was.1 != is.1 && !matches!(is.1.as_str(), WAITING | "NameConflict" | "Stale") => {
             let word = if is.1.ends_with("Held") { format!("Projection{}", is.1) } else { is.1.clone() };
             events.push(event(true, &word, is.2));
         }

@@ -37,7 +37,8 @@ pub struct ProjectionStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub rejections: Vec<Rejection>,
-    /// The newest change of the znodes that this rests on.
+    /// The newest change of the znodes that this rests on. Where nothing else here changes with it it is told once a
+    /// minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zxid: Option<i64>,
     /// When what had changed in the znodes was last written.
