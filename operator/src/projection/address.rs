@@ -27,6 +27,9 @@ impl FromStr for Cidr {
         let (base, bits) = text.split_once('/').ok_or_else(wrong)?;
         let base: IpAddr = base.parse().map_err(|_| wrong())?;
         let bits: u8 = bits.parse().map_err(|_| wrong())?;
+        if base.to_canonical() != base {
+            return Err(format!("{text:?} is a network of IPv4: write it as one"));
+        }
         let most = if base.is_ipv4() { 32 } else { 128 };
         if bits > most { Err(wrong()) } else { Ok(Cidr { base, bits }) }
     }
@@ -86,8 +89,11 @@ pub struct Addresses {
     pub allowed: Vec<Cidr>,
     /// By the operator's options; empty: no further bound.
     pub bound: Vec<Cidr>,
-    /// By the operator's options: networks of Services, the API server's address, nodes.
+    /// By the operator's options: networks of Services, the API server's other addresses.
     pub denied: Vec<Cidr>,
+    /// The addresses of nodes, and that of the API server: nothing that is registered is there but what guards the
+    /// cluster itself.
+    pub machines: BTreeSet<IpAddr>,
     /// The addresses of the Services that projections have made: their endpoints would be each other.
     pub services: BTreeSet<IpAddr>,
 }
@@ -101,6 +107,9 @@ impl Addresses {
         }
         if let Some(network) = self.denied.iter().find(|network| network.contains(address)) {
             return Err(format!("{address} is in {network}, which the operator forbids"));
+        }
+        if self.machines.contains(&address) {
+            return Err(format!("{address} is a node's or the API server's: register the address of a pod"));
         }
         if self.services.contains(&address) {
             return Err(format!("{address} is the address of a projected Service: it would be its own endpoint"));
@@ -165,12 +174,14 @@ mod tests {
             allowed: vec![cidr("10.0.0.0/8"), cidr("8.8.8.8/32")],
             bound: vec![cidr("10.0.0.0/8")],
             denied: vec![cidr("10.96.0.0/12")],
+            machines: [address("10.1.0.2").unwrap()].into(),
             services: [address("10.1.0.1").unwrap()].into(),
         };
         let why = |text: &str| addresses.check(address(text).unwrap()).err();
         assert_eq!(why("10.1.2.3"), None);
         assert!(why("10.96.0.1").unwrap().contains("the operator forbids"));
         assert!(why("10.1.0.1").unwrap().contains("its own endpoint"));
+        assert!(why("10.1.0.2").unwrap().contains("a node's or the API server's"));
         assert!(why("8.8.8.8").unwrap().contains("none of the networks that the operator allows"));
         assert!(why("11.0.0.1").unwrap().contains("none of the networks"));
         assert!(Addresses { bound: Vec::new(), ..addresses.clone() }.check(address("11.0.0.1").unwrap()).is_err());
@@ -180,6 +191,7 @@ mod tests {
     fn networks_are_read_or_refused() {
         assert!("10.0.0.0/33".parse::<Cidr>().is_err());
         assert!("10.0.0.0".parse::<Cidr>().is_err());
+        assert!("::ffff:10.0.0.0/104".parse::<Cidr>().is_err(), "addresses are canonical: it would hold none");
         assert!("ten/8".parse::<Cidr>().is_err());
         let whole: Cidr = "::/0".parse().unwrap();
         assert!(whole.contains("fd00::1".parse().unwrap()) && !whole.contains("10.0.0.1".parse().unwrap()));

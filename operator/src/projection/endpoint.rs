@@ -8,13 +8,14 @@
 //! Rule: instances with the same address and ports are one endpoint, ready if one of them is. Reason: a process that
 //! registers again after a pause is there twice until its old session ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use coordd_api::discovery::{Instance, InstanceState};
 
 use super::Addresses;
 use super::address::address;
+use super::host::{self, Name};
 use super::mark::REGISTERED_BY;
 use super::world::{Host, Pod, World};
 use crate::crd::projection::{Port, Rejection, TrafficDistribution};
@@ -84,6 +85,9 @@ pub(super) struct Reading<'a> {
     pub ports: &'a [Port],
     pub addresses: &'a Addresses,
     pub world: &'a World,
+    pub namespace: &'a str,
+    /// Host names that are asked for.
+    pub hosts: &'a BTreeSet<String>,
     pub traffic: Option<TrafficDistribution>,
 }
 
@@ -139,7 +143,14 @@ impl Reading<'_> {
         if let Some(address) = address(text) {
             return Ok(Some(vec![address]));
         }
-        match self.world.hosts.get(text) {
+        let name = match host::read(text, self.namespace, self.world)? {
+            Name::Pod(addresses) => return Ok(Some(addresses)),
+            Name::Host(name) => name,
+        };
+        if !self.hosts.contains(&name) {
+            return Err(format!("there are more than {} host names: register addresses", host::MOST));
+        }
+        match self.world.hosts.get(&name) {
             Some(Host::Found(addresses)) => Ok(Some(addresses.iter().map(IpAddr::to_canonical).collect())),
             Some(Host::Unknown(why)) => Err(format!("the host name {text} cannot be resolved: {why}")),
             Some(Host::Waiting) | None => Ok(None),

@@ -4,13 +4,13 @@
 //!   source lost ──────────────────► nothing
 //!   fewer than minEndpoints ──────► nothing, as long as it is so
 //!   none at all ──────────────────► Keep: nothing; Drain: after the grace
-//!   less than half of what was ───► after the grace
+//!   less than half of the most that was there within the last grace ───► after the grace
 //!   else ─────────────────────────► at once
 //! ```
 //!
 //! Rule: what is held is what would be taken away; what is new is written at once. The grace begins anew when the
-//! source was lost in between. Reason: after a fault of the ensemble every session ends at once, and instances that are
-//! well come back within seconds.
+//! source was lost in between. Reason: after a fault of the ensemble all sessions end, at once or one after the other,
+//! and instances that are well come back within seconds.
 
 use std::time::Duration;
 
@@ -67,10 +67,24 @@ pub struct Held {
     pub since: Moment,
 }
 
-/// How many endpoints are there, how many are wanted, and how many would go.
+/// How many endpoints were there at most, by when; the numbers only fall.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peaks(Vec<(Moment, usize)>);
+
+impl Peaks {
+    /// The same with what is there now and without what was there longer ago than `grace`; and the most of it.
+    pub(super) fn with(&self, there: usize, now: Moment, grace: Duration) -> (Peaks, usize) {
+        let recent = self.0.iter().filter(|(when, count)| when.until(now) < grace && *count > there);
+        let peaks: Vec<_> = recent.copied().chain([(now, there)]).collect();
+        let most = peaks.first().map_or(there, |(_, count)| *count);
+        (Peaks(peaks), most)
+    }
+}
+
+/// How many endpoints there were at most lately, how many are wanted, and how many would go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    pub present: usize,
+    pub most: usize,
     pub wanted: usize,
     pub lost: usize,
 }
@@ -83,7 +97,7 @@ pub(super) fn judge(
     before: Option<Held>,
     now: Moment,
 ) -> (Option<Hold>, Option<Held>) {
-    let Change { present, wanted, lost } = change;
+    let Change { most, wanted, lost } = change;
     let hold = |kind, until| Some(Hold { kind, kept: lost, until });
     if lost == 0 {
         return (None, None);
@@ -93,7 +107,7 @@ pub(super) fn judge(
     }
     let kind = match wanted {
         0 => HoldKind::Empty,
-        wanted if policy.hold_half && wanted.saturating_mul(2) < present => HoldKind::HalfEmpty,
+        wanted if policy.hold_half && wanted.saturating_mul(2) < most => HoldKind::HalfEmpty,
         wanted if wanted < policy.min => HoldKind::Few,
         _ => return (None, None),
     };
@@ -124,7 +138,7 @@ mod tests {
 
     /// Whether it is held, and what is remembered.
     fn look(policy: &Policy, present: usize, wanted: usize, before: Option<Held>, now: i64) -> (bool, Option<Held>) {
-        let change = Change { present, wanted, lost: present.saturating_sub(wanted) };
+        let change = Change { most: present, wanted, lost: present.saturating_sub(wanted) };
         let (hold, held) = judge(policy, change, true, before, at(now));
         (hold.is_some(), held)
     }
@@ -152,12 +166,26 @@ mod tests {
 
     #[test]
     fn the_grace_begins_anew_when_the_source_was_lost() {
-        let change = Change { present: 3, wanted: 0, lost: 3 };
+        let change = Change { most: 3, wanted: 0, lost: 3 };
         let (_, memory) = judge(&POLICY, change, true, None, at(0));
         let (hold, memory) = judge(&POLICY, change, false, memory, at(70));
         assert_eq!((hold.unwrap().kind, memory), (HoldKind::SourceLost, None));
         let (hold, _) = judge(&POLICY, change, true, memory, at(80));
         assert_eq!(hold.unwrap().until, Some(at(140)));
+    }
+
+    #[test]
+    fn the_most_is_that_of_the_last_grace() {
+        let grace = Duration::from_secs(60);
+        let mut peaks = Peaks::default();
+        for (seconds, there, expected) in
+            [(0, 6, 6), (10, 10, 10), (20, 8, 10), (30, 4, 10), (69, 5, 10), (70, 5, 8), (80, 5, 5), (140, 1, 1)]
+        {
+            let (after, most) = peaks.with(there, at(seconds), grace);
+            assert_eq!(most, expected, "after {seconds} s");
+            peaks = after;
+        }
+        assert_eq!(peaks.with(1, at(140), Duration::ZERO), (Peaks(vec![(at(140), 1)]), 1));
     }
 
     #[test]
@@ -185,7 +213,7 @@ mod tests {
                 let lost = present.saturating_sub(wanted);
                 let great = wanted == 0 || wanted * 2 < present;
                 great_since = if reachable && lost > 0 && great { great_since.or(Some(now)) } else { None };
-                let (hold, held) = judge(&policy, Change { present, wanted, lost }, reachable, memory, at(now));
+                let (hold, held) = judge(&policy, Change { most: present, wanted, lost }, reachable, memory, at(now));
                 memory = held;
                 if hold.is_none() && lost > 0 {
                     prop_assert!(reachable);

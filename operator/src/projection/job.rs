@@ -111,7 +111,8 @@ fn instances(view: &View<ServiceView>, plan: &mut Plan) -> Known {
     Known { zxid: view.zxid().unwrap_or(0), instances }
 }
 
-/// The children that are projected, as (name, path): those that are already, then by name, as many as are allowed.
+/// The children that are projected, as (name, path): those that are already, and of the others, by name, as many as are
+/// allowed.
 fn children(
     ground: &Ground<'_>,
     service: &ServiceTarget,
@@ -125,8 +126,10 @@ fn children(
     let entries = list.map(|list| list.services.as_slice()).unwrap_or_default();
     let mut entries: Vec<&ServiceEntry> = entries.iter().collect();
     entries.sort_by_key(|entry| (!projected.contains(entry.path.as_str()), &entry.path));
+    // Services that are there count whether or not their children are: those of children that went are kept too.
     let most = usize::try_from(ground.projection.spec.guards.max_services).unwrap_or(0);
-    let many = entries.split_off(most.min(entries.len()));
+    let have = entries.partition_point(|entry| projected.contains(entry.path.as_str()));
+    let many = entries.split_off((have + most.saturating_sub(held.len())).min(entries.len()));
     plan.rejected.extend(many.iter().map(|entry| Rejection {
         znode: entry.path.clone(),
         reason: format!("there are more services than guards.maxServices, which is {most}"),

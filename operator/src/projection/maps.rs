@@ -38,7 +38,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
     let source = ground.source(path);
     let there = present.filter(|present| present.shape.is_of(&source)).map_or(0, |present| present.shape.keys());
     let lost = if data.values.is_empty() { there } else { 0 };
-    let change = Change { present: there, wanted: data.values.len(), lost };
+    let change = Change { most: there, wanted: data.values.len(), lost };
     let policy = Policy { hold_half: false, min: 0, ..ground.policy };
     let before = ground.memory.holds.get(&name).copied();
     let (hold, held) = judge(&policy, change, ground.world.source.is_reachable(), before, ground.now);

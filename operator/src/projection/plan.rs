@@ -11,12 +11,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::guard::{Held, Hold};
+use super::guard::{Held, Hold, Peaks};
 use super::job::{Child, Job, jobs};
 use super::mark::Kind;
 use super::work::Standing;
 use super::world::{Owned, Source, World};
-use super::{Addresses, Policy, Write, maps, strays, work};
+use super::{Addresses, Policy, Write, host, maps, strays, work};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::Rejection;
 use crate::world::Moment;
@@ -24,11 +24,13 @@ use crate::world::Moment;
 /// How long an answer may be on its way before that is told.
 const WAIT_MS: i64 = 5_000;
 
-/// What is remembered between two plans; whoever forgets it holds for longer.
+/// What is remembered between two plans; whoever forgets it begins every grace anew.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// By name of the Service or the ConfigMap.
     pub holds: BTreeMap<String, Held>,
+    /// How many endpoints there were lately, by name of the Service. Forgotten, it is what is there now.
+    pub peaks: BTreeMap<String, Peaks>,
     /// Since when some answer has been waited for.
     pub waiting_since: Option<Moment>,
 }
@@ -83,6 +85,10 @@ impl Ground<'_> {
         self.projection.metadata.name.as_deref().unwrap_or_default()
     }
 
+    pub(super) fn namespace(&self) -> &str {
+        self.projection.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn source(&self, path: &str) -> String {
         format!("{}{path}", self.cluster)
     }
@@ -130,6 +136,10 @@ pub fn plan(
     let policy = Policy::of(&spec.guards);
     let ground = Ground { projection, world, addresses, policy, memory, now, cluster };
     let mut plan = Plan::default();
+    // Of a child whose answer has not come nothing is forgotten.
+    let there = |name: &String| world.services.contains_key(name);
+    plan.memory.peaks =
+        memory.peaks.iter().filter(|(name, _)| there(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
     if !matches!(world.source, Source::Closed { .. }) {
         match jobs(&ground, &mut plan) {
             Job::Services(children) => services(&ground, &children, &mut plan),
@@ -157,6 +167,7 @@ fn waiting(memory: &Memory, now: Moment, plan: &mut Plan) -> Option<Moment> {
 }
 
 fn services(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) {
+    plan.hosts = host::wanted(children, ground.namespace(), ground.world);
     let mut deletes = Vec::new();
     let children: Vec<(&Child<'_>, Standing)> =
         children.iter().map(|child| (child, work::service(ground, child, plan, &mut deletes))).collect();

@@ -29,7 +29,8 @@ pub struct Shape {
     labels: BTreeMap<String, String>,
     pub source: String,
     applied: String,
-    ports: BTreeSet<(String, i32, Option<String>)>,
+    /// Name, number, and what is spoken there.
+    pub(super) ports: BTreeSet<(String, i32, Option<String>)>,
     headless: bool,
     plain: bool,
     traffic: Option<String>,

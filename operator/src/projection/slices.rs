@@ -47,7 +47,10 @@ pub(super) struct Put {
 /// What to write, in order.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Packed {
-    pub puts: Vec<Put>,
+    /// These add endpoints.
+    pub adds: Vec<Put>,
+    /// These change some, or take them away.
+    pub changes: Vec<Put>,
     pub deletes: Vec<Owned>,
 }
 
@@ -164,7 +167,6 @@ fn fill(work: &mut Work<'_>, rest: &mut Vec<(IpAddr, Endpoint)>) {
 fn ordered(works: Vec<(&Group, Work<'_>)>, wanted: &Endpoints) -> Packed {
     let everywhere: BTreeSet<IpAddr> = wanted.values().flat_map(|there| there.keys().copied()).collect();
     let mut packed = Packed::default();
-    let (mut adding, mut changing) = (Vec::new(), Vec::new());
     for (group, work) in works {
         let seen = work.seen.map(|slice| slice.owned.clone());
         if work.dissolved || work.endpoints.is_empty() {
@@ -181,12 +183,11 @@ fn ordered(works: Vec<(&Group, Work<'_>)>, wanted: &Endpoints) -> Packed {
             let leaving = leaving.filter(|(ip, _)| everywhere.contains(ip) && !put.endpoints.contains_key(ip));
             let leaving: Vec<_> = leaving.map(|(ip, endpoint)| (*ip, endpoint.clone())).collect();
             put.endpoints.extend(leaving);
-            adding.push(put);
+            packed.adds.push(put);
         } else {
-            changing.push(put);
+            packed.changes.push(put);
         }
     }
-    packed.puts = adding.into_iter().chain(changing).collect();
     packed
 }
 

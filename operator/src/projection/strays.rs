@@ -62,7 +62,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     let policy = Policy { min: 0, ..ground.policy };
     // With nothing in its place it is held as one that has become empty.
     let lost = if stays == 0 { there } else { 0 };
-    let change = Change { present: there, wanted: stays, lost };
+    let change = Change { most: there, wanted: stays, lost };
     let reachable = ground.world.source.is_reachable();
     let before = ground.memory.holds.get(name).copied();
     let (hold, held) = judge(&policy, change, reachable, before, ground.now);

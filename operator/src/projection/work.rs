@@ -1,17 +1,22 @@
-//! One Service: itself first, then its slices.
+//! One Service and its slices.
+//!
+//! ```text
+//!   new:   the Service ─► its slices           there: slices that add ─► the Service ─► slices that take away
+//! ```
+//!
+//! Rule: after each write every endpoint that stays can be called through some port of the Service. Reason: Kubernetes
+//! joins Service and slices by the ports' names, so where a name is changed the new one needs its endpoints first.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
-use super::Write;
-use super::endpoint::{Endpoint, Endpoints, Group, Reading};
-use super::guard::{Change, judge};
+use super::endpoint::{Read, Reading};
 use super::job::{Child, Known};
 use super::mark::Kind;
 use super::plan::{Ground, Plan};
-use super::service::{self, Wanted};
-use super::slices::{Slice, pack};
-use super::world::Owned;
+use super::service::{self, Shape, Wanted};
+use super::slices::{Packed, Put, Slice, pack};
+use super::world::{Owned, Present};
+use super::{Write, keep};
 
 /// How far a child's Service has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,31 +50,41 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
         Wanted { projection: ground.projection, name, source: &source, ports, headless: *headless, traffic: *traffic };
     let object = wanted.service(owned);
     let shape = service::seen(&object).shape;
-    if present.is_none_or(|present| !present.shape.covers(&shape)) {
-        plan.writes.push(Write::Service(Box::new(object)));
-    }
+    let changed = present.is_none_or(|present| !present.shape.covers(&shape));
+    let own = changed.then(|| Write::Service(Box::new(object)));
     // Slices are owned by the Service: they are written when it is there.
-    if let Some(owned) = owned {
-        slices(ground, child, known, &wanted, owned, plan, deletes);
+    if let Some(present) = present {
+        let packed = slices(ground, child, known, &wanted, present, plan);
+        let term = ground.world.term;
+        let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, known.zxid, term)));
+        plan.writes.extend(packed.adds.iter().map(put));
+        plan.writes.extend(own);
+        plan.writes.extend(packed.changes.iter().map(put));
+        deletes.extend(packed.deletes.into_iter().map(|slice| delete(Kind::Slice, name, slice)));
     } else {
-        note(&reading(ground, child).read(&known.instances), &known.instances, &child.path, plan);
+        plan.writes.extend(own);
+        read(ground, child, known, plan);
     }
     let after = (plan.writes.len(), deletes.len(), plan.waiting.len());
     if after == before { Standing::Complete } else { Standing::Pending }
 }
 
-fn reading<'a>(ground: &'a Ground<'_>, child: &'a Child<'_>) -> Reading<'a> {
-    Reading { ports: child.ports, addresses: ground.addresses, world: ground.world, traffic: child.traffic }
-}
-
-/// What is told of what was read.
-fn note(read: &super::endpoint::Read, instances: &[coordd_api::discovery::Instance], path: &str, plan: &mut Plan) {
+/// The instances as endpoints, and what is told of them.
+fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known, plan: &mut Plan) -> Read {
+    let reading = Reading {
+        ports: child.ports,
+        addresses: ground.addresses,
+        world: ground.world,
+        namespace: ground.namespace(),
+        hosts: &plan.hosts,
+        traffic: child.traffic,
+    };
+    let read = reading.read(&known.instances);
     plan.rejected.extend(read.rejected.iter().cloned());
-    let names = instances.iter().map(|instance| &instance.address);
-    plan.hosts.extend(names.filter(|text| super::address::address(text).is_none()).cloned());
     if read.waiting > 0 {
-        plan.waiting.push(format!("addresses of host names below {path}"));
+        plan.waiting.push(format!("addresses of host names below {}", child.path));
     }
+    read
 }
 
 fn slices(
@@ -77,85 +92,24 @@ fn slices(
     child: &Child<'_>,
     known: &Known,
     wanted: &Wanted<'_>,
-    owned: &Owned,
+    present: &Present<Shape>,
     plan: &mut Plan,
-    deletes: &mut Vec<Write>,
-) {
-    let mut read = reading(ground, child).read(&known.instances);
-    note(&read, &known.instances, &child.path, plan);
+) -> Packed {
+    let owned = &present.owned;
+    let mut read = read(ground, child, known, plan);
     let mine: Vec<Slice> = {
         let mine = ground.world.slices.iter().filter(|slice| slice.owned.owner.as_deref() == Some(owned.uid.as_str()));
         let mine = mine.filter(|slice| !slice.owned.deleting);
         mine.map(|slice| Slice { intact: slice.intact && slice.source == wanted.source, ..slice.clone() }).collect()
     };
     let there = mine.iter().filter(|slice| slice.source == wanted.source);
-    let kept = keepable(ground, child, there, &read.endpoints);
+    let kept = keep::keepable(ground, child, &present.shape, there, &read.endpoints);
     let reachable = ground.world.source.is_reachable() && read.waiting == 0;
-    keep(ground, child, reachable, kept, &mut read.endpoints, plan);
+    keep::keep(ground, child, reachable, kept, &mut read.endpoints, plan);
     let taken: BTreeSet<&str> = ground.world.slices.iter().map(|slice| slice.owned.name.as_str()).collect();
     let foreign = ground.world.foreign.iter().filter(|(kind, _)| *kind == Kind::Slice).map(|(_, name)| name.as_str());
     let taken: BTreeSet<&str> = taken.into_iter().chain(foreign).collect();
-    let packed = pack(wanted.name, &mine.iter().collect::<Vec<_>>(), &read.endpoints, &taken);
-    for put in &packed.puts {
-        let slice = wanted.slice(put, owned, known.zxid, ground.world.term);
-        plan.writes.push(Write::Slice(Box::new(slice)));
-    }
-    deletes.extend(packed.deletes.into_iter().map(|slice| delete(Kind::Slice, wanted.name, slice)));
-}
-
-/// The endpoints that are there and not wanted any more, as far as they may be there at all; and how many there are.
-struct Keepable {
-    lost: Endpoints,
-    present: usize,
-}
-
-fn keepable<'a>(
-    ground: &Ground<'_>,
-    child: &Child<'_>,
-    there: impl Iterator<Item = &'a Slice>,
-    wanted: &Endpoints,
-) -> Keepable {
-    let named = |group: &Group| {
-        let is = |name: &String| child.ports.iter().any(|port| port.name.as_deref().unwrap_or_default() == name);
-        group.ports.keys().all(is)
-    };
-    let everywhere: BTreeSet<&IpAddr> = wanted.values().flat_map(BTreeMap::keys).collect();
-    let (mut lost, mut present) = (Endpoints::new(), BTreeSet::new());
-    for slice in there.filter(|slice| named(&slice.group)) {
-        for (ip, endpoint) in slice.endpoints.iter().filter(|(ip, _)| ground.addresses.check(**ip).is_ok()) {
-            present.insert(*ip);
-            if !everywhere.contains(ip) {
-                let group: &mut BTreeMap<IpAddr, Endpoint> = lost.entry(slice.group.clone()).or_default();
-                group.insert(*ip, endpoint.clone());
-            }
-        }
-    }
-    Keepable { lost, present: present.len() }
-}
-
-/// Adds to what is wanted what the guard holds.
-fn keep(
-    ground: &Ground<'_>,
-    child: &Child<'_>,
-    reachable: bool,
-    kept: Keepable,
-    wanted: &mut Endpoints,
-    plan: &mut Plan,
-) {
-    let distinct = |all: &Endpoints| all.values().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>().len();
-    let change = Change { present: kept.present, wanted: distinct(wanted), lost: distinct(&kept.lost) };
-    let before = ground.memory.holds.get(&child.name).copied();
-    // An election is followed at once, unless nobody knows how it stands.
-    if !child.guarded && reachable {
-        return;
-    }
-    let (hold, held) = judge(&ground.policy, change, reachable, before, ground.now);
-    plan.memory.holds.extend(held.map(|held| (child.name.clone(), held)));
-    let Some(hold) = hold else { return };
-    plan.holds.insert(child.name.clone(), hold);
-    for (group, endpoints) in kept.lost {
-        wanted.entry(group).or_default().extend(endpoints);
-    }
+    pack(wanted.name, &mine.iter().collect::<Vec<_>>(), &read.endpoints, &taken)
 }
 
 pub(super) fn delete(kind: Kind, service: &str, owned: Owned) -> Write {

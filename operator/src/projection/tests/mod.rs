@@ -5,5 +5,7 @@ mod histories;
 mod laws;
 mod maps;
 mod names;
+mod said;
 mod shelf;
 mod slices;
+mod specs;

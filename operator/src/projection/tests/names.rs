@@ -168,3 +168,28 @@ fn a_child_whose_two_names_are_taken_is_told() {
     assert!(shelf.endpoints(&aimed).contains_key("10.0.0.3:8080"));
     assert_eq!((plan.rejected.len(), plan.rejected[0].znode.as_str()), (1, "/services/orders/A.b"));
 }
+
+#[test]
+fn services_of_children_that_went_count_against_the_most() {
+    let (mut projection, mut shelf) = (each(json!({"guards": {"maxServices": 3}})), Shelf::default());
+    for round in 0..20 {
+        let name = format!("c{round}");
+        let (plan, _) = shelf.settle(&projection, &views(&[("lives", &["10.0.0.1"]), (&name, &["10.0.0.2"])]), round);
+        assert_eq!(plan.rejected.len(), usize::from(round > 1), "round {round}");
+    }
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["c0", "c1", "lives"]);
+    projection.spec.guards.max_services = 1;
+    let all: [(&str, &[&str]); 3] = [("c0", &["10.0.0.3"]), ("c1", &["10.0.0.2"]), ("lives", &["10.0.0.4"])];
+    shelf.settle(&projection, &views(&all), 30);
+    assert!(shelf.endpoints("c0").contains_key("10.0.0.3:8080"), "what is there is followed, though it is too many");
+}
+
+#[test]
+fn the_least_number_of_endpoints_is_not_asked_of_a_child_that_went() {
+    let guards = json!({"guards": {"emptyPolicy": "Drain", "minEndpoints": 2}});
+    let (projection, mut shelf) = (each(guards), Shelf::default());
+    shelf.settle(&projection, &views(&[("cart", &["10.0.0.1", "10.0.0.2"])]), 0);
+    shelf.settle(&projection, &views(&[]), 1);
+    shelf.settle(&projection, &views(&[]), 61);
+    assert!(shelf.services.is_empty());
+}
