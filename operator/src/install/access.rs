@@ -50,10 +50,20 @@ const NODES: Right = ("", &["nodes", "persistentvolumes"], &["list", "watch"]);
 const NEW_LEASE: Right = ("coordination.k8s.io", &["leases"], &["create"]);
 const LEASE: Right = ("coordination.k8s.io", &["leases"], &["get", "update"]);
 
-/// For people: the names of the roles of Kubernetes that take these in.
-const READERS: (&str, &[&str], &[&str]) = ("view", &["view"], &["get", "list", "watch"]);
-const WRITERS: (&str, &[&str], &[&str]) =
-    ("edit", &["admin", "edit"], &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"]);
+const CLUSTERS: [&str; 2] = ["coordinationclusters", "coordinationclusters/scale"];
+/// For people: the names of the roles of Kubernetes that take these in, and what they may do with what. A projection
+/// points a Service at any address that is allowed, so whoever writes one is given that right by name.
+const READERS: People =
+    ("view", &["view"], &["get", "list", "watch"], &[CLUSTERS[0], CLUSTERS[1], "serviceprojections"]);
+const WRITERS: People = (
+    "edit",
+    &["admin", "edit"],
+    &["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"],
+    &CLUSTERS,
+);
+
+/// Suffix of the role's name, roles that take it in, verbs, resources.
+type People = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 fn rule((group, resources, verbs): Right) -> PolicyRule {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -89,15 +99,14 @@ fn subjects(options: &Options) -> Option<Vec<Subject>> {
     Some(vec![account])
 }
 
-fn people((suffix, taken_in, verbs): (&str, &[&str], &[&'static str])) -> ClusterRole {
+fn people((suffix, taken_in, verbs, resources): People) -> ClusterRole {
     let mut metadata = meta(&format!("{NAME}-{suffix}"));
     let joins =
         taken_in.iter().map(|role| (format!("rbac.authorization.k8s.io/aggregate-to-{role}"), "true".to_owned()));
     metadata.labels.get_or_insert_default().extend(joins);
-    let resources = ["coordinationclusters", "coordinationclusters/scale", "serviceprojections"].map(str::to_owned);
     let rule = PolicyRule {
         api_groups: Some(vec![GROUP.to_owned()]),
-        resources: Some(resources.into()),
+        resources: Some(resources.iter().map(|resource| (*resource).to_owned()).collect()),
         verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
         ..PolicyRule::default()
     };

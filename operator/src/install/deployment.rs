@@ -17,6 +17,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Documents, NAME, Options, meta, within};
 use crate::build::probe;
+use crate::crd::projection::PRIVATE_NETWORKS;
 use crate::names::{HTTP_PORT, label, port};
 
 const USER: i64 = 65_532;
@@ -133,6 +134,7 @@ fn environment(options: &Options) -> Vec<EnvVar> {
         value("COORDD_OPERATOR_LEASE", NAME),
         value("COORDD_OPERATOR_IMAGE_REPOSITORY", &options.image_repository),
         value("COORDD_OPERATOR_PROJECTIONS", if options.projections { "true" } else { "false" }),
+        value("COORDD_OPERATOR_PROJECTION_ALLOWED_CIDRS", &PRIVATE_NETWORKS.join(",")),
         value("COORDD_OPERATOR_LOG_LEVEL", "info"),
         value("COORDD_OPERATOR_LOG_FORMAT", "json"),
     ]

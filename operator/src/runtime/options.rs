@@ -54,6 +54,9 @@ pub struct Run {
     #[arg(long, env = "COORDD_OPERATOR_PROJECTION_DENIED_CIDRS", value_delimiter = ',', value_parser = network,
         value_name = "NETWORKS")]
     projection_denied_cidrs: Vec<Option<Cidr>>,
+    /// Where the API server is, as Kubernetes tells every pod: no endpoint of a projection is ever there.
+    #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
+    api_server: Option<String>,
     /// What is logged: error, warn, info or debug.
     #[arg(long, env = "COORDD_OPERATOR_LOG_LEVEL", default_value = "info",
         value_parser = ["error", "warn", "info", "debug"])]
@@ -90,7 +93,12 @@ impl Run {
 
     pub(super) fn bounds(&self) -> Bounds {
         let all = |networks: &[Option<Cidr>]| networks.iter().flatten().copied().collect();
-        Bounds { allowed: all(&self.projection_allowed_cidrs), denied: all(&self.projection_denied_cidrs) }
+        Bounds {
+            allowed: all(&self.projection_allowed_cidrs),
+            denied: all(&self.projection_denied_cidrs),
+            // It may be a name, where it has no address of its own in the cluster.
+            api_server: self.api_server.as_ref().and_then(|host| host.parse().ok()),
+        }
     }
 
     pub(super) fn operator(&self) -> Operator {
@@ -133,6 +141,8 @@ mod tests {
             run(&["--projection-allowed-cidrs", "", "--projection-denied-cidrs", "10.0.0.0/16, fd00::/8"]).bounds();
         assert_eq!((bounds.allowed.len(), bounds.denied.len()), (0, 2));
         assert!(network("10.0.0.0").is_err());
+        let bounds = run(&["--api-server", "10.96.0.1"]).bounds();
+        assert_eq!(bounds.api_server.map(|ip| ip.to_string()).as_deref(), Some("10.96.0.1"));
         assert!(run(&[]).projections && !run(&["--projections", "false"]).projections);
     }
 

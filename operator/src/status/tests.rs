@@ -72,6 +72,7 @@ fn healthy() -> World {
     let node = |number: i32| Node {
         name: format!("node-{number}"),
         zone: Some(format!("zone-{number}")),
+        addresses: Vec::new(),
         state: NodeState::Ready,
     };
     World {

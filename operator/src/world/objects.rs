@@ -3,6 +3,8 @@
 //! Rule: whatever may be deleted carries uid and resource version, as fences of the deletion. Reason: a cache may be
 //! late, and what bears the name now may be another one.
 
+use std::net::IpAddr;
+
 use super::member::Asked;
 use super::{Moment, Seen};
 
@@ -76,6 +78,7 @@ pub enum PodState {
 pub struct Node {
     pub name: String,
     pub zone: Option<String>,
+    pub addresses: Vec<IpAddr>,
     pub state: NodeState,
 }
 

@@ -25,8 +25,8 @@ pub struct Guards {
     #[schemars(range(min = 0, max = 1000))]
     pub min_endpoints: i32,
     /// Networks such as 10.0.0.0/8 or fd00::/8 that endpoints may be in; instances elsewhere are rejected. Loopback,
-    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected, and
-    /// those that the operator's own options forbid. Default: the private networks 10.0.0.0/8, 172.16.0.0/12,
+    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected, those
+    /// of nodes and of the API server, and those that the operator's own options forbid. Default: the private networks 10.0.0.0/8, 172.16.0.0/12,
     /// 192.168.0.0/16, 100.64.0.0/10 and fc00::/7.
     #[serde(rename = "allowedCIDRs")]
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-validations" = [{
@@ -47,7 +47,8 @@ pub struct Guards {
 }
 
 /// The networks that nobody routes on the Internet.
-const PRIVATE: [&str; 5] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
+pub(crate) const PRIVATE_NETWORKS: [&str; 5] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
 
 impl Default for Guards {
     fn default() -> Guards {
@@ -56,7 +57,7 @@ impl Default for Guards {
             empty_grace: Span::new("60s"),
             hold_half_empty: true,
             min_endpoints: 0,
-            allowed_cidrs: PRIVATE.map(str::to_owned).into(),
+            allowed_cidrs: PRIVATE_NETWORKS.map(str::to_owned).into(),
             max_services: 200,
             stale_after: Span::new("5m"),
         }

@@ -13,6 +13,7 @@ mod spec;
 mod status;
 mod target;
 
+pub(crate) use guards::PRIVATE_NETWORKS;
 pub use guards::{EmptyPolicy, Guards};
 pub use spec::{ClusterRef, JsonPaths, Registered, SecretRef, ServiceProjection, ServiceProjectionSpec};
 pub use status::{ProjectionStatus, Rejection, condition};

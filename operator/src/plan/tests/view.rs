@@ -22,6 +22,7 @@ impl Sim {
         let nodes = self.nodes.iter().enumerate().map(|(number, node)| Node {
             name: format!("node-{number}"),
             zone: None,
+            addresses: Vec::new(),
             state: if node.up { NodeState::Ready } else { NodeState::NotReady { since: moment(node.since) } },
         });
         World {

@@ -194,10 +194,13 @@ fn named<T: Clone + PartialEq>(shelf: &Shelf<Ours<T>>) -> BTreeMap<String, T> {
 
 fn addresses(context: &Context, projection: &ServiceProjection, world: &World) -> Addresses {
     let guards = &projection.spec.guards;
+    let nodes = context.shelves.nodes.select(|_, _| true);
+    let api_server = context.desk.bounds.api_server;
     Addresses {
         allowed: guards.allowed_cidrs.iter().filter_map(|text| text.parse().ok()).collect(),
         bound: context.desk.bounds.allowed.clone(),
         denied: context.desk.bounds.denied.clone(),
+        machines: nodes.iter().flat_map(|(_, node)| node.addresses.clone()).chain(api_server).collect(),
         services: world.services.values().flat_map(|service| service.shape.addresses.iter().copied()).collect(),
     }
 }

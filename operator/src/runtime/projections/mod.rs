@@ -20,6 +20,7 @@ mod source;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use control::control;
@@ -37,6 +38,7 @@ use room::Room;
 pub(crate) struct Bounds {
     pub allowed: Vec<Cidr>,
     pub denied: Vec<Cidr>,
+    pub api_server: Option<IpAddr>,
 }
 
 /// What is kept of all projections between two looks.

@@ -18,7 +18,14 @@ pub(crate) fn node(node: &v1::Node) -> Option<Node> {
         Some(ready) => NodeState::NotReady { since: ready.last_transition_time.as_ref().map_or(created, moment) },
         None => NodeState::NotReady { since: created },
     };
-    Some(Node { name: meta.name.clone()?, zone: label(meta, ZONE).map(str::to_owned), state })
+    let addresses = node.status.iter().filter_map(|status| status.addresses.as_ref()).flatten();
+    Some(Node {
+        name: meta.name.clone()?,
+        zone: label(meta, ZONE).map(str::to_owned),
+        // Some are names.
+        addresses: addresses.filter_map(|one| one.address.parse().ok()).collect(),
+        state,
+    })
 }
 
 #[cfg(test)]
@@ -30,13 +37,16 @@ mod tests {
     fn state(status: &str) -> NodeState {
         let object = json!({
             "metadata": {"name": "n1", "labels": {"topology.kubernetes.io/zone": "z1"}},
-            "status": {"conditions": [
+            "status": {"addresses": [
+                {"type": "InternalIP", "address": "10.1.0.1"}, {"type": "Hostname", "address": "n1"}
+            ], "conditions": [
                 {"type": "MemoryPressure", "status": "False"},
                 {"type": "Ready", "status": status, "lastTransitionTime": "1970-01-01T00:00:07Z"}
             ]}
         });
         let seen = node(&serde_json::from_value(object).unwrap()).unwrap();
         assert_eq!(seen.zone.as_deref(), Some("z1"));
+        assert_eq!(seen.addresses, ["10.1.0.1".parse::<std::net::IpAddr>().unwrap()]);
         seen.state
     }
 
