@@ -25,8 +25,17 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
     if owned.is_some_and(|owned| owned.deleting) {
         return;
     }
-    let data = view.value().map(|tree| config_map::data(tree, target)).unwrap_or_default();
-    plan.rejected.extend(data.rejected);
+    let source = ground.source(path);
+    let there = present.filter(|present| present.shape.is_of(&source)).map(|present| &present.shape);
+    let mut data = view.value().map(|tree| config_map::data(tree, target, there)).unwrap_or_default();
+    plan.rejected.append(&mut data.rejected);
+    if !data.unread.is_empty() {
+        let keys = data.unread.join(", ");
+        plan.problems.push(format!(
+            "the values of {keys} are there and may not be read any more: nothing is written until they may, or are gone"
+        ));
+        return;
+    }
     if data.bytes > usize::try_from(target.max_bytes).unwrap_or(0) {
         let (bytes, max) = (data.bytes, target.max_bytes);
         plan.problems.push(format!(
@@ -35,8 +44,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
         ));
         return;
     }
-    let source = ground.source(path);
-    let there = present.filter(|present| present.shape.is_of(&source)).map_or(0, |present| present.shape.keys());
+    let there = there.map_or(0, config_map::MapShape::keys);
     let lost = if data.values.is_empty() { there } else { 0 };
     let change = Change { most: there, wanted: data.values.len(), lost };
     let policy = Policy { hold_half: false, min: 0, ..ground.policy };
@@ -47,7 +55,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
         plan.holds.insert(name, hold);
         return;
     }
-    let map = config_map::config_map(ground.projection, &name, &source, data.values, owned);
+    let map = config_map::config_map(ground.projection, &name, &source, data, owned);
     let wanted = config_map::seen(&map).shape;
     if present.is_none_or(|present| !present.shape.covers(&wanted)) {
         plan.writes.push(Write::ConfigMap(Box::new(map)));

@@ -33,6 +33,8 @@ pub const ZXID: &str = "coordd.dev/source-zxid";
 pub const TERM: &str = "coordd.dev/lease-transitions";
 /// What of it was applied, as a hash.
 pub const APPLIED: &str = "coordd.dev/applied";
+/// In a ConfigMap: of keys that several znodes would have, whose it is; as JSON.
+pub const HOLDERS: &str = "coordd.dev/holders";
 /// Who leads, as a token that only grows.
 pub const FENCING_TOKEN: &str = "coordd.dev/fencing-token";
 /// In an instance's metadata: the operator itself has registered it.

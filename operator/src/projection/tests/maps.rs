@@ -1,6 +1,6 @@
 //! ConfigMaps, leaders and Leases.
 
-use coordd_api::discovery::{Candidate, ConfigTree, LeaderView, Recipe};
+use coordd_api::discovery::{Candidate, ConfigTree, LeaderView, LeftOut, Recipe};
 use serde_json::json;
 
 use super::shelf::*;
@@ -32,6 +32,30 @@ fn too_much_for_a_config_map_is_told_and_the_last_one_stays() {
     let (plan, writes) = shelf.settle(&projection, &tree(&[("a", &"x".repeat(1024))]), 1);
     assert_eq!(writes, 0);
     assert!(plan.problems[0].contains("1025 bytes"), "{:?}", plan.problems);
+}
+
+#[test]
+fn a_value_that_may_not_be_read_any_more_holds_all_of_them() {
+    let (projection, mut shelf) = (projection(json!({"configMap": {}}), json!({})), Shelf::default());
+    shelf.settle(&projection, &tree(&[("db/url", "a"), ("size", "3")]), 0);
+    let Views::ConfigMap(View::There { zxid, mut value }) = tree(&[("size", "4")]) else { unreachable!() };
+    value.left_out = vec![LeftOut { key: "db/url".to_owned(), reason: "it may not be read".to_owned() }];
+    let (plan, writes) = shelf.settle(&projection, &Views::ConfigMap(View::There { zxid, value }), 1);
+    assert_eq!((writes, plan.problems.len()), (0, 1));
+    assert!(plan.problems[0].contains("db.url"), "{:?}", plan.problems);
+    shelf.settle(&projection, &tree(&[("size", "4")]), 2);
+    assert_eq!(shelf.maps["orders"].data.as_ref().unwrap().len(), 1, "it has gone");
+}
+
+#[test]
+fn a_key_is_not_taken_by_another_znode() {
+    let (projection, mut shelf) = (projection(json!({"configMap": {}}), json!({})), Shelf::default());
+    let value = |shelf: &Shelf| shelf.maps["orders"].data.as_ref().unwrap()["db.url"].clone();
+    shelf.settle(&projection, &tree(&[("db/url", "a")]), 0);
+    let (plan, _) = shelf.settle(&projection, &tree(&[("db.url", "other"), ("db/url", "a")]), 1);
+    assert_eq!((value(&shelf).as_str(), plan.rejected.len()), ("a", 1));
+    shelf.settle(&projection, &tree(&[("db.url", "other"), ("db/url", "b")]), 2);
+    assert_eq!(value(&shelf), "b", "and follows whose it is");
 }
 
 fn leader(id: Option<&str>, token: i64) -> Views {
