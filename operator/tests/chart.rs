@@ -232,6 +232,18 @@ fn without_projections_the_operator_asks_for_no_right_to_project() {
 }
 
 #[test]
+fn who_may_edit_a_namespace_may_write_projections_only_where_that_is_said() {
+    let Some(helm) = helm() else { return };
+    for (set, wanted) in [("projections.edit=false", false), ("projections.edit=true", true)] {
+        let objects = objects(&rendered(&helm, None, &["--set", set]));
+        let edit = objects.iter().find(|object| text(object, "/metadata/name") == "coordd-operator-edit").unwrap();
+        let rules = edit["rules"].as_array().unwrap();
+        assert_eq!(rules.iter().any(|rule| holds(rule, "resources", "serviceprojections")), wanted, "{set}");
+        assert!(rules.iter().any(|rule| holds(rule, "resources", "coordinationclusters")), "{set}");
+    }
+}
+
+#[test]
 fn for_named_namespaces_there_are_no_rights_beyond_them() {
     let Some(helm) = helm() else { return };
     let objects = objects(&rendered(&helm, Some("namespaces-values.yaml"), &[]));

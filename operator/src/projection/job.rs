@@ -12,6 +12,9 @@ use super::plan::{Ground, Plan};
 use super::world::{View, Views};
 use crate::crd::projection::{LeaderTarget, Port, Rejection, ServiceTarget, TrafficDistribution};
 
+/// Of one Service.
+const INSTANCES_MAX: usize = 10_000;
+
 /// One Service that is wanted.
 pub(super) struct Child<'a> {
     pub name: String,
@@ -107,7 +110,12 @@ fn instances(view: &View<ServiceView>, plan: &mut Plan) -> Known {
         let (znode, reason) = (znode.clone(), reason.clone());
         Rejection { znode, reason }
     }));
-    let instances = view.value().map(|view| view.instances.clone()).unwrap_or_default();
+    let mut instances = view.value().map(|view| view.instances.clone()).unwrap_or_default();
+    let beyond = instances.split_off(INSTANCES_MAX.min(instances.len()));
+    plan.rejected.extend(beyond.into_iter().map(|instance| Rejection {
+        znode: instance.znode,
+        reason: format!("there are more than {INSTANCES_MAX} instances"),
+    }));
     Known { zxid: view.zxid().unwrap_or(0), instances }
 }
 

@@ -31,6 +31,13 @@ pub struct LeaseShape {
     transitions: i32,
 }
 
+impl LeaseShape {
+    pub(super) fn covers(&self, wanted: &LeaseShape) -> bool {
+        wanted.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
+            && (&self.source, &self.token, &self.holder) == (&wanted.source, &wanted.token, &wanted.holder)
+    }
+}
+
 /// What is compared of a Lease that is there.
 pub fn seen(lease: &Lease) -> Present<LeaseShape> {
     let spec = lease.spec.clone().unwrap_or_default();

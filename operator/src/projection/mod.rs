@@ -40,7 +40,7 @@ pub use mark::Kind;
 pub use plan::{Memory, Plan, plan};
 pub use service::{Shape, seen as seen_service, seen_slice};
 pub use slices::{PER_SLICE, Slice};
-pub use status::{Refused, Scene, events, status};
+pub use status::{Refused, Scene, blind, events, status};
 pub use world::{Host, Owned, Pod, Present, Source, View, Views, World};
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -81,6 +81,31 @@ impl Write {
             Write::Delete { group, .. } => of(Kind::Service, Some(group)),
         }
     }
+}
+
+/// Whether what was written of a Service is what was to be: an API server that is older than a field leaves it out, and
+/// a webhook may change what it likes. What is not kept would be written for ever.
+pub fn keeps_service(wanted: &Service, written: &Service) -> bool {
+    seen_service(written).shape.covers(&seen_service(wanted).shape)
+}
+
+/// The same of a slice.
+pub fn keeps_slice(wanted: &EndpointSlice, written: &EndpointSlice) -> bool {
+    let same = |(wanted, written): (Slice, Slice)| {
+        written.intact
+            && (wanted.group, wanted.endpoints, wanted.source) == (written.group, written.endpoints, written.source)
+    };
+    seen_slice(wanted).zip(seen_slice(written)).is_some_and(same)
+}
+
+/// The same of a ConfigMap.
+pub fn keeps_config_map(wanted: &ConfigMap, written: &ConfigMap) -> bool {
+    seen_config_map(written).shape.covers(&seen_config_map(wanted).shape)
+}
+
+/// The same of a Lease.
+pub fn keeps_lease(wanted: &Lease, written: &Lease) -> bool {
+    seen_lease(written).shape.covers(&seen_lease(wanted).shape)
 }
 
 #[cfg(test)]

@@ -206,6 +206,28 @@ fn reason(kind: HoldKind) -> &'static str {
     }
 }
 
+/// The status while what there is cannot be seen: nothing is said of it, and the counts are the last ones.
+pub fn blind(projection: &ServiceProjection, why: &str, now: Moment) -> ProjectionStatus {
+    let before = projection.status.clone().unwrap_or_default();
+    let (generation, mut conditions) = (projection.metadata.generation, before.conditions.clone());
+    for type_ in [condition::READY, condition::SYNCED] {
+        let old = before.conditions.iter().find(|old| old.type_ == type_ && old.status == "Unknown");
+        let new = Condition {
+            type_: type_.to_owned(),
+            status: "Unknown".to_owned(),
+            reason: "NotSeen".to_owned(),
+            message: why.to_owned(),
+            observed_generation: generation,
+            last_transition_time: old.map_or_else(|| time(now), |old| old.last_transition_time.clone()),
+        };
+        match conditions.iter_mut().find(|old| old.type_ == type_) {
+            Some(old) => *old = new,
+            None => conditions.push(new),
+        }
+    }
+    ProjectionStatus { observed_generation: generation, conditions, ..before }
+}
+
 /// The status, as it is to be after a look at which nothing was left to be written, or that was refused.
 pub fn status(scene: &Scene<'_>) -> ProjectionStatus {
     let before = scene.projection.status.clone().unwrap_or_default();

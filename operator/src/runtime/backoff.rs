@@ -38,6 +38,11 @@ impl Failures {
         jitter(after(*count))
     }
 
+    /// How often it has failed in a row.
+    pub(crate) fn count(&self, cluster: &ClusterName) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(cluster).copied().unwrap_or(0)
+    }
+
     pub(crate) fn clear(&self, cluster: &ClusterName) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
     }

@@ -84,6 +84,8 @@ pub(crate) struct Context {
     /// What is kept of the projections.
     pub desk: Arc<projections::Desk>,
     pub projection_failures: backoff::Failures,
+    /// How often in a row what a projection was looked at by had moved.
+    pub projection_moves: backoff::Failures,
 }
 
 /// Runs until told to stop, or until the lease is lost.
@@ -180,6 +182,7 @@ async fn start(
         failures: backoff::Failures::default(),
         desk: Arc::new(projections::Desk::new(options.bounds())),
         projection_failures: backoff::Failures::default(),
+        projection_moves: backoff::Failures::default(),
     };
     Ok((Arc::new(context), scopes))
 }

@@ -167,17 +167,26 @@ async fn good_projections_are_accepted_and_bad_ones_refused_with_what_to_do() {
         let why = try_project(&stage, name, bad.clone()).await.err();
         assert!(why.as_ref().is_some_and(|why| why.contains(words)), "{name} {bad}: {why:?} does not say {words:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_leave_something_behind_cannot_be_changed() {
+    let Some(stage) = Stage::set("projection-changes").await else { return };
     let leader = |more: Value| {
         let mut leader = json!({"ports": [{"port": 80, "targetPort": 8080}]});
         leader.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"leader": leader})
     };
+    for (name, target) in [("service", to_service()), ("map", json!({"configMap": {}})), ("leader", leader(json!({})))]
+    {
+        project(&stage, name, spec(target, json!({}))).await;
+    }
     for (name, change, words) in [
-        ("good-0", json!({"configMap": {}}), "cannot be changed into another kind"),
-        ("good-0", json!({"service": {"headless": true, "ports": [{"port": 80}]}}), "headless cannot be changed"),
-        ("good-2", json!({"configMap": {"name": "other"}}), "name cannot be changed"),
-        ("good-3", leader(json!({"name": "other"})), "cannot be changed"),
-        ("good-3", leader(json!({"lease": false})), "cannot be changed"),
+        ("service", json!({"configMap": {}}), "cannot be changed into another kind"),
+        ("service", json!({"service": {"headless": true, "ports": [{"port": 80}]}}), "headless cannot be changed"),
+        ("map", json!({"configMap": {"name": "other"}}), "name cannot be changed"),
+        ("leader", leader(json!({"name": "other"})), "cannot be changed"),
+        ("leader", leader(json!({"lease": false})), "cannot be changed"),
     ] {
         let why = try_project(&stage, name, spec(change.clone(), json!({}))).await.err();
         assert!(why.as_ref().is_some_and(|why| why.contains(words)), "{change}: {why:?}");

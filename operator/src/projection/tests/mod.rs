@@ -2,6 +2,7 @@
 
 mod guards;
 mod histories;
+mod hosts;
 mod laws;
 mod maps;
 mod names;

@@ -132,3 +132,26 @@ fn what_somebody_changed_is_mended() {
         assert_eq!(shelf.endpoints("orders").len(), 3, "change {at}");
     }
 }
+
+#[test]
+fn what_kubernetes_leaves_out_of_what_is_written_is_seen() {
+    let target = json!({"service": {"ports": [{"name": "http", "port": 80}], "trafficDistribution": "PreferClose"}});
+    let (projection, mut shelf) = (projection(target, json!({})), Shelf::default());
+    let views = many([1]);
+    let first = shelf.plan(&projection, &shelf.world(views.clone()), 0).writes;
+    let [Write::Service(service)] = first.as_slice() else { unreachable!() };
+    assert!(keeps_service(service, service));
+    let mut older = service.clone();
+    older.spec.as_mut().unwrap().traffic_distribution = None;
+    assert!(!keeps_service(service, &older));
+    shelf.write(&first[0]);
+    let second = shelf.plan(&projection, &shelf.world(views), 0).writes;
+    let [Write::Slice(slice)] = second.as_slice() else { unreachable!() };
+    assert!(keeps_slice(slice, slice));
+    let mut changed = slice.clone();
+    changed.metadata.labels.as_mut().unwrap().remove(mark::SLICE_MANAGED_BY);
+    assert!(!keeps_slice(slice, &changed));
+    let mut changed = slice.clone();
+    changed.endpoints[0].conditions = None;
+    assert!(!keeps_slice(slice, &changed), "what is not said is another thing");
+}

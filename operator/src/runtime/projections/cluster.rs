@@ -91,7 +91,11 @@ async fn credentials(
 ) -> Result<Result<Credentials, Closed>, Failure> {
     let Some(reference) = &projection.spec.auth_secret_ref else { return Ok(Ok(None)) };
     let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
-    let Some(secret) = read("Secret", api.get_opt(&reference.name)).await? else {
+    let found = match read("Secret", api.get_opt(&reference.name)).await {
+        Err(failure) if let Some(hold) = failure.refused() => return closed("SecretForbidden", hold.message),
+        found => found?,
+    };
+    let Some(secret) = found else {
         return closed("SecretNotFound", format!("there is no Secret {}", reference.name));
     };
     let value = |key: &str| {

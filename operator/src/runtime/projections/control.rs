@@ -52,6 +52,7 @@ fn note<R: 'static, Q: std::fmt::Display + 'static>(context: &Context, error: Op
             let name = ClusterName::new(gone.namespace.clone().unwrap_or_default(), &gone.name);
             context.metrics.forget_projection(&name);
             context.projection_failures.clear(&name);
+            context.projection_moves.clear(&name);
             context.desk.forget(&name);
         }
         Some(Error::QueueError(error)) => {

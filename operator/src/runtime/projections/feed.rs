@@ -28,6 +28,8 @@ use crate::world::Moment;
 
 const QUIET: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(2);
+/// Of what one tenant registers; the operator's memory is that of all.
+const ANSWER_MAX: usize = 4 << 20;
 const READ_AGAIN: Duration = Duration::from_secs(600);
 
 struct State {
@@ -167,7 +169,8 @@ impl Inside {
 impl Feed {
     pub(super) fn open(key: Key, addresses: Vec<String>, calls: Arc<Calls>, projection: ClusterName) -> Feed {
         // While there is no ensemble there is nobody to be believed.
-        let mut discovery = Discovery::new(addresses).expecting(key.ensemble.as_deref().unwrap_or_default());
+        let discovery = Discovery::new(addresses).with_bytes_max(ANSWER_MAX);
+        let mut discovery = discovery.expecting(key.ensemble.as_deref().unwrap_or_default());
         if let Some((user, password)) = &key.credentials {
             discovery = discovery.with_credentials(user, password);
         }

@@ -23,10 +23,10 @@ use super::cluster::{self, Closed, Open};
 use super::feed::Feed;
 use super::room::{Ours, Room};
 use super::source::Key;
-use super::write::Writer;
+use super::write::{Done, Writer};
 use crate::crd::{ProjectionStatus, ServiceProjection};
 use crate::names::{ClusterName, manager};
-use crate::projection::{Addresses, Plan, Refused, Scene, Source, View, Views, World, events, plan, status};
+use crate::projection::{Addresses, Plan, Refused, Scene, Source, View, Views, World, blind, events, plan, status};
 use crate::runtime::backoff::jitter;
 use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{self, NOT_LISTED, Shelf};
@@ -38,11 +38,13 @@ pub(super) type Guarded = DeserializeGuard<ServiceProjection>;
 
 /// Until the watches have shown what was just written.
 const SOON: Duration = Duration::from_millis(50);
-/// Until they have shown what somebody else has written.
-const AGAIN: Duration = Duration::from_millis(250);
+/// Of what is refused so much is told.
+const TOLD: usize = 5;
+/// Once what was looked at has moved so often in a row it is told.
+const MOVED_OFTEN: u32 = 4;
 /// Members may be elsewhere by now.
 const LOST: Duration = Duration::from_secs(1);
-/// What Kubernetes forbids, and what is somebody else's, may change.
+/// What Kubernetes forbids, what is somebody else's, and a cluster or a Secret that is not there, may change.
 const BLOCKED: Duration = Duration::from_secs(10);
 /// Whether the cluster still allows it, where its members are, what names stand for.
 const REST: Duration = Duration::from_secs(30);
@@ -67,9 +69,13 @@ pub(super) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Re
         let looked = match looked {
             Err(failure) if failure.is_late() => {
                 tracing::debug!(%failure, "what was looked at has moved");
-                Ok(AGAIN)
+                // Again and again is no race any more.
+                Ok(context.projection_moves.note(&name))
             }
-            looked => looked,
+            looked => {
+                context.projection_moves.clear(&name);
+                looked
+            }
         };
         context.metrics.reconciled(began.elapsed(), looked.as_ref().err().map(Failure::kind));
         match &looked {
@@ -103,7 +109,11 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
         None => {}
         // It is called when all has been listed.
         Some(why) if why == NOT_LISTED => return Ok(BLOCKED),
-        Some(why) => return Err(Failure::NotSeen { what: "the projected objects", why }),
+        Some(why) => {
+            let failure = Failure::NotSeen { what: "the projected objects", why };
+            say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
+            return Err(failure);
+        }
     }
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
@@ -125,7 +135,7 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     if done.count > 0 {
         tracing::info!(writes = done.count, zxid = plan.zxid, "written");
     }
-    let refused = (!done.refused.is_empty()).then(|| done.refused.join("; "));
+    let refused = told(context, name, &done);
     let mut wait = rest(&world, &plan, &refused);
     // While something is being written the counts are news all the time; that something may not be is told at once.
     if refused.is_some() || (done.count == 0 && done.failed.is_none()) {
@@ -136,6 +146,16 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
         None if done.count > 0 => Ok(SOON),
         None => Ok(wait),
     }
+}
+
+/// What of the writes has to be told: what is refused, and what has moved again and again.
+fn told(context: &Context, name: &ClusterName, done: &Done) -> Refused {
+    let moved = done.failed.as_ref().filter(|failure| failure.is_late());
+    let moved = moved.filter(|_| context.projection_moves.count(name) >= MOVED_OFTEN).map(Failure::to_string);
+    let words: Vec<String> = done.refused.iter().cloned().chain(moved).collect();
+    let more = words.len().saturating_sub(TOLD);
+    let shown = words.into_iter().take(TOLD).reduce(|all, one| format!("{all}; {one}"))?;
+    Some(if more > 0 { format!("{shown}; and {more} more") } else { shown })
 }
 
 /// What is followed: as before, or anew where the question, the cluster or the credentials are others.
@@ -211,7 +231,8 @@ fn rest(world: &World, plan: &Plan, refused: &Refused) -> Duration {
     if matches!(world.source, Source::Lost { .. }) {
         wait = wait.min(LOST);
     }
-    if refused.is_some() || !plan.conflicts.is_empty() {
+    let closed = matches!(world.source, Source::Closed { .. });
+    if closed || refused.is_some() || !plan.conflicts.is_empty() {
         wait = wait.min(BLOCKED);
     }
     if let Some(wake) = plan.wake {
@@ -230,17 +251,29 @@ async fn tell(
 ) -> Result<Duration, Failure> {
     let now = now();
     let scene = Scene { projection, world, plan, refused, now };
-    let before = projection.status.clone().unwrap_or_default();
     let after = status(&scene);
     let name = ClusterName::new(projection.metadata.namespace.clone().unwrap_or_default(), projection.name_any());
-    context.metrics.projected(&name, &after);
-    if after != before {
-        write(context, projection, &name, &after).await?;
-        for event in events(&before, &after) {
-            report::tell(context, &projection.object_ref(&()), event).await;
-        }
-    }
+    say(context, projection, &name, &after).await?;
     Ok(scene.next_at().map_or(REST, |at| now.until(at) + SOON))
+}
+
+/// Writes a status that says something new, and tells it.
+async fn say(
+    context: &Context,
+    projection: &ServiceProjection,
+    name: &ClusterName,
+    after: &ProjectionStatus,
+) -> Result<(), Failure> {
+    let before = projection.status.clone().unwrap_or_default();
+    context.metrics.projected(name, after);
+    if *after == before {
+        return Ok(());
+    }
+    write(context, projection, name, after).await?;
+    for event in events(&before, after) {
+        report::tell(context, &projection.object_ref(&()), event).await;
+    }
+    Ok(())
 }
 
 async fn write(

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::room::{self, Ours, Room};
 use crate::names::manager;
-use crate::projection::{Kind, Write, mark};
+use crate::projection::{Kind, Write, keeps_config_map, keeps_lease, keeps_service, keeps_slice, mark};
 use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{Key, Shelf};
 use crate::runtime::{Context, read};
@@ -36,6 +36,14 @@ pub(super) struct Done {
     pub failed: Option<Failure>,
 }
 
+/// What Kubernetes made of a write that it took.
+#[derive(Debug, PartialEq, Eq)]
+enum Kept {
+    Whole,
+    /// Something else stands there now; what is to be told of it.
+    Changed(String),
+}
+
 /// The writes so far.
 #[derive(Debug, Default)]
 struct Ledger {
@@ -51,10 +59,18 @@ impl Ledger {
     }
 
     /// Notes what came of a write; an error ends all of them.
-    fn note(&mut self, write: &Write, outcome: Result<(), Failure>) -> Result<(), Failure> {
-        let Err(failure) = outcome else {
-            self.done.count += 1;
-            return Ok(());
+    fn note(&mut self, write: &Write, outcome: Result<Kept, Failure>) -> Result<(), Failure> {
+        let failure = match outcome {
+            Ok(Kept::Whole) => {
+                self.done.count += 1;
+                return Ok(());
+            }
+            // What comes after it is of use nevertheless; and it would not be otherwise at once.
+            Ok(Kept::Changed(why)) => {
+                self.done.refused.push(why);
+                return Ok(());
+            }
+            Err(failure) => failure,
         };
         let late = matches!(failure, Failure::Late { .. });
         self.silent += usize::from(late);
@@ -69,6 +85,13 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// What is to be known of a kind of object.
+struct How<K, T> {
+    kind: Kind,
+    trim: fn(&K) -> Option<Ours<T>>,
+    keeps: fn(&K, &K) -> bool,
 }
 
 pub(super) struct Writer<'a> {
@@ -90,31 +113,34 @@ impl Writer<'_> {
         Ok(ledger.done)
     }
 
-    async fn one(&self, write: &Write) -> Result<(), Failure> {
+    async fn one(&self, write: &Write) -> Result<Kept, Failure> {
         let shelves = &self.room.shelves;
         match write {
             Write::Service(object) => {
-                self.apply("projection-service", Kind::Service, object.as_ref(), &shelves.services, room::service).await
+                let how = How { kind: Kind::Service, trim: room::service, keeps: keeps_service };
+                self.apply("projection-service", object.as_ref(), &shelves.services, how).await
             }
             Write::Slice(object) => {
-                self.apply("projection-slice", Kind::Slice, object.as_ref(), &shelves.slices, room::slice).await
+                let how = How { kind: Kind::Slice, trim: room::slice, keeps: keeps_slice };
+                self.apply("projection-slice", object.as_ref(), &shelves.slices, how).await
             }
             Write::ConfigMap(object) => {
-                let (name, kind) = ("projection-config-map", Kind::ConfigMap);
-                self.apply(name, kind, object.as_ref(), &shelves.config_maps, room::config_map).await
+                let how = How { kind: Kind::ConfigMap, trim: room::config_map, keeps: keeps_config_map };
+                self.apply("projection-config-map", object.as_ref(), &shelves.config_maps, how).await
             }
             Write::Lease(object) => {
-                self.apply("projection-lease", Kind::Lease, object.as_ref(), &shelves.leases, room::lease).await
+                let how = How { kind: Kind::Lease, trim: room::lease, keeps: keeps_lease };
+                self.apply("projection-lease", object.as_ref(), &shelves.leases, how).await
             }
             Write::Delete { kind: Kind::Service, name, uid, resource_version, .. } => {
                 self.delete::<Service>("projection-service-delete", name, uid, resource_version).await?;
                 shelves.services.put(&Key::new(self.namespace, name), None);
-                Ok(())
+                Ok(Kept::Whole)
             }
             Write::Delete { name, uid, resource_version, .. } => {
                 self.delete::<EndpointSlice>("projection-slice-delete", name, uid, resource_version).await?;
                 shelves.slices.put(&Key::new(self.namespace, name), None);
-                Ok(())
+                Ok(Kept::Whole)
             }
         }
     }
@@ -122,11 +148,10 @@ impl Writer<'_> {
     async fn apply<K, T>(
         &self,
         write: &str,
-        kind: Kind,
         object: &K,
         shelf: &Shelf<Ours<T>>,
-        trim: fn(&K) -> Option<Ours<T>>,
-    ) -> Result<(), Failure>
+        How { kind, trim, keeps }: How<K, T>,
+    ) -> Result<Kept, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
         K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
@@ -140,11 +165,13 @@ impl Writer<'_> {
             Ok(written) => {
                 // The watch says so too, a moment later.
                 shelf.put(&Key::new(self.namespace, &name), trim(&written));
-                Ok(())
+                let words = "as it is written: it is older than a field of it, or a webhook changes it";
+                let why = || format!("Kubernetes does not keep {kind} {name} {words}");
+                Ok(if keeps(object, &written) { Kept::Whole } else { Kept::Changed(why()) })
             }
             Err(failure) => {
                 if new && failure.is_late() {
-                    let is = self.is_foreign::<K>(&name).await?;
+                    let is = self.is_foreign::<K>(kind, &name).await?;
                     self.room.note_foreign(kind, &name, is);
                 }
                 Err(failure)
@@ -164,7 +191,7 @@ impl Writer<'_> {
     }
 
     /// Whether an object of this name is there that no projection has made, or another one.
-    async fn is_foreign<K>(&self, name: &str) -> Result<bool, Failure>
+    async fn is_foreign<K>(&self, kind: Kind, name: &str) -> Result<bool, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
         K: Clone + std::fmt::Debug + DeserializeOwned,
@@ -172,17 +199,19 @@ impl Writer<'_> {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), self.namespace);
         let Some(object) = read("object of this name", api.get_metadata_opt(name)).await? else { return Ok(false) };
         let labelled = object.labels().get(crate::names::label::MANAGED_BY).is_some_and(|value| value == mark::MANAGED);
-        // What bears the label is on a shelf, and judged there by its owner.
-        Ok(!labelled)
+        // What bears the label is on a shelf, and judged there by its owner; but for slices of a kind that no projection
+        // makes.
+        let unknown = || self.room.shelves.slices.get(&Key::new(self.namespace, name)).is_none();
+        Ok(!labelled || (kind == Kind::Slice && unknown()))
     }
 
     /// Looks again at names that were somebody else's.
     pub(super) async fn look_again(&self, kind: Kind, name: &str) -> Result<(), Failure> {
         let is = match kind {
-            Kind::Service => self.is_foreign::<Service>(name).await?,
-            Kind::Slice => self.is_foreign::<EndpointSlice>(name).await?,
-            Kind::ConfigMap => self.is_foreign::<ConfigMap>(name).await?,
-            Kind::Lease => self.is_foreign::<Lease>(name).await?,
+            Kind::Service => self.is_foreign::<Service>(kind, name).await?,
+            Kind::Slice => self.is_foreign::<EndpointSlice>(kind, name).await?,
+            Kind::ConfigMap => self.is_foreign::<ConfigMap>(kind, name).await?,
+            Kind::Lease => self.is_foreign::<Lease>(kind, name).await?,
         };
         self.room.note_foreign(kind, name, is);
         Ok(())
@@ -227,7 +256,7 @@ mod tests {
             for write in plan.iter() {
                 if ledger.is_tried(write) {
                     tried.push(name(write));
-                    ledger.note(write, if name(write) == "b" { Err(failure(code)) } else { Ok(()) }).unwrap();
+                    ledger.note(write, if name(write) == "b" { Err(failure(code)) } else { Ok(Kept::Whole) }).unwrap();
                 }
             }
             let done = ledger.done;
@@ -235,6 +264,14 @@ mod tests {
             assert_eq!((done.count, done.refused.len()), (3, refused), "{code}");
             assert_eq!(done.failed.map(|failure| failure.is_late()), failed, "{code}");
         }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_told_and_not_counted_as_done() {
+        let (plan, mut ledger) = (plan(), Ledger::default());
+        ledger.note(&plan[1], Ok(Kept::Changed("not so".to_owned()))).unwrap();
+        assert!(ledger.is_tried(&plan[2]), "its endpoints are written all the same");
+        assert_eq!((ledger.done.count, ledger.done.refused), (0, vec!["not so".to_owned()]));
     }
 
     #[test]
