@@ -269,8 +269,9 @@ impl Default for Update {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Projections {
-    /// Other namespaces whose ServiceProjections may read this cluster; `*` is all of them. Default: none, only the
-    /// cluster's own.
+    /// Other namespaces whose ServiceProjections may read this cluster; `*` is all of them. One that is taken out is
+    /// told nothing more within half a minute; what was written there stays, also copies of configuration. Default:
+    /// none, only the cluster's own.
     #[schemars(
         length(max = 64),
         inner(length(min = 1, max = 63), regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|\*)$"))

@@ -34,13 +34,10 @@ const CLUSTER: [Right; 10] = [
     ("", &["persistentvolumeclaims"], &["get", "list", "watch", "patch", "delete"]),
 ];
 /// What ServiceProjections need beyond that.
-const PROJECTIONS: [Right; 7] = [
+const PROJECTIONS: [Right; 5] = [
     (GROUP, &["serviceprojections"], &["get", "list", "watch"]),
     (GROUP, &["serviceprojections/status"], &["patch"]),
-    (GROUP, &["serviceprojections/finalizers"], &["update"]),
     ("", &["services"], &["delete"]),
-    // To own slices: where Kubernetes asks who blocks the deletion of an owner.
-    ("", &["services/finalizers"], &["update"]),
     ("discovery.k8s.io", &["endpointslices"], &["get", "list", "watch", "create", "patch", "delete"]),
     ("coordination.k8s.io", &["leases"], &["get", "list", "watch", "create", "patch"]),
 ];

@@ -29,6 +29,8 @@ pub const HEADLESS: &str = "service.kubernetes.io/headless";
 pub const SOURCE: &str = "coordd.dev/source";
 /// The newest change of the znodes when it was written.
 pub const ZXID: &str = "coordd.dev/source-zxid";
+/// Id of the ensemble in which that change has its number.
+pub const ENSEMBLE: &str = "coordd.dev/source-ensemble";
 /// How often the operator's Lease had changed hands when it was written.
 pub const TERM: &str = "coordd.dev/lease-transitions";
 /// What of it was applied, as a hash.
@@ -81,7 +83,8 @@ pub(super) fn labels(projection: &str) -> BTreeMap<String, String> {
 
 /// The metadata of an object that `projection` owns, new or as it was seen.
 pub(super) fn meta(projection: &ServiceProjection, name: &str, seen: Option<&Owned>) -> ObjectMeta {
-    let owner = OwnerReference { block_owner_deletion: Some(true), ..owner(projection) };
+    // Nothing waits for these to be deleted, and to say that something does needs a right.
+    let owner = OwnerReference { block_owner_deletion: None, ..owner(projection) };
     fenced(
         ObjectMeta {
             name: Some(name.to_owned()),

@@ -8,8 +8,8 @@ use crate::crd::ServiceProjectionSpec;
 use crate::crd::projection::Registered;
 use crate::projection::{View, Views};
 
-/// A feed is begun anew when any of this changes.
-#[derive(Clone, Debug, PartialEq)]
+/// A feed is begun anew when any of this changes. It holds a password and cannot be printed.
+#[derive(Clone, PartialEq)]
 pub(super) struct Key {
     /// Uid of the cluster: one that was made anew counts its zxids anew.
     pub cluster_uid: String,
