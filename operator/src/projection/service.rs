@@ -14,9 +14,11 @@ use k8s_openapi::api::discovery::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::endpoint::{Endpoint, Family, Group, Hints, Ports};
-use super::mark::{self, APPLIED, HEADLESS, SLICE_MANAGED_BY, SLICE_SERVICE, SLICES_MANAGED, SOURCE, TERM, ZXID};
+use super::mark::{
+    self, APPLIED, ENSEMBLE, HEADLESS, SLICE_MANAGED_BY, SLICE_SERVICE, SLICES_MANAGED, SOURCE, TERM, ZXID,
+};
 use super::slices::{Put, Slice};
-use super::world::{Owned, Present};
+use super::world::{Owned, Present, World};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::{Port, TrafficDistribution};
 
@@ -119,21 +121,26 @@ impl Wanted<'_> {
     }
 
     /// A slice of the Service `service`.
-    pub(super) fn slice(&self, put: &Put, service: &Owned, zxid: i64, term: i32) -> EndpointSlice {
+    pub(super) fn slice(&self, put: &Put, service: &Owned, zxid: i64, world: &World) -> EndpointSlice {
         let mut labels = mark::labels(self.projection.metadata.name.as_deref().unwrap_or_default());
         labels.insert(SLICE_SERVICE.to_owned(), self.name.to_owned());
         labels.insert(SLICE_MANAGED_BY.to_owned(), SLICES_MANAGED.to_owned());
         if self.headless {
             labels.insert(HEADLESS.to_owned(), String::new());
         }
-        let annotations = [(SOURCE, self.source.to_owned()), (ZXID, zxid.to_string()), (TERM, term.to_string())];
+        let annotations = [
+            (SOURCE, self.source.to_owned()),
+            (ENSEMBLE, world.ensemble.clone()),
+            (ZXID, zxid.to_string()),
+            (TERM, world.term.to_string()),
+        ];
         let owner = OwnerReference {
             api_version: "v1".to_owned(),
             kind: "Service".to_owned(),
             name: service.name.clone(),
             uid: service.uid.clone(),
             controller: Some(true),
-            block_owner_deletion: Some(true),
+            block_owner_deletion: None,
         };
         let metadata = ObjectMeta {
             name: Some(put.name.clone()),
@@ -241,6 +248,10 @@ pub fn seen_slice(slice: &EndpointSlice) -> Option<Slice> {
         group: Group { family, ports },
         endpoints,
         source: annotation(&slice.metadata, SOURCE),
+        change: annotation(&slice.metadata, ZXID)
+            .parse()
+            .ok()
+            .map(|zxid| (annotation(&slice.metadata, ENSEMBLE), zxid)),
         intact,
     })
 }

@@ -30,6 +30,8 @@ pub struct Slice {
     pub endpoints: BTreeMap<IpAddr, Endpoint>,
     /// Where its facts come from.
     pub source: String,
+    /// Of which change they are, as the ensemble's id and its zxid.
+    pub change: Option<(String, i64)>,
     /// Nobody has changed what does not stand in the other fields.
     pub intact: bool,
 }

@@ -55,8 +55,7 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
     // Slices are owned by the Service: they are written when it is there.
     if let Some(present) = present {
         let packed = slices(ground, child, known, &wanted, present, plan);
-        let term = ground.world.term;
-        let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, known.zxid, term)));
+        let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, known.zxid, ground.world)));
         plan.writes.extend(packed.adds.iter().map(put));
         plan.writes.extend(own);
         plan.writes.extend(packed.changes.iter().map(put));

@@ -139,6 +139,8 @@ pub struct World {
     pub foreign: BTreeSet<(Kind, String)>,
     pub pods: BTreeMap<IpAddr, Pod>,
     pub hosts: BTreeMap<String, Host>,
+    /// Id of the ensemble that answers.
+    pub ensemble: String,
     /// How often the operator's Lease has changed hands.
     pub term: i32,
 }

@@ -104,6 +104,12 @@ impl Registry {
         self.put(format!("/v1/services{path}"), |zxid| Some(view(zxid)));
     }
 
+    /// As a member answers that has not heard of the last changes.
+    pub(crate) fn is_behind(&self, path: &str, zxid: i64, instances: Vec<Value>) {
+        *self.shared.zxid.lock().unwrap() = zxid - 1;
+        self.services(path, instances);
+    }
+
     /// As many instances with addresses of the network 10.7.
     pub(crate) fn instances(&self, path: &str, count: usize) {
         let address = |at: usize| format!("10.7.{}.{}", at / 250, at % 250 + 1);

@@ -26,6 +26,7 @@ mod lives;
 mod machine;
 mod many;
 mod projecting;
+mod projecting_faults;
 mod resource;
 mod rights;
 mod rolling;

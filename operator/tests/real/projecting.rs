@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
 use operator::crd::{ProjectionStatus, ServiceProjection};
 use operator::runtime::{FAIL_POINT_EXIT_CODE, PROJECTION_WRITES};
 use serde_json::{Value, json};
@@ -44,12 +43,12 @@ async fn status(stage: &Stage, name: &str) -> ProjectionStatus {
     stage.api::<ServiceProjection>().get(name).await.unwrap().status.unwrap_or_default()
 }
 
-fn is(status: &ProjectionStatus, condition: &str, wanted: &str) -> bool {
+pub(crate) fn is(status: &ProjectionStatus, condition: &str, wanted: &str) -> bool {
     let found = |one: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| one.type_ == condition;
     status.conditions.iter().find(found).is_some_and(|one| one.status == wanted || one.reason == wanted)
 }
 
-async fn until_status(stage: &Stage, name: &str, what: &str, wanted: impl Fn(&ProjectionStatus) -> bool) {
+pub(crate) async fn until_status(stage: &Stage, name: &str, what: &str, wanted: impl Fn(&ProjectionStatus) -> bool) {
     let began = Instant::now();
     loop {
         let status = status(stage, name).await;
@@ -62,7 +61,7 @@ async fn until_status(stage: &Stage, name: &str, what: &str, wanted: impl Fn(&Pr
 }
 
 /// `address:port` of each endpoint of a Service.
-async fn endpoints(stage: &Stage, service: &str) -> BTreeSet<String> {
+pub(crate) async fn endpoints(stage: &Stage, service: &str) -> BTreeSet<String> {
     let of = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
     let slices = stage.api::<EndpointSlice>().list(&of).await.unwrap();
     let mut found = BTreeSet::new();
@@ -88,7 +87,7 @@ pub(crate) async fn until_endpoints(stage: &Stage, service: &str, wanted: &[&str
 }
 
 /// A cluster of one member, whose discovery API is the registry.
-async fn set(namespace: &str) -> Option<(Stage, Operator, Registry)> {
+pub(crate) async fn set(namespace: &str) -> Option<(Stage, Operator, Registry)> {
     let stage = Stage::set(namespace).await?;
     let operator = stage.operator("a", &[]);
     let registry = member(&stage).await;
@@ -103,7 +102,7 @@ async fn member(stage: &Stage) -> Registry {
     Registry::at(&pod.status.unwrap().pod_ip.unwrap(), &ensemble).await
 }
 
-fn two() -> Vec<Value> {
+pub(crate) fn two() -> Vec<Value> {
     vec![instance(PATH, "10.7.0.1", 8080), instance(PATH, "10.7.0.2", 8080)]
 }
 
@@ -372,85 +371,6 @@ async fn credentials_are_those_of_the_secret() {
         "{:?}",
         registry.asked_as()
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_the_address_of_a_member_by_now_is_not_believed_and_told_no_credentials() {
-    let Some((stage, _operator, mut registry)) = set("projection-stranger").await else { return };
-    registry.services(PATH, two());
-    let secret: Secret = serde_json::from_value(json!({
-        "metadata": {"name": "reader"}, "stringData": {"username": "u", "password": "p"}
-    }))
-    .unwrap();
-    stage.api::<Secret>().create(&PostParams::default(), &secret).await.unwrap();
-    let guards = json!({"emptyPolicy": "Drain", "emptyGrace": "0s", "holdHalfEmpty": false});
-    let more = json!({"authSecretRef": {"name": "reader"}, "guards": guards});
-    project(&stage, "web", spec(to_service(), more)).await;
-    until_endpoints(&stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
-    registry.go_away();
-    registry.is_of("another");
-    registry.services(PATH, vec![instance(PATH, "10.7.0.66", 8080)]);
-    registry.come_back().await;
-    until_status(&stage, "web", "lost", |status| is(status, "SourceReachable", "Lost")).await;
-    until_endpoints(&stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
-    assert_eq!(registry.asked_as(), [], "it was asked who it is, and nothing else");
-    let ensemble = stage.status(NAME).await.ensemble_id.unwrap();
-    registry.is_of(&ensemble);
-    until_endpoints(&stage, "web", &["10.7.0.66:8080"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_kubernetes_refuses_for_one_child_stops_no_other() {
-    let Some((stage, _operator, registry)) = set("projection-refused").await else { return };
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": "no-bad-service"},
-        "spec": {
-            "matchConstraints": {"resourceRules": [
-                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]}
-            ]},
-            "validations": [{"expression": "object.metadata.name != 'a-bad-one'", "message": "no bad one"}]
-        }
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": "no-bad-service"},
-        "spec": {"policyName": "no-bad-service", "validationActions": ["Deny"]}
-    });
-    let params = PatchParams::apply("user").force();
-    Api::<ValidatingAdmissionPolicy>::all(stage.client.clone())
-        .patch("no-bad-service", &params, &Patch::Apply(policy))
-        .await
-        .unwrap();
-    Api::<ValidatingAdmissionPolicyBinding>::all(stage.client.clone())
-        .patch("no-bad-service", &params, &Patch::Apply(binding))
-        .await
-        .unwrap();
-    until_forbidden(&stage).await;
-    let child = |name: &str, address: &str| {
-        registry.services(&format!("{PATH}/{name}"), vec![instance(PATH, address, 8080)]);
-    };
-    child("a-bad-one", "10.7.0.1");
-    child("cart", "10.7.0.2");
-    registry.list(PATH, &["a-bad-one".to_owned(), "cart".to_owned()]);
-    let each = json!({"service": {"nameTemplate": "{name}", "ports": [{"name": "http", "port": 80}]}});
-    project(&stage, "each", spec(each, json!({}))).await;
-    until_endpoints(&stage, "cart", &["10.7.0.2:8080"]).await;
-    until_status(&stage, "each", "told", |status| is(status, "Synced", "WriteRefused")).await;
-    child("cart", "10.7.0.3");
-    until_endpoints(&stage, "cart", &["10.7.0.3:8080"]).await;
-}
-
-/// A policy counts some seconds after it was made.
-async fn until_forbidden(stage: &Stage) {
-    let bad: Service =
-        serde_json::from_value(json!({"metadata": {"name": "a-bad-one"}, "spec": {"ports": [{"port": 1}]}})).unwrap();
-    let dry = PostParams { dry_run: true, ..PostParams::default() };
-    let began = Instant::now();
-    while stage.api::<Service>().create(&dry, &bad).await.is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(60), "the policy does not count");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,7 @@ impl Shelf {
             foreign: self.foreign.clone(),
             pods: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            ensemble: "e1".to_owned(),
             term: 3,
         }
     }

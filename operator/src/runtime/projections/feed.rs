@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each
-//! line begins with the whole answer. Reason: nothing is written before that, and nothing is forgotten by a fault.
+//! line begins with the whole answer; one that is older than what was written from before is not taken for a minute.
+//! Reason: nothing is written before that, and nothing is forgotten by a fault. The first member that a new operator
+//! asks may be behind, and what it has not heard of yet must not be taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +30,8 @@ use crate::world::Moment;
 
 const QUIET: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(2);
+/// A member that is behind has caught up by then, or the numbers are not what they were.
+const CATCH_UP: Duration = Duration::from_secs(60);
 /// Of what one tenant registers; the operator's memory is that of all.
 const ANSWER_MAX: usize = 4 << 20;
 const READ_AGAIN: Duration = Duration::from_secs(600);
@@ -54,6 +58,9 @@ enum Way {
 
 struct Inside {
     state: Mutex<State>,
+    /// The newest change that was written, by path, when the feed began.
+    written: BTreeMap<String, i64>,
+    began: Instant,
     dirty: Notify,
 }
 
@@ -117,6 +124,8 @@ impl Inside {
         let mut follower: Follower<T> = discovery.follow(question.clone());
         let mut line = follower.line();
         let mut again = Instant::now() + jitter(READ_AGAIN);
+        let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
+        let mut behind = None;
         loop {
             tokio::select! {
                 event = follower.next() => {
@@ -127,7 +136,16 @@ impl Inside {
                         Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
                         Err(refused) => View::Refused(refused.to_string()),
                     };
-                    self.put(&at, place, view);
+                    let is_behind = view.zxid().is_some_and(|zxid| written.is_some_and(|written| zxid < written));
+                    behind = None;
+                    if is_behind && Instant::now() < end {
+                        behind = Some(view);
+                    } else {
+                        self.put(&at, place, view);
+                    }
+                }
+                () = sleep_until(end), if behind.is_some() => {
+                    behind.take().into_iter().for_each(|view| self.put(&at, place, view));
                 }
                 changed = line.changed() => {
                     if changed.is_err() {
@@ -167,7 +185,14 @@ impl Inside {
 }
 
 impl Feed {
-    pub(super) fn open(key: Key, addresses: Vec<String>, calls: Arc<Calls>, projection: ClusterName) -> Feed {
+    /// `written` says on which change what stands there rests, by path.
+    pub(super) fn open(
+        key: Key,
+        addresses: Vec<String>,
+        written: BTreeMap<String, i64>,
+        calls: Arc<Calls>,
+        projection: ClusterName,
+    ) -> Feed {
         // While there is no ensemble there is nobody to be believed.
         let discovery = Discovery::new(addresses).with_bytes_max(ANSWER_MAX);
         let mut discovery = discovery.expecting(key.ensemble.as_deref().unwrap_or_default());
@@ -176,7 +201,8 @@ impl Feed {
         }
         let views = key.views();
         let state = State { views: views.clone(), lines: BTreeMap::new() };
-        let inside = Arc::new(Inside { state: Mutex::new(state), dirty: Notify::new() });
+        let (state, began) = (Mutex::new(state), Instant::now());
+        let inside = Arc::new(Inside { state, written, began, dirty: Notify::new() });
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&inside).call(calls, projection));
         let path = key.asked.path.clone();

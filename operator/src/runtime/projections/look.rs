@@ -26,7 +26,9 @@ use super::source::Key;
 use super::write::{Done, Writer};
 use crate::crd::{ProjectionStatus, ServiceProjection};
 use crate::names::{ClusterName, manager};
-use crate::projection::{Addresses, Plan, Refused, Scene, Source, View, Views, World, blind, events, plan, status};
+use crate::projection::{
+    Addresses, Plan, Refused, Scene, Source, View, Views, World, Write, blind, events, plan, status,
+};
 use crate::runtime::backoff::jitter;
 use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{self, NOT_LISTED, Shelf};
@@ -36,8 +38,10 @@ use crate::world::Moment;
 /// A projection, or what of it could be read.
 pub(super) type Guarded = DeserializeGuard<ServiceProjection>;
 
-/// Until the watches have shown what was just written.
+/// Until the slices of a Service are written that was just made.
 const SOON: Duration = Duration::from_millis(50);
+/// Until it is looked at whether all is written; meanwhile what comes in a burst is gathered.
+const WRITTEN: Duration = Duration::from_millis(300);
 /// Of what is refused so much is told.
 const TOLD: usize = 5;
 /// Once what was looked at has moved so often in a row it is told.
@@ -118,10 +122,13 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
         if since.elapsed() >= BLOCKED {
-            writer.look_again(kind, &other).await?;
+            // It is no reason not to look at the rest.
+            if let Err(failure) = writer.look_again(kind, &other).await {
+                tracing::debug!(%failure, "a name that was somebody else's cannot be looked at");
+            }
         }
     }
-    let feed = feed(context, name, projection).await?;
+    let feed = feed(context, &room, name, projection).await?;
     let mut world = observe(context, &room, feed.as_ref());
     let addresses = addresses(context, projection, &world);
     world.hosts = desk.hosts.known(name);
@@ -143,7 +150,10 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     }
     match done.failed {
         Some(failure) => Err(failure),
-        None if done.count > 0 => Ok(SOON),
+        None if done.count > 0 => {
+            let makes = plan.writes.iter().any(|write| matches!(write, Write::Service(_)));
+            Ok(if makes { SOON } else { WRITTEN })
+        }
         None => Ok(wait),
     }
 }
@@ -161,6 +171,7 @@ fn told(context: &Context, name: &ClusterName, done: &Done) -> Refused {
 /// What is followed: as before, or anew where the question, the cluster or the credentials are others.
 async fn feed(
     context: &Context,
+    room: &Room,
     name: &ClusterName,
     projection: &ServiceProjection,
 ) -> Result<Result<Arc<Feed>, Closed>, Failure> {
@@ -178,9 +189,26 @@ async fn feed(
         feed.relocate(addresses);
         return Ok(Ok(feed));
     }
-    let feed = Arc::new(Feed::open(key, addresses, Arc::clone(&desk.calls), name.clone()));
+    let reference = &projection.spec.cluster_ref;
+    let cluster = format!("{}/{}", reference.namespace.as_ref().unwrap_or(&name.namespace), reference.name);
+    let written = written(room, &key, &cluster);
+    let feed = Arc::new(Feed::open(key, addresses, written, Arc::clone(&desk.calls), name.clone()));
     desk.set_feed(name, Some(Arc::clone(&feed)));
     Ok(Ok(feed))
+}
+
+/// The newest change by path that slices of this ensemble rest on.
+fn written(room: &Room, key: &Key, cluster: &str) -> BTreeMap<String, i64> {
+    let mut written = BTreeMap::new();
+    for (_, slice) in room.shelves.slices.select(|_, slice| slice.value.source.starts_with(cluster)) {
+        let path = slice.value.source.strip_prefix(cluster);
+        let change = slice.value.change.as_ref().filter(|(ensemble, _)| Some(ensemble) == key.ensemble.as_ref());
+        if let (Some(path), Some((_, zxid))) = (path, change) {
+            let newest = written.entry(path.to_owned()).or_insert(*zxid);
+            *newest = (*newest).max(*zxid);
+        }
+    }
+    written
 }
 
 fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) -> World {
@@ -202,6 +230,7 @@ fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) ->
         slices: named(&shelves.slices).into_values().collect(),
         foreign: room.foreign().into_keys().collect(),
         pods: room.pods(zone),
+        ensemble: feed.ok().and_then(|feed| feed.key.ensemble.clone()).unwrap_or_default(),
         hosts: BTreeMap::new(),
         term: context.gate.held.transitions(),
     }
