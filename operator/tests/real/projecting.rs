@@ -322,18 +322,22 @@ async fn a_burst_is_written_in_few_writes_and_soon_after_its_end() {
     until_status(&stage, "web", "whole", |status| status.endpoints == 500).await;
     let slices = "coordd_operator_writes_total{write=\"projection-slice\",result=\"done\"}";
     let before = operator.figure(slices).await.unwrap();
+    let began = Instant::now();
     for count in 501..=1000 {
         registry.instances(PATH, count);
         tokio::time::sleep(Duration::from_millis(4)).await;
     }
+    let burst = began.elapsed();
     let began = Instant::now();
     while endpoints(&stage, "web").await.len() < 1000 {
         assert!(began.elapsed() < Duration::from_secs(10), "the burst is not written");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    println!("a burst of 500: written {:?} after its end", began.elapsed());
+    println!("a burst of 500 in {burst:?}: written {:?} after its end", began.elapsed());
     let writes = operator.figure(slices).await.unwrap() - before;
-    assert!(writes <= 25.0, "{writes} writes of slices for 500 changes within two seconds");
+    // Two seconds, where the machine has nothing else to do.
+    let most = 25.0 * (burst.as_secs_f64() / 2.0).max(1.0);
+    assert!(writes <= most, "{writes} writes of slices for 500 changes within {burst:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,16 +12,18 @@ pub struct Guards {
     /// What becomes of the endpoints when nothing is registered any more: Keep (they stay until something is) or Drain
     /// (they go after emptyGrace). Also for a subtree of configuration. An election is followed at once. Default: Keep.
     pub empty_policy: EmptyPolicy,
-    /// How long endpoints stay that went with all others, or with more than half of them at once: after a fault of the
-    /// ensemble all sessions may end together and come again. Default: 60s.
+    /// How long endpoints stay that went with all others, or with more than half of the most that were there within this
+    /// time: after a fault of the ensemble all sessions may end, at once or one after the other, and come again.
+    /// Default: 60s.
     #[schemars(extend("x-kubernetes-validations" = [{
         "rule": "duration(self) <= duration('1h')",
         "message": "guards.emptyGrace must be at most 1h: so long what is dead would be called"
     }]))]
     pub empty_grace: Span,
-    /// Whether a loss of more than half of the endpoints at once is held for emptyGrace. Default: true.
+    /// Whether a loss of more than half of the endpoints within emptyGrace is held for as long. Default: true.
     pub hold_half_empty: bool,
-    /// Number of endpoints, 0 to 1000: as long as fewer are registered none is taken away. Default: 0.
+    /// Number of endpoints (addresses with their ports), 0 to 1000: as long as fewer are registered none is taken away.
+    /// Not of a child of the path that is gone. Default: 0.
     #[schemars(range(min = 0, max = 1000))]
     pub min_endpoints: i32,
     /// Networks such as 10.0.0.0/8 or fd00::/8 that endpoints may be in; instances elsewhere are rejected. Loopback,
@@ -34,8 +36,8 @@ pub struct Guards {
         "message": "guards.allowedCIDRs must be networks such as 10.0.0.0/8 or fd00::/8"
     }]), inner(length(max = 43)))]
     pub allowed_cidrs: Vec<String>,
-    /// Number of Services at most, 1 to 1000, of a projection with a nameTemplate; the others are rejected. Default:
-    /// 200.
+    /// Number of Services at most, 1 to 1000, of a projection with a nameTemplate; the others are rejected. Those of
+    /// children that are gone count as long as they are kept; none that is there goes because of it. Default: 200.
     #[schemars(range(min = 1, max = 1000))]
     pub max_services: i32,
     /// How long the ensemble may be out of reach before Synced is Unknown; the endpoints stay in any case. Default: 5m.

@@ -65,6 +65,22 @@ fn an_operator_that_is_started_anew_does_not_begin_to_count_anew_how_long_the_so
 }
 
 #[test]
+fn while_nothing_can_be_seen_that_is_said_and_the_rest_stands() {
+    let (mut projection, mut shelf) = (one_service(), Shelf::default());
+    shelf.settle(&projection, &views(7), 0);
+    let known = shelf.world(views(7));
+    say(&mut shelf, &mut projection, &known, 0);
+    let said = blind(&projection, "forbidden", Moment(9_000));
+    assert_eq!(is(&said, condition::SYNCED), "Unknown NotSeen");
+    assert_eq!(
+        (said.endpoints, said.zxid, is(&said, condition::SOURCE_REACHABLE)),
+        (1, Some(7), "True Connected".to_owned())
+    );
+    projection.status = Some(said.clone());
+    assert_eq!(blind(&projection, "forbidden", Moment(99_000)), said, "it is said once");
+}
+
+#[test]
 fn what_changes_in_the_znodes_alone_is_told_once_a_minute() {
     let (mut projection, mut shelf) = (one_service(), Shelf::default());
     shelf.settle(&projection, &views(1), 0);
