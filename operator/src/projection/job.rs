@@ -143,7 +143,10 @@ fn children(
         reason: format!("there are more services than guards.maxServices, which is {most}"),
     }));
     let named: Vec<(&str, &str)> = entries.iter().map(|entry| (entry.path.as_str(), entry.name.as_str())).collect();
-    let Names { by_path, collided, nameless } = assign(template, ground.name(), &named, &held);
+    let Names { mut by_path, collided, nameless } = assign(template, ground.name(), &named, &held);
+    // Who can have no name by a new template goes on under the old one.
+    let former = held.iter().filter(|(_, path)| nameless.contains_key(*path));
+    by_path.extend(former.map(|(name, path)| (path.clone(), name.clone())));
     plan.rejected.extend(nameless.into_iter().map(|(znode, [plain, hashed])| Rejection {
         znode,
         reason: format!("the names {plain} and {hashed} are those of other services: rename one of the znodes"),

@@ -167,6 +167,14 @@ fn a_child_whose_two_names_are_taken_is_told() {
     assert_eq!(shelf.services.len(), 2);
     assert!(shelf.endpoints(&aimed).contains_key("10.0.0.3:8080"));
     assert_eq!((plan.rejected.len(), plan.rejected[0].znode.as_str()), (1, "/services/orders/A.b"));
+
+    let (mut projection, mut shelf) =
+        (each(json!({"guards": {"emptyPolicy": "Drain", "emptyGrace": "0s"}})), Shelf::default());
+    shelf.settle(&projection, &views(&three[..2]), 0);
+    projection.spec.target.service.as_mut().unwrap().name_template = Some("x-{name}".to_owned());
+    let (plan, _) = shelf.settle(&projection, &views(&three), 1);
+    assert!(shelf.endpoints(&aimed).contains_key("10.0.0.2:8080"), "it goes on under the name that it had");
+    assert_eq!((plan.rejected.len(), shelf.services.len()), (1, 3));
 }
 
 #[test]
