@@ -200,3 +200,32 @@ fn followers_of_one_thing_hear_of_every_state_that_stays_and_end_at_the_latest()
         assert_eq!(latest.map(|event| event.id), Some(client.zxid.0));
     }
 }
+
+#[test]
+fn who_waits_for_what_is_not_there_waits_at_any_member_by_the_tag_of_another() {
+    let ensemble = raised(3);
+    let mut client = connect(&ensemble.members[0]);
+    make(&mut client, "/services", "", CreateMode::Persistent);
+    let path = "/v1/config/services/orders";
+    // The first member has read it before its neighbour came, and is not told of that.
+    let after = format!("Last-Event-ID: {}", client.zxid.0);
+    let mut early = Stream::open(&ensemble.members[0], path, &[&after]);
+    let absent = early.event().unwrap();
+    assert_eq!((absent.name.as_str(), absent.id), ("gone", client.zxid.0));
+    make(&mut client, "/services/other", "", CreateMode::Persistent);
+    let tag = format!("\"{}\"", client.zxid.0);
+    eventually("the neighbour", || (ask(&ensemble.members[1], path, &[]).header("etag") == Some(&tag)).then_some(()));
+    let has = format!("If-None-Match: {tag}");
+    for member in &ensemble.members {
+        let began = Instant::now();
+        let same = ask(member, &format!("{path}?wait=500ms"), &[&has]);
+        assert!(same.status == 304 && began.elapsed() >= Duration::from_millis(500), "{}", same.head);
+    }
+    let address = ensemble.members[0].http.clone();
+    let waiting = thread::spawn(move || ask_at(&address, &format!("{path}?wait=20s"), &[&has]));
+    thread::sleep(Duration::from_millis(200));
+    make(&mut client, "/services/orders", "here", CreateMode::Persistent);
+    let here = waiting.join().unwrap();
+    assert_eq!((here.status, here.body.as_str()), (200, "here"));
+    assert_eq!(early.event().unwrap().data["data"], json!("here"));
+}
