@@ -70,6 +70,8 @@ async fn connection(stream: TcpStream, router: Router, keep: bool) {
     http.timer(TokioTimer::new())
         .header_read_timeout(if keep { IDLE } else { IDLE_BRIEF })
         .max_buf_size(BUFFER_MAX)
+        // A seed has no date.
+        .auto_date_header(!cfg!(feature = "sim"))
         .keep_alive(keep);
     let served = http.serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(router));
     if let Err(error) = served.await {
