@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// The unit that bytes are counted in.
@@ -110,14 +111,15 @@ impl Flight {
 /// Turns to read, decode and encode.
 #[derive(Debug)]
 pub(super) struct Turns {
-    small: Arc<Semaphore>,
+    /// Unless each has its own.
+    small: Option<Arc<Semaphore>>,
     large: Arc<Semaphore>,
 }
 
 /// One turn, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
     large: bool,
 }
 
@@ -128,22 +130,30 @@ impl Turn {
 }
 
 impl Turns {
-    /// `small` says how many that are not large take turns on the workers; large ones are always few.
-    pub(super) fn new(small: usize) -> Turns {
+    /// `small` says how many that are not large take turns on the workers, if they do; large ones are always few.
+    pub(super) fn new(small: Option<usize>) -> Turns {
         let places = |count| Arc::new(Semaphore::new(count));
-        Turns { small: places(small), large: places(LARGE_AT_ONCE) }
+        Turns { small: small.map(places), large: places(LARGE_AT_ONCE) }
     }
 
     /// In the order of asking. Whoever has it must not wait for anything else.
     pub(super) async fn small(&self) -> Option<Turn> {
-        let permit = self.small.clone().acquire_owned().await.ok()?;
+        let permit = match &self.small {
+            None => None,
+            Some(small) => {
+                let permit = small.clone().acquire_owned().await.ok()?;
+                // What else is ready goes first: so those that wait for this turn are not ready, and heartbeats pass.
+                yield_now().await;
+                Some(permit)
+            }
+        };
         Some(Turn { _permit: permit, large: false })
     }
 
     /// `None` when too many others are at it.
     pub(super) async fn large(&self) -> Option<Turn> {
         let permit = timeout(LARGE_PATIENCE, self.large.clone().acquire_owned()).await.ok()?.ok()?;
-        Some(Turn { _permit: permit, large: true })
+        Some(Turn { _permit: Some(permit), large: true })
     }
 }
 
@@ -165,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_is_taken_until_its_work_has_ended_though_nobody_waits_for_it() {
-        let turns = Turns::new(1);
+        let turns = Turns::new(None);
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = tokio::sync::oneshot::channel();
         let work = aside(turns.large().await.unwrap(), move || {
@@ -224,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn small_turns_are_as_many_as_was_said() {
-        let turns = Turns::new(2);
+        let turns = Turns::new(Some(2));
         let taken = (turns.small().await, turns.small().await);
         assert!(timeout(SHORT, turns.small()).await.is_err());
         assert!(timeout(SHORT, turns.large()).await.is_ok_and(|turn| turn.is_some_and(|turn| turn.is_large())));

@@ -30,7 +30,6 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use coordd_api::discovery::{ConfigTree, LeaderView, ServiceView, ZnodeView};
-use tokio::sync::Semaphore;
 
 use self::asked::{Consistency, Route};
 pub(super) use self::describe::complete;
@@ -60,7 +59,7 @@ impl Default for Desk {
     fn default() -> Desk {
         let flight = || Flight::new(SMALL_MAX, LARGE_MAX);
         // Each connection asks one thing at a time.
-        let turns = Turns::new(Semaphore::MAX_PERMITS);
+        let turns = Turns::new(None);
         Desk { answers: flight(), followed: flight(), turns, kept: Kept::default(), follow: Follow::default() }
     }
 }

@@ -64,7 +64,7 @@ impl Default for Follow {
             topics: Mutex::default(),
             followers: Arc::new(places()),
             behind: places(),
-            turns: Turns::new(READINGS),
+            turns: Turns::new(Some(READINGS)),
             number: AtomicU64::new(0),
         }
     }

@@ -106,8 +106,8 @@ impl Rig {
         (body, text)
     }
 
-    fn topics(&self) -> usize {
-        self.http.desk.follow.topics.lock().count()
+    fn topics(&self) -> Vec<Arc<Topic>> {
+        self.http.desk.follow.topics.lock().all()
     }
 
     /// Takes all the room for small answers that are followed.
@@ -153,11 +153,11 @@ async fn a_topic_that_nobody_follows_ends_though_its_path_is_written_all_the_tim
     rig.create("/busy");
     assert_eq!(rig.ask("/v1/config/busy?wait=0s", &[]).await.status(), 200);
     for n in 0..16 {
-        assert!(n > 8 || rig.topics() == 1, "whoever asks again soon finds it");
+        assert!(n > 8 || rig.topics().len() == 1, "whoever asks again soon finds it");
         rig.set("/busy", b"x");
         sleep(SECOND).await;
     }
-    assert_eq!(rig.topics(), 0);
+    assert_eq!(rig.topics().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +220,7 @@ async fn what_was_read_before_a_member_was_cut_off_is_not_shown_after_it() {
     let path = format!("/v1/config/k?wait=20s&after={made}");
     let mut waiting = Box::pin(rig.ask(&path, &[]));
     assert!(poll_immediate(waiting.as_mut()).await.is_none());
-    let topic = rig.http.desk.follow.topics.lock().any().unwrap();
+    let topic = rig.topics().remove(0);
     let set = rig.set("/k", b"new");
     let mut latest = topic.latest.clone();
     latest.wait_for(|shot| shot.as_ref().is_some_and(|shot| shot.newest == set)).await.unwrap();
@@ -259,7 +259,7 @@ async fn what_every_change_alters_is_read_once_a_second() {
     let rig = Rig::new().await;
     rig.create("/k");
     let (_stream, _) = rig.stream("/v1/config/zookeeper/quota?recurse").await;
-    let topic = rig.http.desk.follow.topics.lock().any().unwrap();
+    let topic = rig.topics().remove(0);
     let (mut settled, mut readings) = (topic.settled.clone(), 0);
     let began = Instant::now();
     for _ in 0..400 {
@@ -269,6 +269,27 @@ async fn what_every_change_alters_is_read_once_a_second() {
         settled.borrow_and_update();
     }
     assert!(began.elapsed() >= 4 * SECOND && (3..=6).contains(&readings), "{readings}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_many_topics_of_one_path_read_a_change_others_get_their_turn() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    let mut streams = Vec::new();
+    for n in 0..60 {
+        streams.push(rig.stream(&format!("/v1/config/k?type=text/v{n}")).await);
+    }
+    let topics = rig.topics();
+    rig.set("/k", b"x");
+    let read = || topics.iter().filter(|topic| topic.mark.changes() < *topic.settled.borrow()).count();
+    let (mut before, mut most) = (read(), 0);
+    assert_eq!((topics.len(), before), (60, 0));
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+        let now = read();
+        (most, before) = (most.max(now - before), now);
+    }
+    assert!(before == 60 && most <= READINGS, "{before} in all, {most} between two beats");
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,7 +332,7 @@ async fn who_waits_says_what_he_has_and_a_member_that_stops_is_not_followed() {
     assert_eq!(rig.ask("/v1/config/k?wait=0s", &[]).await.status(), 503);
     rig.set("/k", b"x");
     while !stream.frame().await.is_empty() {}
-    assert_eq!(rig.topics(), 0);
+    assert_eq!(rig.topics().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,5 +342,5 @@ async fn on_a_connection_that_is_answered_once_nothing_is_followed() {
     assert_eq!(rig.ask_as("/v1/config/k", &[], true).await.status(), 200);
     assert_eq!(rig.ask_as("/v1/config/k?wait=0s", &[], true).await.status(), 503);
     assert_eq!(rig.ask_as("/v1/config/k", &[("accept", "text/event-stream")], true).await.status(), 503);
-    assert_eq!(rig.topics(), 0);
+    assert_eq!(rig.topics().len(), 0);
 }

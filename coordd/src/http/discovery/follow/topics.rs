@@ -87,8 +87,8 @@ impl Topics {
         self.by_key.len()
     }
 
-    pub(super) fn any(&self) -> Option<Arc<Topic>> {
-        self.by_key.values().next().cloned()
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.by_key.values().cloned().collect()
     }
 }
 
