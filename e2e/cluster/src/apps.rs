@@ -5,8 +5,8 @@
 //!                                       caller ─── kube-proxy, DNS ────────────┘
 //! ```
 //!
-//! Rule: who is behind a Service is whoever answers when it is called, by name. Reason: an EndpointSlice that looks right
-//! is not yet a call that arrives.
+//! Rule: who is behind a Service is whoever answers when it is called, by name. Reason: an EndpointSlice that looks
+//! right is not yet a call that arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,12 +1,12 @@
 //! Endpoints that are there and not wanted any more, as far as they may stay.
 //!
 //! ```text
-//!   slices ─► ports as they are called now, addresses that are allowed ─► which are lost? ─► guard ─► kept with the rest
+//!   slices ─► ports as they are called now, addresses that are allowed ─► which are lost? ─► guard ─► kept
 //! ```
 //!
 //! Rule: an endpoint is an address with its ports. One that has the address of a lost one, and was not there before,
-//! takes its place. Reason: many tasks of one host differ in their ports alone; and a process that is started again with
-//! another port is not two.
+//! takes its place. Reason: many tasks of one host differ in their ports alone; and a process that is started again
+//! with another port is not two.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -57,7 +57,8 @@ pub(super) fn keepable<'a>(
     kept
 }
 
-/// The ports of a slice by the names that they have now, without those that there are no more; `None` where none is left.
+/// The ports of a slice by the names that they have now, without those that there are no more; `None` where none is
+/// left.
 fn renamed(child: &Child<'_>, shape: &Shape, ports: &Ports) -> Option<Ports> {
     let name = |port: &Port| port.name.clone().unwrap_or_default();
     let now = |old: &String| {

@@ -32,7 +32,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
     if !data.unread.is_empty() {
         let keys = data.unread.join(", ");
         plan.problems.push(format!(
-            "the values of {keys} are there and may not be read any more: nothing is written until they may, or are gone"
+            "the values of {keys} may not be read any more: nothing is written until they may be, or are gone"
         ));
         return;
     }

@@ -1,5 +1,5 @@
-//! What may go wrong with registrations and names does no harm: a foreign Service is left alone, forbidden addresses are
-//! refused, and what vanishes all at once is held.
+//! What may go wrong with registrations and names does no harm: a foreign Service is left alone, forbidden addresses
+//! are refused, and what vanishes all at once is held.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};

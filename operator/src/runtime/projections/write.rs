@@ -199,8 +199,8 @@ impl Writer<'_> {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), self.namespace);
         let Some(object) = read("object of this name", api.get_metadata_opt(name)).await? else { return Ok(false) };
         let labelled = object.labels().get(crate::names::label::MANAGED_BY).is_some_and(|value| value == mark::MANAGED);
-        // What bears the label is on a shelf, and judged there by its owner; but for slices of a kind that no projection
-        // makes.
+        // What bears the label is on a shelf, and judged there by its owner; but for slices of a kind that no
+        // projection makes.
         let unknown = || self.room.shelves.slices.get(&Key::new(self.namespace, name)).is_none();
         Ok(!labelled || (kind == Kind::Slice && unknown()))
     }
