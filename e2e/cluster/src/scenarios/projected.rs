@@ -28,7 +28,7 @@ pub(super) const WRONG: Promise = Promise::none("endpoints that are wrong or mis
 /// One Service each, what its instances register with, and in which format.
 const SERVICES: [(&str, Library, &str, &str); 3] = [
     ("greeters", Library::Plain, "/services/greeters", "Auto"),
-    ("orders", Library::Curator, "/discovery/orders", "Curator"),
+    ("curated", Library::Curator, "/discovery/curated", "Curator"),
     ("sets", Library::Kazoo, "/aurora/jobs/sets", "Serverset"),
 ];
 
