@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::ensemble::Ensemble;
@@ -21,6 +21,7 @@ const INSTANCE: &str = include_str!("../manifests/instance.yaml");
 const PROGRAM: &str = include_str!("../manifests/program.yaml");
 const PROGRAMS: &str = "programs";
 const PORT: u16 = 7000;
+const HTTP: u16 = 8080;
 const CALLER: &str = "caller";
 const POD_IP: &str = "$(POD_IP)";
 /// So many calls find everyone behind a Service that there is to be found, all but surely.
@@ -40,12 +41,14 @@ pub enum Library {
 pub struct Apps<'a> {
     pub scene: &'a Scene,
     servers: String,
+    member: String,
 }
 
 impl<'a> Apps<'a> {
     /// None yet, but for the one that calls the others.
     pub fn of(ensemble: &Ensemble<'a>) -> Result<Self> {
-        let apps = Apps { scene: ensemble.scene, servers: format!("{}:2181", ensemble.name) };
+        let (servers, member) = (format!("{}:2181", ensemble.name), ensemble.leader()?);
+        let apps = Apps { scene: ensemble.scene, servers, member };
         apps.begin_instance(CALLER, "/", "")?;
         apps.ready(&[CALLER])?;
         Ok(apps)
@@ -105,6 +108,17 @@ impl<'a> Apps<'a> {
     /// Kills these: nothing of them is ever heard again.
     pub fn kill(&self, names: &[&str]) -> Result<()> {
         self.scene.kubectl(&[&["delete", "pod", "--grace-period=0", "--force"], names].concat()).map(drop)
+    }
+
+    /// Kills one, and waits until no member knows of it any more: its session has ended. `view` is a path of discovery.
+    pub fn kill_for_good(&self, name: &str, view: &str) -> Result<()> {
+        let address = self.addresses_of(&[name])?.into_iter().next().context("an address")?;
+        self.kill(&[name])?;
+        until("its session ends", PATIENCE, || {
+            let answer = self.scene.http(&self.member, HTTP, &format!("v1/{view}"), PATIENCE)?;
+            ensure!(!answer.contains(&format!("\"{address}")), "{address} is there: {answer}");
+            Ok(())
+        })
     }
 
     /// Tells one something; what it answers.
