@@ -102,7 +102,7 @@ final class Multis {
         World.fails(Code.NONODE, () -> zk.transaction()
             .create(t.root + "/a", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT)
             .delete(t.root + "/none", -1).commit());
-        zk.sync(t.root);
+        World.sync(zk);
         World.equal(seen, List.of());
         zk.transaction().create(t.root + "/a", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT)
             .setData(t.root + "/a", World.bytes("1"), 0).delete(t.root + "/a", 1).commit();

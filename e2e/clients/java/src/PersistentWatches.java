@@ -32,7 +32,7 @@ final class PersistentWatches {
         zk.delete(a, -1);
         make(zk, a);
         World.until("the last event", () -> seen.size() >= 7);
-        zk.sync(a);
+        World.sync(zk);
         World.equal(seen, List.of("p NodeCreated " + a, "p NodeDataChanged " + a, "p NodeChildrenChanged " + a,
             "p NodeDataChanged " + a, "p NodeChildrenChanged " + a, "p NodeDeleted " + a, "p NodeCreated " + a));
     }
@@ -50,7 +50,7 @@ final class PersistentWatches {
         zk.setData(t.root, null, -1);
         zk.multi(List.of(Op.setData(a, null, -1), Op.delete(a, -1)));
         World.until("the last event", () -> seen.size() >= 7);
-        zk.sync(a);
+        World.sync(zk);
         World.equal(seen, List.of("r NodeCreated " + a, "r NodeCreated " + a + "/b", "r NodeDataChanged " + a + "/b",
             "r NodeDeleted " + a + "/b", "r NodeDataChanged " + t.root, "r NodeDataChanged " + a,
             "r NodeDeleted " + a));
@@ -77,7 +77,7 @@ final class PersistentWatches {
         zk.setData(t.root, null, -1);
         zk.setData(t.root, null, -1);
         World.until("two events", () -> seen.size() >= 2);
-        zk.sync(t.root);
+        World.sync(zk);
         World.equal(seen, List.of("w NodeDataChanged " + t.root, "w NodeDataChanged " + t.root));
     }
 
@@ -91,7 +91,7 @@ final class PersistentWatches {
         zk.removeWatches(t.root, watcher, WatcherType.Any, false);
         World.until("both events", () -> seen.size() == 2);
         zk.setData(t.root, null, -1);
-        zk.sync(t.root);
+        World.sync(zk);
         World.equal(seen, List.of("p NodeDataChanged " + t.root, "p PersistentWatchRemoved " + t.root));
     }
 

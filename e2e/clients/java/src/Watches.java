@@ -38,7 +38,7 @@ final class Watches {
         zk.setData(a, null, -1);
         zk.exists(a + "/b", into(seen, "exists"));
         zk.delete(a + "/b", -1);
-        zk.sync(a);
+        World.sync(zk);
         World.equal(seen, List.of("exists NodeCreated " + a, "children NodeChildrenChanged " + a,
             "data NodeDataChanged " + a, "exists NodeDeleted " + a + "/b"));
     }
@@ -91,7 +91,7 @@ final class Watches {
         zk.getData(t.root, into(seen, "other"), null);
         zk.setData(t.root, null, -1);
         World.until("two events", () -> seen.size() >= 2);
-        zk.sync(t.root);
+        World.sync(zk);
         World.equal(seen.stream().sorted().toList(),
             List.of("other NodeDataChanged " + t.root, "same NodeDataChanged " + t.root));
     }
@@ -106,7 +106,7 @@ final class Watches {
         zk.exists(a, into(seen, "exists"));
         make(zk, a);
         World.until("the event", () -> !seen.isEmpty());
-        zk.sync(a);
+        World.sync(zk);
         World.equal(seen, List.of("exists NodeCreated " + a));
     }
 

@@ -81,7 +81,10 @@ final class World {
         return curator;
     }
 
-    /** Brings the member that serves this client up to every write acknowledged before: it may lag. */
+    /**
+     * Brings the member that serves this client up to every write acknowledged before: it may lag. All events that came
+     * before are with their watchers then: the callback stands behind them in the client's queue.
+     */
     static void sync(ZooKeeper zk) throws Exception {
         CountDownLatch done = new CountDownLatch(1);
         zk.sync("/", (code, path, context) -> done.countDown(), null);
