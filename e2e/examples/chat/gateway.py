@@ -74,7 +74,10 @@ class Gateway:
         return self.at_home(user, "inbox")
 
     def who(self):
-        janitor = ask(self.http, f"/v1/leader{self.root}/janitor")["leader"]
+        try:
+            janitor = ask(self.http, f"/v1/leader{self.root}/janitor")["leader"]
+        except OSError:
+            janitor = None  # Nobody has stood yet, or no member answers.
         with self.news:
             loads = {name: int(i["metadata"].get("load", 0)) for name, i in self.servers.items()}
             return {"loads": loads, "users": dict(self.users), "janitor": janitor and janitor["id"]}

@@ -103,6 +103,11 @@ fn a_server_dies(chat: &Chat<'_>) -> Result<()> {
     let dead = before.loads.keys().next().context("a server")?;
     let (orphan, _) = before.users.iter().find(|(_, home)| *home == dead).context("a user of that server")?;
     chat.kill(dead)?;
+    until("its session has ended", PATIENCE, || {
+        let now = chat.who()?;
+        ensure!(!now.loads.contains_key(dead), "{now:?}");
+        Ok(())
+    })?;
     chat.say(orphan, "there")?;
     ensure!(chat.inbox(orphan)? == json!([format!("Welcome, {orphan}"), "ann: there"]), "{}", chat.inbox(orphan)?);
     until("its users have moved, and it has a successor", PATIENCE, || {
