@@ -44,9 +44,9 @@ pub struct Slices {
 impl Slices {
     pub fn watch(scene: &Scene, service: &str) -> Result<Self> {
         let selector = format!("--selector=kubernetes.io/service-name={service}");
-        let line = "-o=jsonpath={.metadata.name} {.endpoints[*].addresses[0]}{\"\\n\"}";
-        let mut kubectl =
-            running(&["--namespace", &scene.namespace, "get", "endpointslices", &selector, "--watch", line])?;
+        let line = "-o=jsonpath={.type} {.object.metadata.name} {.object.endpoints[*].addresses[0]}{\"\\n\"}";
+        let words = ["get", "endpointslices", &selector, "--watch", "--output-watch-events", line];
+        let mut kubectl = running(&[&["--namespace", &scene.namespace], words.as_slice()].concat())?;
         let (told, output) = (Arc::new(Mutex::new(Told::default())), kubectl.stdout.take().context("a pipe")?);
         let heard = Arc::clone(&told);
         thread::spawn(move || hear(output, &heard));
@@ -78,8 +78,10 @@ fn hear(output: ChildStdout, told: &Mutex<Told>) {
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64);
         let mut words = line.split_whitespace().map(str::to_owned);
-        let Some(slice) = words.next() else { continue };
-        told.lock().unwrap_or_else(PoisonError::into_inner).slice_is(slice, words.collect(), now);
+        let (Some(what), Some(slice)) = (words.next(), words.next()) else { continue };
+        // A slice that is deleted is told with what it had.
+        let addresses = if what == "DELETED" { BTreeSet::new() } else { words.collect() };
+        told.lock().unwrap_or_else(PoisonError::into_inner).slice_is(slice, addresses, now);
     }
 }
 
