@@ -115,7 +115,7 @@ impl<'a> Apps<'a> {
         let address = self.addresses_of(&[name])?.into_iter().next().context("an address")?;
         self.kill(&[name])?;
         until("its session ends", PATIENCE, || {
-            let answer = self.scene.http(&self.member, HTTP, &format!("v1/{view}"), PATIENCE)?;
+            let answer = self.scene.plain_http(&self.member, HTTP, &format!("v1/{view}"))?;
             ensure!(!answer.contains(&format!("\"{address}")), "{address} is there: {answer}");
             Ok(())
         })

@@ -81,6 +81,11 @@ impl Scene {
         kubectl(&["get", "--raw", &url, &format!("--request-timeout={}s", limit.as_secs())])
     }
 
+    /// The same for who takes no parameter that it does not know: kubectl's limit of time becomes one.
+    pub fn plain_http(&self, pod: &str, port: u16, path: &str) -> Result<String> {
+        kubectl(&["get", "--raw", &format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{path}", self.namespace)])
+    }
+
     /// Deletes a pod; how long it took until its successor was ready.
     pub fn replace_pod(&self, pod: &str) -> Result<Duration> {
         let begin = Instant::now();

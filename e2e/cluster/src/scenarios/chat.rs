@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{Play, Scenario};
 use crate::ensemble::{Ensemble, NAME};
-use crate::kubectl::kubectl;
 use crate::scene::{PATIENCE, Scene, until};
 use crate::tree::Tree;
 
@@ -64,10 +63,7 @@ impl Chat<'_> {
     fn get(&self, path: &str) -> Result<Value> {
         let pods = self.scene.json(&["get", "pods", "--selector=app=chat"])?;
         let name = pods.pointer("/items/0/metadata/name").and_then(Value::as_str).context("a gateway")?;
-        // A time limit of kubectl would become a parameter of the call, and the gateway takes none that it does not
-        // know.
-        let url = format!("/api/v1/namespaces/{}/pods/{name}:{PORT}/proxy/{path}", self.scene.namespace);
-        Ok(serde_json::from_str(&kubectl(&["get", "--raw", &url])?)?)
+        Ok(serde_json::from_str(&self.scene.plain_http(name, PORT, path)?)?)
     }
 
     fn say(&self, user: &str, text: &str) -> Result<()> {
