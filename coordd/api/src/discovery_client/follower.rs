@@ -8,7 +8,9 @@
 //!
 //! Rule: what was seen is never followed by what was before it. An older event is dropped, and a line that begins with
 //! one is given up; only in another ensemble (one that was recovered, restored or made anew has another id) do zxids
-//! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here.
+//! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here. An absence
+//! after an absence is none of the past, whatever its number: members know of it since different zxids, and each waits
+//! for what was seen before it answers.
 
 use std::time::Duration;
 
@@ -85,7 +87,8 @@ impl<T: DeserializeOwned + Send + 'static> Follower<T> {
         let (line, watched) = watch::channel(Line::Lost { since: Instant::now(), why: "not connected yet".to_owned() });
         let members = discovery.members.scattered();
         let discovery = Discovery { members, ..discovery };
-        let task = Task { discovery, url: question.url(), events, line, seen: None, ensemble: None, failures: 0 };
+        let url = question.url();
+        let task = Task { discovery, url, events, line, seen: None, gone: false, ensemble: None, failures: 0 };
         Follower { events: receiver, line: watched, task: tokio::spawn(task.run()) }
     }
 }
@@ -115,6 +118,8 @@ struct Task<T> {
     line: watch::Sender<Line>,
     /// The newest zxid that was told.
     seen: Option<i64>,
+    /// What was told last: there is no such znode.
+    gone: bool,
     /// Where `seen` counts.
     ensemble: Option<String>,
     /// In a row.
@@ -177,6 +182,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
             for message in parser.push(&piece).map_err(Miss::elsewhere)? {
                 let Some((zxid, event)) = self.understood(message, std::mem::take(&mut first))? else { continue };
                 self.seen = Some(zxid);
+                self.gone = matches!(event, Ok(Event::Gone { .. }));
                 self.failures = 0;
                 self.line.send_if_modified(|line| {
                     let connected = Line::Connected { member: member.to_owned() };
@@ -196,6 +202,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let ensemble = Some(self.discovery.recognise(member).await?);
         if self.ensemble != ensemble {
             self.seen = None;
+            self.gone = false;
             self.ensemble = ensemble;
         }
         Ok(())
@@ -219,23 +226,25 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
     /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that
     /// is not known.
     fn understood(&self, message: Message, first: bool) -> Result<Option<(i64, Told<T>)>, Miss> {
-        let zxid = message.id.parse().map_err(|_| Miss::Elsewhere(format!("{:?} is no zxid", message.id)))?;
+        let wrong = |error: serde_json::Error| Miss::Elsewhere(format!("unexpected event: {error}"));
+        let mut zxid: i64 = message.id.parse().map_err(|_| Miss::Elsewhere(format!("{:?} is no zxid", message.id)))?;
+        let is_problem = message.event == "gone";
+        let problem: Option<Box<Problem>> =
+            is_problem.then(|| serde_json::from_str(&message.data)).transpose().map_err(wrong)?;
+        let is_gone = problem.as_ref().is_some_and(|problem| problem.status == 404);
+        if first && is_gone && self.gone {
+            zxid = zxid.max(self.seen.unwrap_or(zxid));
+        }
         if let Some(seen) = self.seen.filter(|&seen| zxid < seen) {
             let why = format!("it is at {zxid}, where {seen} was seen already");
             return if first { Err(Miss::Elsewhere(why)) } else { Ok(None) };
         }
-        let wrong = |error: serde_json::Error| Miss::Elsewhere(format!("unexpected event: {error}"));
         let value = || serde_json::from_str(&message.data).map_err(wrong);
-        let told = match message.event.as_str() {
-            "snapshot" => Ok(Event::Snapshot { zxid, value: value()? }),
-            "change" => Ok(Event::Change { zxid, value: value()? }),
-            "gone" => {
-                let problem: Box<Problem> = serde_json::from_str(&message.data).map_err(wrong)?;
-                match problem.status {
-                    404 => Ok(Event::Gone { zxid, problem }),
-                    _other => Err(DiscoveryError::Refused(problem)),
-                }
-            }
+        let told = match (message.event.as_str(), problem) {
+            (_, Some(problem)) if is_gone => Ok(Event::Gone { zxid, problem }),
+            (_, Some(problem)) => Err(DiscoveryError::Refused(problem)),
+            ("snapshot", None) => Ok(Event::Snapshot { zxid, value: value()? }),
+            ("change", None) => Ok(Event::Change { zxid, value: value()? }),
             _other => return Ok(None),
         };
         Ok(Some((zxid, told)))

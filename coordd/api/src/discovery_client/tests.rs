@@ -295,6 +295,23 @@ async fn a_member_that_begins_with_the_past_loses_the_line() {
 }
 
 #[tokio::test]
+async fn an_absence_that_a_member_knows_of_for_longer_keeps_the_line_and_takes_nobody_back() {
+    let script = vec![
+        stream(vec![said("gone", 130)]),
+        stream(vec![said("gone", 100), said("gone", 110), said("change", 140)]),
+        stream(vec![said("gone", 135), Act::Hang]),
+        stream(vec![said("gone", 150), Act::Hang]),
+    ];
+    let mut member = Member::play("e", script).await;
+    let mut follower = client(&[&member]).follow(a());
+    for expected in [("gone", 130), ("gone", 130), ("change", 140), ("gone", 150)] {
+        assert_eq!(next(&mut follower).await, expected);
+    }
+    assert!(member.asked()[2].contains("last-event-id: 140\r\n"), "what was there since then is not gone before");
+    timeout(Duration::from_secs(5), member.closed.recv()).await.expect("the line that went back is kept").unwrap();
+}
+
+#[tokio::test]
 async fn in_another_ensemble_numbers_begin_anew() {
     let script = vec![stream(vec![said("snapshot", 900)]), stream(vec![said("snapshot", 2), Act::Hang])];
     let member = Member::play("old new", script).await;

@@ -34,7 +34,12 @@ pub(super) struct Answer {
 #[derive(Debug, Clone)]
 pub(super) enum What {
     Answer(Answer),
-    Problem { failure: Failure, event: Bytes },
+    /// With the place where the event's data begin.
+    Problem {
+        failure: Failure,
+        event: Bytes,
+        data: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -58,7 +63,10 @@ enum Of {
         data: usize,
         end: usize,
     },
-    Problem(Failure),
+    Problem {
+        failure: Failure,
+        data: usize,
+    },
 }
 
 fn head(newest: i64, event: &str) -> String {
@@ -95,17 +103,18 @@ pub(super) fn problem(asked: &Asked, at: At, failure: Failure) -> (Made, Vec<u8>
     let key = &asked.key;
     let problem = failed(key, at, failure.clone()).problem(&format!("{}{}", key.route.prefix(), key.path));
     let mut bytes = head(newest, "gone").into_bytes();
+    let data = bytes.len();
     bytes.extend_from_slice(DATA);
     bytes.extend_from_slice(&serde_json::to_vec(&problem).unwrap_or_default());
     bytes.extend_from_slice(END);
-    (Made { newest, of: Of::Problem(failure) }, bytes)
+    (Made { newest, of: Of::Problem { failure, data } }, bytes)
 }
 
 impl Made {
     /// Parts of `all`, in which it stands.
     pub(super) fn shot(self, at: At, all: &Bytes) -> Shot {
         let what = match self.of {
-            Of::Problem(failure) => What::Problem { failure, event: all.clone() },
+            Of::Problem { failure, data } => What::Problem { failure, event: all.clone(), data },
             Of::Answer { media, data, end } => {
                 let json = data + DATA.len()..end - END.len();
                 let body = if all.len() > end { all.slice(end..) } else { all.slice(json) };
@@ -140,12 +149,14 @@ impl Shot {
         }
     }
 
-    /// The event with which a stream begins, in two parts.
-    pub(super) fn snapshot(&self) -> (Bytes, Option<Bytes>) {
-        match &self.what {
-            What::Answer(answer) => (head(self.newest, "snapshot").into(), Some(answer.event.slice(answer.data..))),
-            What::Problem { event, .. } => (event.clone(), None),
-        }
+    /// The event with which the stream of a caller begins who has seen `after`, in two parts. What is not there now was
+    /// not there at `after` either, though the topic has known of it for longer: its own number would take him back.
+    pub(super) fn snapshot(&self, after: i64) -> [Bytes; 2] {
+        let (head, event, data) = match &self.what {
+            What::Answer(Answer { event, data, .. }) => (head(self.newest, "snapshot"), event, data),
+            What::Problem { event, data, .. } => (head(self.newest.max(after), "gone"), event, data),
+        };
+        [head.into(), event.slice(data..)]
     }
 
     /// Whether a caller who has what was newest at `after` is to be told: there is something newer, or the state was
@@ -207,8 +218,7 @@ mod tests {
         let shot = shot(7, None);
         let json = r#"{"path":"/c","zxid":7,"values":{},"left_out":[]}"#;
         assert_eq!(shot.event(), format!("id: 7\nevent: change\ndata: {json}\n\n"));
-        let (head, rest) = shot.snapshot();
-        assert_eq!([head, rest.unwrap()].concat(), format!("id: 7\nevent: snapshot\ndata: {json}\n\n").into_bytes());
+        assert_eq!(shot.snapshot(9).concat(), format!("id: 7\nevent: snapshot\ndata: {json}\n\n").into_bytes());
         let What::Answer(answer) = &shot.what else { panic!("{shot:?}") };
         assert_eq!(answer.body, json);
     }

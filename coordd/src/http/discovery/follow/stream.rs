@@ -77,17 +77,18 @@ pub(in super::super) async fn stream(http: &Http, asked: Arc<Asked>, terms: &Ter
     let mut follower = join(http, &asked, terms).await?;
     let Some(shot) = follower.now().await else { return Err(follower.ended(http).await) };
     let at = follower.at(http, &shot);
-    let at = At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };
+    let after = terms.after.unwrap_or(0);
+    let at = At { zxid: at.zxid.max(after), ..at };
     match &shot.what {
         What::Problem { failure, .. } if !shot.is_absent() => return Err(failed(&asked.key, at, failure.clone())),
         _ => {}
     }
-    let (first, rest) = shot.snapshot();
+    let [first, rest] = shot.snapshot(after);
     // All streams of a member end together, and comments after one event would all come at once.
     let retry = RETRY + share(RETRY_SPREAD, follower.number);
     let first = [format!("retry: {}\n", retry.as_millis()).as_bytes(), &first].concat();
     let period = BEAT - share(BEAT / 4, follower.number);
-    let ahead = [Some(first.into()), rest];
+    let ahead = [Some(first.into()), Some(rest)];
     let stream = Stream { http: http.clone(), follower, ahead, period, beat: Instant::now() + period };
     let mut response = Body::from_stream(unfold(stream, Stream::next)).into_response();
     let headers = response.headers_mut();

@@ -96,7 +96,12 @@ impl Rig {
 
     /// A stream, when its first event is here.
     async fn stream(&self, path: &str) -> (Body, String) {
-        let got = self.ask(path, &[("accept", "text/event-stream")]).await;
+        self.stream_after(path, 0).await
+    }
+
+    async fn stream_after(&self, path: &str, seen: i64) -> (Body, String) {
+        let seen = seen.to_string();
+        let got = self.ask(path, &[("accept", "text/event-stream"), ("last-event-id", &seen)]).await;
         assert_eq!(got.status(), 200);
         let mut body = got.0.into_body();
         let mut text = String::new();
@@ -210,6 +215,37 @@ async fn the_tag_of_an_absence_from_elsewhere_is_no_answer_to_one_who_waits() {
     assert!(poll_immediate(waiting.as_mut()).await.is_none());
     rig.create("/services/orders");
     assert_eq!(waiting.await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_over_an_absence_does_not_begin_before_what_its_follower_has_seen() {
+    let rig = Rig::new().await;
+    rig.create("/a");
+    let path = "/v1/config/a/b";
+    let (mut early, first) = rig.stream(path).await;
+    let of_topic = rig.zxid();
+    assert!(first.contains(&format!("\nid: {of_topic}\nevent: gone\n")), "{first}");
+    // Another member has read it after this.
+    let seen = rig.create("/a/other");
+    let (mut late, first) = rig.stream_after(path, seen).await;
+    assert!(first.contains(&format!("\nid: {seen}\nevent: gone\ndata: {{\"type\":")), "{first}");
+    assert_eq!(rig.topics().len(), 1);
+    let made = rig.create("/a/b");
+    for stream in [&mut early, &mut late] {
+        let change = stream.frame().await;
+        assert!(change.starts_with(format!("id: {made}\nevent: change\n").as_bytes()), "{change:?}");
+    }
+    let last = rig.create("/a/last");
+    let (_, there) = rig.stream_after(path, last).await;
+    assert!(there.contains(&format!("\nid: {made}\nevent: snapshot\n")), "an answer has its own number: {there}");
+    // Under an ancestor that may not be read the number is that of the topic's reading.
+    rig.for_bob("/a");
+    let hidden = "/v1/config/a/c";
+    let (_stream, first) = rig.stream(hidden).await;
+    assert!(first.contains(&format!("\nid: {}\n", rig.zxid())), "{first}");
+    let seen = rig.create("/elsewhere");
+    let (_stream, first) = rig.stream_after(hidden, seen).await;
+    assert!(first.contains(&format!("\nid: {seen}\nevent: gone\n")), "{first}");
 }
 
 #[tokio::test(start_paused = true)]
