@@ -284,6 +284,13 @@ impl Drop for Waits<'_> {
 }
 
 #[cfg(test)]
+impl Followed {
+    pub(crate) fn registered(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use futures_util::future::poll_immediate;
 

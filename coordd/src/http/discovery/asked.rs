@@ -27,7 +27,7 @@ const OF_SERVICES: &str = "format, list, state, zone, metadata.KEY, consistency,
                            address_path, port_path, ready_path, zone_path, weight_path";
 const WAIT_MAX: Duration = Duration::from_mins(5);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Route {
     Services,
     Config,
@@ -49,7 +49,7 @@ impl Route {
 }
 
 /// Answers to one key are the same bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     pub route: Route,
     pub path: String,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{Acl, AuthId, OpCode, Perms, SessionId, Writer};
 use coordd_tree::{Op, Outcome, SessionOutcome};
@@ -288,6 +290,36 @@ async fn a_change_that_finds_no_room_is_shown_once_there_is_some_and_ends_its_to
     assert_eq!((ended.status(), began.elapsed() < 6 * SECOND), (503, true));
     assert!(ended.text().await.contains("take too slowly"));
     assert_eq!(stream.frame().await, Bytes::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_whose_place_was_taken_hold_no_room_and_wait_for_no_turn() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    let (path, empty) = ("/v1/config/k?wait=0s", rig.fill().len());
+    let basic = |n: usize| format!("Basic {}", STANDARD.encode(format!("u:{n}")));
+    let most = topics::OF_PATH_MAX;
+    for n in 0..most {
+        assert_eq!(rig.ask(path, &[("authorization", &basic(n))]).await.status(), 200);
+    }
+    assert_eq!(rig.fill().len(), empty - most);
+    assert_eq!(rig.ask(path, &[("authorization", &basic(most))]).await.status(), 200);
+    sleep(SECOND / 1000).await;
+    assert_eq!((rig.fill().len(), rig.http.commands.followed().registered()), (empty - 1, 1));
+    let turns = &rig.http.desk.follow.turns;
+    let _taken = (turns.small().await, turns.small().await, turns.small().await);
+    for n in most..most + 1_000 {
+        let (other, mut pass) = (basic(n + 1), 0);
+        let headers = [("authorization", other.as_str())];
+        let mut asking = Box::pin(rig.ask(path, &headers));
+        while poll_immediate(asking.as_mut()).await.is_none() && pass < 3 {
+            pass += 1;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pass, 3, "it waits for a turn");
+    }
+    sleep(SECOND / 1000).await;
+    assert!(rig.http.commands.followed().registered() <= most);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
 use super::super::asked::{Asked, Consistency};
@@ -48,6 +48,8 @@ pub(super) struct Topic {
     /// One more than the mark's count before the newest reading; 0 before the first.
     pub settled: watch::Receiver<u64>,
     pub followers: AtomicUsize,
+    /// Told when others have its place.
+    pub out: Notify,
     /// Which bound has ended it.
     pub why: OnceLock<&'static str>,
 }
@@ -83,6 +85,7 @@ impl Topic {
             latest: watch::Sender::new(None).subscribe(),
             settled: watch::Sender::new(0).subscribe(),
             followers: AtomicUsize::new(0),
+            out: Notify::new(),
             why: OnceLock::new(),
         }
     }
@@ -99,6 +102,7 @@ impl Task {
             latest: latest.subscribe(),
             settled: settled.subscribe(),
             followers: AtomicUsize::new(0),
+            out: Notify::new(),
             why: OnceLock::new(),
         });
         Task {
@@ -116,8 +120,17 @@ impl Task {
         &self.topic
     }
 
+    /// Ends at once, wherever it waits, when others have its place: turn and room go to those who are followed.
     pub(super) async fn run(self) {
-        let _ending = Ending(&self);
+        tokio::select! {
+            biased;
+            () = self.topic.out.notified() => {}
+            () = self.work() => {}
+        }
+    }
+
+    async fn work(&self) {
+        let _ending = Ending(self);
         let mut unused_since = None;
         loop {
             let changes = self.topic.mark.changes();

@@ -6,10 +6,11 @@
 //! ```
 //!
 //! Rule: whoever finds a topic is counted as its follower under the same lock, so a topic that is taken out here has
-//! none and gets none. Reason: strangers choose what they ask, and by other words or passwords they make as many topics
-//! of one path as they like; each of them reads and encodes at every change.
+//! none and gets none, and its task ends wherever it waits: the bounds are bounds of tasks too. Reason: strangers choose
+//! what they ask, and by other words or passwords they make as many topics of one path as they like; each of them reads
+//! and encodes at every change.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,50 +19,62 @@ use super::super::problem::Refused;
 use super::topic::Topic;
 
 const TOPICS_MAX: usize = 2_000;
-const OF_PATH_MAX: usize = 64;
+pub(super) const OF_PATH_MAX: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Topics {
-    by_key: HashMap<Key, Arc<Topic>>,
-    of_path: HashMap<String, usize>,
+    of_path: BTreeMap<String, BTreeMap<Key, Arc<Topic>>>,
+    count: usize,
 }
 
 impl Topics {
+    fn known(&self, key: &Key) -> Option<&Arc<Topic>> {
+        self.of_path.get(&key.path)?.get(key)
+    }
+
     /// The topic of `key`, which has one follower more now.
     pub(super) fn find(&self, key: &Key) -> Option<Arc<Topic>> {
-        let topic = self.by_key.get(key)?;
+        let topic = self.known(key)?;
         topic.followers.fetch_add(1, Ordering::SeqCst);
         Some(topic.clone())
     }
 
-    /// Makes sure of a place for a topic of `path`.
+    /// Makes sure of a place for a topic of `path`. Where there are places but for this path, others keep theirs.
     pub(super) fn make_room(&mut self, path: &str) -> Result<(), Refused> {
-        if self.is_full(path).is_some() {
-            let unused = |topic: &Topic| topic.followers.load(Ordering::SeqCst) == 0;
-            let gone: Vec<Key> =
-                self.by_key.iter().filter(|(_, topic)| unused(topic)).map(|(key, _)| key.clone()).collect();
-            gone.iter().for_each(|key| self.take_out(key));
-        }
+        let is_unused = |topic: &Topic| topic.followers.load(Ordering::SeqCst) == 0;
+        let unused = |topics: &BTreeMap<Key, Arc<Topic>>| -> Vec<Key> {
+            topics.iter().filter(|(_, topic)| is_unused(topic)).map(|(key, _)| key.clone()).collect()
+        };
+        let gone: Vec<Key> = if self.count >= TOPICS_MAX {
+            self.of_path.values().flat_map(unused).collect()
+        } else if self.is_full(path).is_some() {
+            self.of_path.get(path).map(unused).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        gone.iter().for_each(|key| self.take_out(key));
         self.is_full(path).map_or(Ok(()), |why| Err(Refused::Busy(why)))
     }
 
     fn is_full(&self, path: &str) -> Option<&'static str> {
-        if self.by_key.len() >= TOPICS_MAX {
+        if self.count >= TOPICS_MAX {
             return Some("too many different things are followed");
         }
-        let of_path = self.of_path.get(path).copied().unwrap_or_default();
+        let of_path = self.of_path.get(path).map_or(0, BTreeMap::len);
         (of_path >= OF_PATH_MAX).then_some("too many different things of this path are followed")
     }
 
     /// Puts a new topic in, with one follower.
     pub(super) fn put(&mut self, key: &Key, topic: &Arc<Topic>) {
         topic.followers.fetch_add(1, Ordering::SeqCst);
-        *self.of_path.entry(key.path.clone()).or_default() += 1;
-        self.by_key.insert(key.clone(), topic.clone());
+        let of_path = self.of_path.entry(key.path.clone()).or_default();
+        if of_path.insert(key.clone(), topic.clone()).is_none() {
+            self.count += 1;
+        }
     }
 
     pub(super) fn knows(&self, key: &Key, topic: &Arc<Topic>) -> bool {
-        self.by_key.get(key).is_some_and(|known| Arc::ptr_eq(known, topic))
+        self.known(key).is_some_and(|known| Arc::ptr_eq(known, topic))
     }
 
     pub(super) fn remove(&mut self, key: &Key, topic: &Arc<Topic>) {
@@ -71,12 +84,13 @@ impl Topics {
     }
 
     fn take_out(&mut self, key: &Key) {
-        self.by_key.remove(key);
-        if let Some(count) = self.of_path.get_mut(&key.path) {
-            *count -= 1;
-            if *count == 0 {
-                self.of_path.remove(&key.path);
-            }
+        let Some(of_path) = self.of_path.get_mut(&key.path) else { return };
+        if let Some(topic) = of_path.remove(key) {
+            self.count -= 1;
+            topic.out.notify_one();
+        }
+        if of_path.is_empty() {
+            self.of_path.remove(&key.path);
         }
     }
 }
@@ -84,11 +98,11 @@ impl Topics {
 #[cfg(test)]
 impl Topics {
     pub(super) fn count(&self) -> usize {
-        self.by_key.len()
+        self.count
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Topic>> {
-        self.by_key.values().cloned().collect()
+        self.of_path.values().flat_map(BTreeMap::values).cloned().collect()
     }
 }
 
@@ -122,11 +136,15 @@ mod tests {
         of_one[7].followers.fetch_sub(1, Ordering::SeqCst);
         put(&mut topics, &key("/a", OF_PATH_MAX)).unwrap();
         assert!(!topics.knows(&key("/a", 7), &of_one[7]));
+        put(&mut topics, &key("/other", 0)).unwrap().followers.fetch_sub(1, Ordering::SeqCst);
+        of_one[8].followers.fetch_sub(1, Ordering::SeqCst);
+        put(&mut topics, &key("/a", 8 + OF_PATH_MAX)).unwrap();
+        assert!(topics.find(&key("/other", 0)).is_some(), "one full path takes no place of others");
         let others: Vec<_> =
-            (OF_PATH_MAX..TOPICS_MAX).map(|n| put(&mut topics, &key(&format!("/{n}"), 0)).unwrap()).collect();
+            (OF_PATH_MAX + 1..TOPICS_MAX).map(|n| put(&mut topics, &key(&format!("/{n}"), 0)).unwrap()).collect();
         assert!(put(&mut topics, &key("/b", 0)).is_err());
         others.iter().for_each(|topic| assert_eq!(topic.followers.fetch_sub(1, Ordering::SeqCst), 1));
         put(&mut topics, &key("/b", 0)).unwrap();
-        assert_eq!((topics.count(), topics.of_path.len()), (OF_PATH_MAX + 1, 2));
+        assert_eq!((topics.count(), topics.of_path.len()), (OF_PATH_MAX + 2, 3));
     }
 }
