@@ -141,7 +141,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
                     self.lost(format!("{member}: {why}"));
                     sleep(backoff(self.failures)).await;
                 }
-                Miss::Refused(problem) => {
+                Miss::Refused(problem) | Miss::Gone(problem, _) => {
                     self.lost(format!("{member}: {problem}"));
                     if self.events.send(Err(DiscoveryError::Refused(problem))).await.is_err() {
                         return;

@@ -75,9 +75,16 @@ const PATIENCE: Patience = Patience {
     bytes: 32 << 20,
 };
 
+/// What the members take for a wait.
+const WAIT_MAX: Duration = Duration::from_mins(5);
+const NO_ZNODE: &str = "urn:coordd:problem:no-znode";
+
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DiscoveryError {
+    /// There is no such znode in the state of `zxid`: what is newer than that is when it has come.
+    #[error("{problem}")]
+    Gone { problem: Box<Problem>, zxid: i64 },
     /// The question cannot be answered, whoever is asked.
     #[error("{0}")]
     Refused(Box<Problem>),
@@ -89,7 +96,7 @@ pub enum DiscoveryError {
 impl DiscoveryError {
     /// Whether there is no such znode.
     pub fn is_gone(&self) -> bool {
-        matches!(self, DiscoveryError::Refused(problem) if problem.status == StatusCode::NOT_FOUND.as_u16())
+        matches!(self, DiscoveryError::Gone { .. })
     }
 }
 
@@ -108,6 +115,8 @@ pub struct Answer<T> {
 /// Why one member did not answer.
 enum Miss {
     Refused(Box<Problem>),
+    /// There is no such znode in the state of that zxid.
+    Gone(Box<Problem>, i64),
     /// Another one may.
     Elsewhere(String),
 }
@@ -178,17 +187,19 @@ impl Discovery {
         found.ok_or_else(|| DiscoveryError::Unreachable("a member answered 304 without having been asked".to_owned()))
     }
 
-    /// Asks for an answer that is newer than `zxid`: it comes as soon as there is one, or `None` after `wait`.
+    /// Asks for an answer that is newer than `zxid`: it comes as soon as there is one, or `None` after `wait`, which is
+    /// five minutes at most.
     ///
     /// # Errors
-    /// As `get`.
+    /// As `get`. What is gone is told once: asked for what is newer than the zxid of that, one waits until it comes.
     pub async fn newer<T: DeserializeOwned>(
         &self,
         question: &Question<T>,
         zxid: i64,
         wait: Duration,
     ) -> Result<Option<Answer<T>>, DiscoveryError> {
-        self.ask(&question.newer_than(zxid, wait.as_secs()).url(), wait).await
+        let wait = wait.min(WAIT_MAX);
+        self.ask(&question.newer_than(zxid, wait).url(), wait).await
     }
 
     /// One znode's bytes, as `/v1/config` serves them.
@@ -225,6 +236,7 @@ impl Discovery {
             let why = match self.ask_member(&member, url, wait, &typed).await {
                 Ok(answer) => return Ok(answer),
                 Err(Miss::Refused(problem)) => return Err(DiscoveryError::Refused(problem)),
+                Err(Miss::Gone(problem, zxid)) => return Err(DiscoveryError::Gone { problem, zxid }),
                 Err(Miss::Elsewhere(why)) => why,
             };
             self.members.pass(&member);
@@ -255,9 +267,8 @@ impl Discovery {
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let etag = header(ETAG.as_str()).unwrap_or_default().to_owned();
-        let read_at = header("coordd-zxid").and_then(|text| text.parse().ok());
+        let etag = header(&response, ETAG.as_str()).unwrap_or_default().to_owned();
+        let read_at = read_at(&response);
         let zxid = zxid_of(&etag).or(read_at).ok_or_else(|| Miss::elsewhere("the answer has no zxid"))?;
         let read_at = read_at.unwrap_or(zxid);
         let body = self.read(response).await.map_err(Miss::Elsewhere)?;
@@ -307,15 +318,29 @@ impl Discovery {
         if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
+        let read_at = read_at(&response);
         let body = self.read(response).await.map_err(Miss::Elsewhere)?;
         let problem: Box<Problem> = serde_json::from_slice(&body)
             .map_err(|_| Miss::Elsewhere(format!("{status}: {}", String::from_utf8_lossy(&body))))?;
-        if status.is_client_error() { Err(Miss::Refused(problem)) } else { Err(Miss::elsewhere(problem)) }
+        Err(match read_at {
+            Some(zxid) if problem.kind == NO_ZNODE => Miss::Gone(problem, zxid),
+            _ if status.is_client_error() => Miss::Refused(problem),
+            _ => Miss::elsewhere(problem),
+        })
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Bytes, String> {
         exchange::read(response, self.patience.bytes, self.patience.answer).await
     }
+}
+
+fn header<'a>(response: &'a Response<Incoming>, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// The zxid of the state that was read.
+fn read_at(response: &Response<Incoming>) -> Option<i64> {
+    header(response, "coordd-zxid")?.parse().ok()
 }
 
 /// The zxid in an ETag: `"7"`, and `"7-…"` for one with credentials.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -56,8 +57,8 @@ impl<T> Question<T> {
         &self.path
     }
 
-    pub(super) fn newer_than(&self, zxid: i64, wait_seconds: u64) -> Question<T> {
-        self.clone().and("after", zxid.to_string()).and("wait", format!("{wait_seconds}s"))
+    pub(super) fn newer_than(&self, zxid: i64, wait: Duration) -> Question<T> {
+        self.clone().and("after", zxid.to_string()).and("wait", format!("{}ms", wait.as_millis()))
     }
 
     /// Path and query of the URL.
@@ -192,7 +193,10 @@ mod tests {
             (Question::services("/s").url(), "/v1/services/s?list=true"),
             (Question::config("/app").url(), "/v1/config/app?recurse=json"),
             (Question::leader("/app").linearizable().url(), "/v1/leader/app?consistency=linearizable"),
-            (Question::znode("/app").newer_than(7, 30).url(), "/v1/znodes/app?after=7&wait=30s"),
+            (
+                Question::znode("/app").newer_than(7, Duration::from_millis(1500)).url(),
+                "/v1/znodes/app?after=7&wait=1500ms",
+            ),
             (Question::children("/").url(), "/v1/znodes?children=true"),
         ];
         for (url, expected) in table {

@@ -102,8 +102,9 @@ fn znode(zxid: i64) -> String {
 }
 
 fn problem(status: u16) -> String {
+    let kind = if status == 404 { "no-znode" } else { "x" };
     format!(
-        r#"{{"type":"urn:coordd:problem:x","title":"t{status}","status":{status},
+        r#"{{"type":"urn:coordd:problem:{kind}","title":"t{status}","status":{status},
             "detail":"d","what_to_do":"w","instance":"/"}}"#
     )
 }
@@ -115,7 +116,7 @@ fn whole(zxid: i64) -> Vec<Act> {
 }
 
 fn refusal(status: u16) -> Vec<Act> {
-    let headers = if status == 503 { "retry-after: 1\r\n" } else { "" };
+    let headers = if status == 503 { "retry-after: 1\r\n" } else { "coordd-zxid: 100\r\n" };
     vec![Act::Say(answer(&format!("{status} X"), "application/problem+json", headers, &problem(status)))]
 }
 
@@ -236,7 +237,22 @@ async fn what_is_newer_is_waited_for_and_may_not_come() {
     let wait = Duration::from_secs(30);
     assert_eq!(discovery.newer(&a(), 7, wait).await.unwrap().unwrap().zxid, 8);
     assert_eq!(discovery.newer(&a(), 8, wait).await.unwrap(), None);
-    assert!(member.asked()[1].starts_with("GET /v1/znodes/a?after=8&wait=30s HTTP/1.1"));
+    assert!(member.asked()[1].starts_with("GET /v1/znodes/a?after=8&wait=30000ms HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn who_is_told_that_it_is_gone_waits_for_what_is_newer_than_that() {
+    let no_route = problem(404).replace("no-znode", "no-route");
+    let no_route = Act::Say(answer("404 X", "application/problem+json", "", &no_route));
+    let member = Member::play("e", vec![refusal(404), whole(120), vec![no_route]]).await;
+    let discovery = client(&[&member]);
+    let gone = discovery.newer(&a(), 7, Duration::from_millis(500)).await.unwrap_err();
+    let DiscoveryError::Gone { zxid, .. } = gone else { panic!("{gone}") };
+    assert_eq!(discovery.newer(&a(), zxid, Duration::from_hours(1)).await.unwrap().unwrap().zxid, 120);
+    let asked = member.asked();
+    assert!(asked[0].starts_with("GET /v1/znodes/a?after=7&wait=500ms HTTP/1.1"), "{asked:?}");
+    assert!(asked[1].starts_with("GET /v1/znodes/a?after=100&wait=300000ms HTTP/1.1"), "{asked:?}");
+    assert!(!discovery.get(&a()).await.unwrap_err().is_gone(), "there is no such route");
 }
 
 #[tokio::test]
