@@ -27,6 +27,8 @@ const PATH_MAX: usize = 4096;
 /// Bytes of a query, encoded, and parameters in it: a waiting follower keeps them.
 const QUERY_MAX: usize = 4096;
 const PAIRS_MAX: usize = 64;
+/// Bytes of user and password: as long as one follows, an identity is kept in more than one place.
+const CREDENTIALS_MAX: usize = 512;
 
 pub(super) struct Ask {
     pub path: String,
@@ -113,7 +115,8 @@ fn credentials(headers: &HeaderMap, commands: &Commands) -> Result<Vec<AuthId>, 
     let proof = value.to_str().ok().filter(|_| given.next().is_none()).and_then(|value| {
         let (scheme, proof) = value.split_once(' ')?;
         let proof = STANDARD.decode(proof.trim()).ok()?;
-        (scheme.eq_ignore_ascii_case("basic") && proof.contains(&b':')).then_some(proof)
+        let fits = proof.len() <= CREDENTIALS_MAX && proof.contains(&b':');
+        (scheme.eq_ignore_ascii_case("basic") && fits).then_some(proof)
     });
     proof.and_then(|proof| commands.basic(&proof)).ok_or(Refused::Credentials)
 }

@@ -26,6 +26,8 @@ const FORMATS: &str = "auto, curator, serverset, dubbo, nerve, kafka, hostport o
 const OF_SERVICES: &str = "format, list, state, zone, metadata.KEY, consistency, after, wait and, of json, \
                            address_path, port_path, ready_path, zone_path, weight_path";
 const WAIT_MAX: Duration = Duration::from_mins(5);
+/// Bytes of the ETags that a caller keeps here while he waits.
+const TAGS_MAX: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Route {
@@ -63,6 +65,11 @@ impl Key {
         let query: usize = self.query.iter().map(|(name, value)| name.len() + value.len()).sum();
         let auth: usize = self.auth.iter().map(|id| id.scheme.len() + id.id.len()).sum();
         self.path.len() + query + auth
+    }
+
+    /// Whether anybody asks so who says nothing of himself and nothing but the path.
+    pub(super) fn is_plain(&self) -> bool {
+        self.query.is_empty() && self.auth.is_empty()
     }
 
     #[cfg(test)]
@@ -123,6 +130,10 @@ impl Terms {
         let tags = (!tags.is_empty()).then(|| tags.join(","));
         if wait.is_some() && tags.as_deref().is_some_and(etag::is_any) {
             return Err(Refused::query("If-None-Match", "*", "the ETag of what the caller has, where one waits"));
+        }
+        if wait.is_some() && tags.as_ref().is_some_and(|tags| tags.len() > TAGS_MAX) {
+            let wanted = "at most 4096 bytes, the ETag of what the caller has, where one waits";
+            return Err(Refused::query("If-None-Match", "…", wanted));
         }
         Ok(Terms { consistency, after: after.max(last), wait, tags, stream })
     }

@@ -22,9 +22,10 @@ use tokio::time::timeout;
 const UNIT: usize = 1024;
 /// What is no longer is small.
 const SMALL_MAX: usize = 64 * 1024;
+pub(super) const LARGE: usize = SMALL_MAX + 1;
 /// Large answers that are made at one time: each holds what it read and what it decoded.
 const LARGE_AT_ONCE: usize = 2;
-const LARGE_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const LARGE_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Pool {
@@ -150,9 +151,14 @@ impl Turns {
         Some(Turn { _permit: permit, large: false })
     }
 
-    /// `None` when too many others are at it.
-    pub(super) async fn large(&self) -> Option<Turn> {
-        let permit = timeout(LARGE_PATIENCE, self.large.clone().acquire_owned()).await.ok()?.ok()?;
+    /// In the order of asking; `None` when too many others are at it for as long as the patience lasts, if it ends.
+    pub(super) async fn large(&self, patience: Option<Duration>) -> Option<Turn> {
+        let acquired = self.large.clone().acquire_owned();
+        let permit = match patience {
+            Some(patience) => timeout(patience, acquired).await.ok()?,
+            None => acquired.await,
+        };
+        let permit = permit.ok()?;
         Some(Turn { _permit: Some(permit), large: true })
     }
 }
@@ -178,7 +184,7 @@ mod tests {
         let turns = Turns::new(None);
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (begun, begins) = tokio::sync::oneshot::channel();
-        let work = aside(turns.large().await.unwrap(), move || {
+        let work = aside(turns.large(None).await.unwrap(), move || {
             begun.send(()).unwrap();
             gone.recv().unwrap();
         });
@@ -237,7 +243,7 @@ mod tests {
         let turns = Turns::new(Some(2));
         let taken = (turns.small().await, turns.small().await);
         assert!(timeout(SHORT, turns.small()).await.is_err());
-        assert!(timeout(SHORT, turns.large()).await.is_ok_and(|turn| turn.is_some_and(|turn| turn.is_large())));
+        assert!(timeout(SHORT, turns.large(None)).await.is_ok_and(|turn| turn.is_some_and(|turn| turn.is_large())));
         drop(taken);
         assert!(timeout(SHORT, turns.small()).await.is_ok());
     }

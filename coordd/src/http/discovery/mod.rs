@@ -29,6 +29,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
+use bytes::Bytes;
 use coordd_api::discovery::{ConfigTree, LeaderView, ServiceView, ZnodeView};
 
 use self::asked::{Consistency, Route};
@@ -37,6 +38,7 @@ use self::flight::{Flight, Turns};
 use self::follow::Follow;
 use self::kept::Kept;
 use self::problem::Refused;
+use self::read::{Line, Reader};
 use super::Http;
 use super::listen::Brief;
 
@@ -92,11 +94,15 @@ async fn no_method(method: Method, uri: Uri) -> Response {
 
 async fn serve(http: &Http, route: Route, parts: Parts) -> Response {
     let Parts { uri, headers, extensions, .. } = parts;
+    let brief = extensions.get::<Brief>().is_some();
+    let parsed = asked::parse(route, &uri, &headers, &http.commands);
+    // Whoever waits keeps no more than he has to.
+    drop((headers, extensions));
+    let follows = parsed.as_ref().is_ok_and(|(_, terms)| terms.follows());
+    let uri = if follows { alone(uri) } else { uri };
     let answered = async {
-        let (asked, terms) = asked::parse(route, &uri, &headers, &http.commands)?;
-        // Whoever waits keeps no more than he has to.
-        drop(headers);
-        if terms.follows() && extensions.get::<Brief>().is_some() {
+        let (asked, terms) = parsed?;
+        if follows && brief {
             return Err(Refused::Busy("connections; on this one nothing is followed"));
         }
         let asked = Arc::new(asked);
@@ -115,10 +121,16 @@ async fn serve(http: &Http, route: Route, parts: Parts) -> Response {
         if let Some(response) = kept::answer(http, &asked, &terms).await? {
             return Ok(response);
         }
-        let reading = read::read(http, &asked, terms.consistency, &http.desk.turns, false).await?;
+        let line = Line { turns: &http.desk.turns, large: false, reader: Reader::Caller };
+        let reading = read::read(http, &asked, terms.consistency, line).await?;
         answer::answer(http, &asked, &terms, reading).await
     };
     answer::respond(&uri, answered.await)
+}
+
+/// The same in memory of its own: a request's stands in the whole head that came.
+fn alone(uri: Uri) -> Uri {
+    Uri::from_maybe_shared(Bytes::from(uri.to_string())).unwrap_or_default()
 }
 
 /// The instances registered below a znode, or with `list` the names of its children.
@@ -143,4 +155,19 @@ pub(super) async fn leader(State(http): State<Http>, parts: Parts) -> Response {
 #[utoipa::path(get, path = "/v1/znodes/{path}", responses((status = 200, body = ZnodeView)))]
 pub(super) async fn znodes(State(http): State<Http>, parts: Parts) -> Response {
     serve(&http, Route::Znodes, parts).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_who_waits_does_not_keep_the_head_that_it_came_in() {
+        let head = Bytes::from("GET /v1/config/a%20b?wait=5m HTTP/1.1".as_bytes().to_vec());
+        let uri = Uri::from_maybe_shared(head.slice(4..28)).unwrap();
+        assert!(!head.is_unique());
+        let alone = alone(uri);
+        assert_eq!(alone.to_string(), "/v1/config/a%20b?wait=5m");
+        assert!(head.is_unique());
+    }
 }

@@ -31,7 +31,7 @@ pub(super) enum Refused {
     Query { name: String, value: String, wanted: &'static str },
     #[error("nothing is known by {name:?} here, or not twice")]
     Unknown { name: String, known: &'static str },
-    #[error("the credentials are not HTTP Basic's user:password")]
+    #[error("the credentials are not HTTP Basic's user:password of at most 512 bytes")]
     Credentials,
     #[error("this member does not serve: {0}")]
     NotServing(String),

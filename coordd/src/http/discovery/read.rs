@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::answer::{fixed, media};
 use super::asked::{Asked, Consistency};
-use super::flight::{Turn, Turns, aside};
+use super::flight::{LARGE, LARGE_PATIENCE, Turn, Turns, aside};
 use super::problem::Refused;
 use crate::consensus::BarrierSink;
 use crate::discovery::question::{Found, Shown};
@@ -31,6 +31,8 @@ use crate::http::Http;
 pub(super) const GATE_PATIENCE: Duration = Duration::from_secs(1);
 /// What a worker copies and decodes between two heartbeats.
 pub(super) const SMALL: usize = 256 * 1024;
+/// What each connection may have on its way, though its reader takes nothing.
+const TINY: usize = 4096;
 /// From this feature level on a znode knows when its list was replaced, and the newest change is all that an answer
 /// rests on (ADR 0005).
 const KNOWS_ALL_CHANGES: u32 = 2;
@@ -54,12 +56,47 @@ impl At {
     }
 }
 
+const BUSY: Refused = Refused::Busy("large answers are being made");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Whoever asks plainly.
+    Caller,
+    /// A topic that has shown nothing yet.
+    NewTopic,
+    /// A topic with followers that have its answer: they are late rather than sent away.
+    Topic,
+}
+
+/// Where one stands in line for a turn.
+pub(super) struct Line<'a> {
+    pub turns: &'a Turns,
+    /// It is known that the answer is large.
+    pub large: bool,
+    pub reader: Reader,
+}
+
+impl Line<'_> {
+    async fn large_turn(&self, http: &Http) -> Result<Turn, Refused> {
+        let patience = match self.reader {
+            // Its turn would be for nothing, and those that stand would wait for it.
+            Reader::NewTopic if !http.desk.followed.admits(LARGE) => return Err(NO_ROOM),
+            Reader::Topic => None,
+            Reader::NewTopic | Reader::Caller => Some(LARGE_PATIENCE),
+        };
+        self.turns.large(patience).await.ok_or(BUSY)
+    }
+}
+
 pub(super) struct Reading {
     pub at: At,
     pub found: Result<Found, Failure>,
     /// Until it is encoded and held.
     pub turn: Turn,
 }
+
+/// For a topic that wants to show its first answer.
+pub(super) const NO_ROOM: Refused = Refused::Busy("the answers that are followed already take too much room");
 
 /// Whether answers are stale; refused where there are none.
 pub(super) async fn gate(http: &Http, consistency: Consistency) -> Result<bool, Refused> {
@@ -125,25 +162,23 @@ pub(super) async fn read(
     http: &Http,
     asked: &Arc<Asked>,
     consistency: Consistency,
-    turns: &Turns,
-    mut large: bool,
+    mut line: Line<'_>,
 ) -> Result<Reading, Refused> {
-    const BUSY: Refused = Refused::Busy("large answers are being made");
     let mut turn = None;
     for _ in 0..2 {
         let stale = gate(http, consistency).await?;
-        if !large {
-            let turn = turns.small().await.ok_or(BUSY)?;
+        if !line.large {
+            let turn = line.turns.small().await.ok_or(BUSY)?;
             let (at, found) = look(http, asked, stale, SMALL);
-            large = matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL);
-            if !large && (stale || http.consensus.may_answer()) {
+            line.large = matches!(&found, Err(Failure::TooLarge { limit, .. }) if *limit == SMALL);
+            if !line.large && (stale || http.consensus.may_answer()) {
                 return Ok(Reading { at, found, turn });
             }
         }
-        if large {
+        if line.large {
             let mine = match turn.take() {
                 Some(mine) => mine,
-                None => turns.large().await.ok_or(BUSY)?,
+                None => line.large_turn(http).await?,
             };
             let (http_too, asked) = (http.clone(), asked.clone());
             let looked = aside(mine, move || look(&http_too, &asked, stale, BYTES_MAX)).await;
@@ -193,8 +228,13 @@ fn bounded(bytes: &[u8], path: &str) -> Result<Vec<u8>, Failure> {
     if fits { Ok(bytes.to_vec()) } else { Err(Failure::AnswerTooLarge { path: path.to_owned() }) }
 }
 
-/// `body` while it is counted among the answers on their way.
-pub(super) fn hold(http: &Http, body: Vec<u8>) -> Result<Bytes, Refused> {
+/// `body` while it is counted among the answers on their way. What is tiny is not: connections are bounded, and a few
+/// of them that take nothing must not keep the others from it.
+pub(super) fn hold(http: &Http, mut body: Vec<u8>) -> Result<Bytes, Refused> {
+    if body.len() <= TINY {
+        body.shrink_to_fit();
+        return Ok(body.into());
+    }
     http.desk
         .answers
         .hold(body, None)

@@ -97,12 +97,12 @@ impl Follower {
         self.now().await
     }
 
-    /// When `shot`, the newest that this follower has, is so: now, if nothing was counted since it was read.
-    fn at(&self, http: &Http, shot: &Shot) -> At {
+    /// When the newest that this follower has, read at `at`, is so: now, if nothing was counted since it was read.
+    fn at(&self, http: &Http, at: At) -> At {
         let settled = *self.topic.settled.borrow();
         let state = http.consensus.state().read();
         let holds = self.topic.mark.changes() < settled && !self.latest.has_changed().unwrap_or(true);
-        if holds { At::of(&state, false) } else { shot.at }
+        if holds { At::of(&state, false) } else { at }
     }
 
     /// Why the topic has ended, as far as one can say.
@@ -119,7 +119,7 @@ impl Follow {
         if let Some(topic) = topics.find(&asked.key) {
             return Ok(topic);
         }
-        topics.make_room(&asked.key.path)?;
+        topics.make_room(&asked.key)?;
         let task = Task::new(http, asked);
         let topic = task.topic().clone();
         topics.put(&asked.key, &topic);

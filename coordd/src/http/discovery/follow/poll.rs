@@ -67,7 +67,7 @@ pub(in super::super) async fn poll(
     let asked = follower.topic.asked.clone();
     // The state is at least where the caller saw it; the answer may be older, and still be the newest.
     let seen = |at: At| At { zxid: at.zxid.max(terms.after.unwrap_or(0)), ..at };
-    let mut at = shot.as_ref().map(|shot| follower.at(http, shot));
+    let mut at = shot.as_ref().map(|shot| follower.at(http, shot.at));
     loop {
         let Some((now, when)) = shot.zip(at) else { return Err(follower.ended(http).await) };
         if is_news(&now, &asked, terms, when.base) {
@@ -78,14 +78,17 @@ pub(in super::super) async fn poll(
                 Err(unconfirmed())
             };
         }
+        // Whoever waits keeps no answer: where there is no room for two, the old one makes room for the new.
+        let (tag, read_at) = (now.tag_kept(terms.tags.as_deref(), &asked.key), now.at);
+        drop(now);
         match timeout_at(until, follower.next()).await {
             Ok(next) => {
                 at = next.as_ref().map(|next| next.at);
                 shot = next;
             }
             Err(_) if confirmed(http, CONFIRM_PATIENCE).await => {
-                let at = seen(follower.at(http, &now));
-                return Ok(unchanged(&asked.key, at, &now.tag(&asked.key)));
+                let at = seen(follower.at(http, read_at));
+                return Ok(unchanged(&asked.key, at, &tag));
             }
             Err(_) => return Err(follower.ended(http).await),
         }

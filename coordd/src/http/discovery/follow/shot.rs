@@ -69,6 +69,11 @@ enum Of {
     },
 }
 
+/// The newest of the absences among `tags` whose number is that of a state.
+fn newest_untold(tags: &str, key: &Key) -> Option<i64> {
+    etag::alike(tags, &etag::of_untold(0, &key.auth)).max()
+}
+
 fn head(newest: i64, event: &str) -> String {
     format!("id: {newest}\nevent: {event}\n")
 }
@@ -166,16 +171,32 @@ impl Shot {
     }
 
     /// The same for a caller who has what these `tags` name. Of absences the number may differ by the age of the topic
-    /// and by the member that was asked, so what counts is whether this one may be another than the caller knows of.
+    /// and by the member that was asked, so what counts is whether this one may be another than the caller knows of. So
+    /// may whether an ancestor hides when it went: no answer has such a tag, so whoever holds one knows of the absence.
     pub(super) fn is_news_beside(&self, tags: &str, key: &Key, base: i64) -> bool {
         let tag = self.tag(key);
-        let mut alike = etag::alike(tags, &tag);
         match &self.what {
-            What::Problem { failure: Failure::NoZnode { hidden: true, .. }, .. } => alike.next().is_none(),
-            What::Problem { failure: Failure::NoZnode { .. }, .. } => alike.all(|one| self.is_news_after(one, base)),
+            What::Problem { failure: Failure::NoZnode { .. }, .. } if newest_untold(tags, key).is_some() => false,
+            What::Problem { failure: Failure::NoZnode { hidden: true, .. }, .. } => true,
+            What::Problem { failure: Failure::NoZnode { .. }, .. } => {
+                etag::alike(tags, &tag).all(|one| self.is_news_after(one, base))
+            }
             What::Problem { .. } => true,
             What::Answer(_) => !etag::has(Some(tags), &tag),
         }
+    }
+
+    /// The tag of a caller who has `tags` and is told nothing new. Of an absence it is the newest of his own: by an
+    /// older one, this topic's, the next member would tell him once more.
+    pub(super) fn tag_kept(&self, tags: Option<&str>, key: &Key) -> String {
+        let (tag, tags) = (self.tag(key), tags.unwrap_or_default());
+        if !self.is_absent() {
+            return tag;
+        }
+        let told = etag::alike(tags, &etag::etag(0, &key.auth)).max();
+        let of_told = || told.map(|number| etag::etag(number, &key.auth));
+        let of_untold = newest_untold(tags, key).map(|number| etag::of_untold(number, &key.auth));
+        of_untold.or_else(of_told).unwrap_or(tag)
     }
 
     pub(super) fn tag(&self, key: &Key) -> String {
@@ -275,6 +296,25 @@ mod tests {
         assert!(sixty.is_news_beside("\"5\"", &key, 0) && sixty.is_news_beside("\"60\"", &key, 0));
         assert!(!hidden(75).is_news_beside(&sixty.tag(&key), &key, 0), "one does not ask again and again");
         assert!(sixty.is_news_after(5, 0) && !sixty.is_news_after(60, 0));
+        // Another topic of it began when the ancestor had gone, which hid it.
+        let told = shot(50, gone(50, false));
+        assert!(!told.is_news_beside("\"75-gone\"", &key, 0) && told.is_news_beside("\"75-0123abcd-gone\"", &key, 0));
+        assert!(!sixty.is_news_beside("\"50\", \"40-gone\"", &key, 0));
+    }
+
+    #[test]
+    fn who_is_told_nothing_new_keeps_the_newest_tag_that_he_has_of_an_absence() {
+        let key = Key::of_nobody(Route::Config, "/c");
+        let old = shot(100, gone(100, false));
+        let table = [
+            (&old, Some("\"7\", \"130\""), "\"130\""),
+            (&old, Some("\"130\", W/\"75-gone\", \"60-gone\""), "\"75-gone\""),
+            (&old, None, "\"100\""),
+            (&shot(7, None), Some("\"7\", \"9\""), "\"7\""),
+        ];
+        for (shot, tags, kept) in table {
+            assert_eq!(shot.tag_kept(tags, &key), kept, "{tags:?}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn share(whole: Duration, number: u64) -> Duration {
 pub(in super::super) async fn stream(http: &Http, asked: Arc<Asked>, terms: &Terms) -> Result<Response, Refused> {
     let mut follower = join(http, &asked, terms).await?;
     let Some(shot) = follower.now().await else { return Err(follower.ended(http).await) };
-    let at = follower.at(http, &shot);
+    let at = follower.at(http, shot.at);
     let after = terms.after.unwrap_or(0);
     let at = At { zxid: at.zxid.max(after), ..at };
     match &shot.what {

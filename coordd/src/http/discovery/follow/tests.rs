@@ -17,6 +17,7 @@ use futures_util::future::poll_immediate;
 use tokio::time::{Instant, sleep};
 
 use super::super::asked::Route;
+use super::super::flight::LARGE;
 use super::super::serve;
 use super::*;
 use crate::consensus::Consensus;
@@ -320,6 +321,76 @@ async fn topics_whose_place_was_taken_hold_no_room_and_wait_for_no_turn() {
     }
     sleep(SECOND / 1000).await;
     assert!(rig.http.commands.followed().registered() <= most);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_keeps_no_old_answer_from_making_room_for_the_new() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    let made = rig.set("/k", &[b'1'; 9_500]);
+    let path = format!("/v1/config/k?wait=20s&after={made}");
+    let mut waiting = Box::pin(rig.ask(&path, &[]));
+    assert!(poll_immediate(waiting.as_mut()).await.is_none());
+    sleep(SECOND).await;
+    assert!(poll_immediate(waiting.as_mut()).await.is_none());
+    let _all = rig.fill();
+    rig.set("/k", &[b'2'; 9_500]);
+    let got = waiting.await;
+    assert_eq!((got.status(), got.text().await), (200, "2".repeat(9_500)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stands_waits_for_a_large_turn_and_a_newcomer_without_room_takes_none() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    rig.set("/k", &[b'1'; 300 * 1024]);
+    let (mut stream, _) = rig.stream("/v1/config/k").await;
+    while rig.http.desk.followed.admits(LARGE) {
+        rig.http.desk.followed.hold(vec![0; 1 << 20], None).map(std::mem::forget).unwrap();
+    }
+    let turns = &rig.http.desk.follow.turns;
+    let taken = (turns.large(None).await, turns.large(None).await);
+    let set = rig.set("/k", &[b'2'; 300 * 1024]);
+    let newcomer = rig.ask("/v1/config/k?type=text/plain&wait=0s", &[]).await;
+    assert_eq!(newcomer.status(), 503);
+    assert!(newcomer.text().await.contains("already take too much room"));
+    sleep(20 * SECOND).await;
+    drop(taken);
+    let event = loop {
+        let frame = stream.frame().await;
+        if frame != ":\n\n" {
+            break frame;
+        }
+    };
+    assert!(event.starts_with(format!("id: {set}\n").as_bytes()), "{} bytes", event.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_readers_keep_nobody_from_an_answer_that_is_tiny() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    let answers = &rig.http.desk.answers;
+    let _all: Vec<_> = std::iter::from_fn(|| answers.hold(vec![0; 64 * 1024], None).ok()).collect();
+    rig.set("/k", &[b'1'; 4096]);
+    assert_eq!(rig.ask("/v1/config/k", &[]).await.status(), 200);
+    rig.set("/k", &[b'1'; 4097]);
+    assert_eq!(rig.ask("/v1/config/k", &[]).await.status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_caller_says_of_himself_and_of_what_he_has_is_bounded_where_it_is_kept() {
+    let rig = Rig::new().await;
+    rig.create("/k");
+    let basic = |bytes: usize| format!("Basic {}", STANDARD.encode(format!("{}:p", "u".repeat(bytes - 2))));
+    for (bytes, status) in [(512, 200), (513, 401)] {
+        assert_eq!(rig.ask("/v1/config/k", &[("authorization", &basic(bytes))]).await.status(), status);
+    }
+    let tags = format!("\"{}\"", "x".repeat(5000));
+    let has = [("if-none-match", tags.as_str())];
+    assert_eq!(rig.ask("/v1/config/k", &has).await.status(), 200);
+    let kept = rig.ask("/v1/config/k?wait=0s", &has).await;
+    assert_eq!(kept.status(), 400);
+    assert!(kept.text().await.contains("at most 4096 bytes"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 use super::super::asked::{Asked, Consistency};
 use super::super::flight::Turn;
 use super::super::problem::Refused;
-use super::super::read::{At, Reading, SMALL, confirmed, read, show};
+use super::super::read::{At, Line, NO_ROOM, Reader, Reading, SMALL, confirmed, read, show};
 use super::shot::{Made, Shot, What, encode, problem};
 use crate::http::Http;
 use crate::watch::followed::{Mark, Registered};
@@ -193,10 +193,12 @@ impl Task {
         let flight = &self.http.desk.followed;
         let mut room = None;
         for _ in 0..ATTEMPTS {
-            let Some(Fresh { at, made, bytes, turn }) = self.make().await? else { return Ok(()) };
+            let is_new = *self.settled.borrow() == 0 && room.is_none();
+            let reader = if is_new { Reader::NewTopic } else { Reader::Topic };
+            let Some(Fresh { at, made, bytes, turn }) = self.make(reader).await? else { return Ok(()) };
             let length = bytes.len();
-            if *self.settled.borrow() == 0 && room.is_none() && !flight.admits(length) {
-                return Err(Refused::Busy("the answers that are followed already take too much room"));
+            if is_new && !flight.admits(length) {
+                return Err(NO_ROOM);
             }
             match flight.hold(bytes, room.take()) {
                 Ok(held) => {
@@ -219,9 +221,10 @@ impl Task {
     }
 
     /// Reads and encodes; nothing where the same answer is shown already.
-    async fn make(&self) -> Result<Option<Fresh>, Refused> {
-        let (large, turns) = (self.large.load(Ordering::Relaxed), &self.http.desk.follow.turns);
-        let Reading { at, found, turn } = read(&self.http, &self.topic.asked, Consistency::Local, turns, large).await?;
+    async fn make(&self, reader: Reader) -> Result<Option<Fresh>, Refused> {
+        let large = self.large.load(Ordering::Relaxed);
+        let line = Line { turns: &self.http.desk.follow.turns, large, reader };
+        let Reading { at, found, turn } = read(&self.http, &self.topic.asked, Consistency::Local, line).await?;
         if !at.tells {
             return Err(Refused::Upgrading);
         }

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   find(key) ─ known ─► that one          places taken? ─► those that nobody follows go ─► still? 503
-//!             └ new ──► a place ─► Topic   (all: 2,000, of one path: 64)
+//!             └ new ──► a place ─► Topic   (all: 2,000, of one path: 128)
 //! ```
 //!
 //! Rule: whoever finds a topic is counted as its follower under the same lock, so a topic that is taken out here has
 //! none and gets none, and its task ends wherever it waits: the bounds are bounds of tasks too. Reason: strangers choose
 //! what they ask, and by other words or passwords they make as many topics of one path as they like; each of them reads
-//! and encodes at every change.
+//! and encodes at every change. What anybody asks who says nothing but the path always finds a place among those of the
+//! path: strangers do not keep it from the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::super::problem::Refused;
 use super::topic::Topic;
 
 const TOPICS_MAX: usize = 2_000;
-pub(super) const OF_PATH_MAX: usize = 64;
+pub(super) const OF_PATH_MAX: usize = 128;
 
 #[derive(Debug, Default)]
 pub(super) struct Topics {
@@ -39,29 +40,29 @@ impl Topics {
         Some(topic.clone())
     }
 
-    /// Makes sure of a place for a topic of `path`. Where there are places but for this path, others keep theirs.
-    pub(super) fn make_room(&mut self, path: &str) -> Result<(), Refused> {
+    /// Makes sure of a place for the topic of `key`. Where there are places but for this path, others keep theirs.
+    pub(super) fn make_room(&mut self, key: &Key) -> Result<(), Refused> {
         let is_unused = |topic: &Topic| topic.followers.load(Ordering::SeqCst) == 0;
         let unused = |topics: &BTreeMap<Key, Arc<Topic>>| -> Vec<Key> {
             topics.iter().filter(|(_, topic)| is_unused(topic)).map(|(key, _)| key.clone()).collect()
         };
         let gone: Vec<Key> = if self.count >= TOPICS_MAX {
             self.of_path.values().flat_map(unused).collect()
-        } else if self.is_full(path).is_some() {
-            self.of_path.get(path).map(unused).unwrap_or_default()
+        } else if self.is_full(key).is_some() {
+            self.of_path.get(&key.path).map(unused).unwrap_or_default()
         } else {
             Vec::new()
         };
         gone.iter().for_each(|key| self.take_out(key));
-        self.is_full(path).map_or(Ok(()), |why| Err(Refused::Busy(why)))
+        self.is_full(key).map_or(Ok(()), |why| Err(Refused::Busy(why)))
     }
 
-    fn is_full(&self, path: &str) -> Option<&'static str> {
+    fn is_full(&self, key: &Key) -> Option<&'static str> {
         if self.count >= TOPICS_MAX {
             return Some("too many different things are followed");
         }
-        let of_path = self.of_path.get(path).map_or(0, BTreeMap::len);
-        (of_path >= OF_PATH_MAX).then_some("too many different things of this path are followed")
+        let of_path = self.of_path.get(&key.path).map_or(0, BTreeMap::len);
+        (of_path >= OF_PATH_MAX && !key.is_plain()).then_some("too many different things of this path are followed")
     }
 
     /// Puts a new topic in, with one follower.
@@ -115,7 +116,7 @@ mod tests {
     use crate::discovery::question::Question;
 
     fn put(topics: &mut Topics, key: &Key) -> Result<Arc<Topic>, Refused> {
-        topics.make_room(&key.path)?;
+        topics.make_room(key)?;
         let asked = Asked { key: key.clone(), question: Question::Tree };
         let topic = Arc::new(Topic::without_task(Arc::new(asked)));
         topics.put(key, &topic);
@@ -133,6 +134,9 @@ mod tests {
         let of_one: Vec<_> = (0..OF_PATH_MAX).map(|n| put(&mut topics, &key("/a", n)).unwrap()).collect();
         assert!(put(&mut topics, &key("/a", OF_PATH_MAX)).is_err());
         assert!(topics.find(&key("/a", 3)).is_some_and(|known| Arc::ptr_eq(&known, &of_one[3])));
+        let plain = Key::of_nobody(Route::Config, "/a");
+        let of_nobody = put(&mut topics, &plain).unwrap();
+        topics.remove(&plain, &of_nobody);
         of_one[7].followers.fetch_sub(1, Ordering::SeqCst);
         put(&mut topics, &key("/a", OF_PATH_MAX)).unwrap();
         assert!(!topics.knows(&key("/a", 7), &of_one[7]));
