@@ -8,9 +8,9 @@
 //!
 //! Rule: what was seen is never followed by what was before it. An older event is dropped, and a line that begins with
 //! one is given up; only in another ensemble (one that was recovered, restored or made anew has another id) do zxids
-//! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here. An absence
-//! after an absence is none of the past, whatever its number: members know of it since different zxids, and each waits
-//! for what was seen before it answers.
+//! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here. An
+//! absence after an absence is none of the past, whatever its number: members know of it since different zxids, and each
+//! waits for what was seen before it answers.
 
 use std::time::Duration;
 
@@ -99,7 +99,8 @@ impl<T> Follower<T> {
     ///
     /// # Errors
     /// When the question is refused, from the beginning or by now (the ACL has changed, the answer is too large): what
-    /// was told before is then not known to be gone. The follower goes on; `next` may be called again.
+    /// was told before is then not known to be gone. The follower goes on; `next` may be called again. `Unreachable`
+    /// says that it does not: its task has ended with the runtime, and every further call says so at once.
     pub async fn next(&mut self) -> Result<Event<T>, DiscoveryError> {
         let ended = || Err(DiscoveryError::Unreachable("the runtime of the follower has ended".to_owned()));
         self.events.recv().await.unwrap_or_else(ended)

@@ -137,7 +137,8 @@ impl Turns {
         Turns { small: small.map(places), large: places(LARGE_AT_ONCE) }
     }
 
-    /// In the order of asking. Whoever has it must not wait for anything else.
+    /// In the order of asking. Whoever has it must not wait for anything else, but for the second that a member takes
+    /// to be confirmed.
     pub(super) async fn small(&self) -> Option<Turn> {
         let permit = match &self.small {
             None => None,

@@ -41,6 +41,8 @@ const FOLLOWERS_MAX: usize = 20_000;
 const READINGS: usize = 3;
 /// How long a member that is behind is waited for.
 const BEHIND_PATIENCE: Duration = Duration::from_secs(5);
+/// Nobody has seen what is so far ahead; a place to wait for it would be taken from those who have seen something.
+const AHEAD_MAX: i64 = 1 << 31;
 /// How long a topic may take for its first reading.
 const FIRST_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -131,8 +133,12 @@ impl Follow {
 /// Waits until this member has applied `zxid`.
 pub(super) async fn reached(http: &Http, zxid: i64) -> Result<(), Refused> {
     let now = || http.consensus.state().read().last_zxid().0;
-    if now() >= zxid {
+    let at = now();
+    if at >= zxid {
         return Ok(());
+    }
+    if zxid - at > AHEAD_MAX {
+        return Err(Refused::Behind { after: zxid, at });
     }
     let _place = http.desk.follow.behind.try_acquire().map_err(|_| Refused::Busy("too many wait for a zxid"))?;
     let reached = http.commands.followed().until(zxid, now);

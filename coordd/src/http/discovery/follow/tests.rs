@@ -366,6 +366,18 @@ async fn who_stands_waits_for_a_large_turn_and_a_newcomer_without_room_takes_non
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_can_have_seen_is_not_waited_for() {
+    let rig = Rig::new().await;
+    let zxid = rig.create("/k");
+    for (ahead, seconds) in [(i64::MAX - zxid, 0), (1_000_000, 5)] {
+        let began = Instant::now();
+        let behind = rig.ask(&format!("/v1/config/k?after={}", zxid + ahead), &[]).await;
+        assert_eq!((behind.status(), began.elapsed().as_secs()), (503, seconds));
+        assert!(behind.text().await.contains("problem:behind"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_readers_keep_nobody_from_an_answer_that_is_tiny() {
     let rig = Rig::new().await;
     rig.create("/k");
