@@ -9,8 +9,8 @@
 //! Rule: what was seen is never followed by what was before it. An older event is dropped, and a line that begins with
 //! one is given up; only in another ensemble (one that was recovered, restored or made anew has another id) do zxids
 //! begin anew. Whoever reads slowly misses states in between, never the last, and holds up to one event here. An
-//! absence after an absence is none of the past, whatever its number: members know of it since different zxids, and each
-//! waits for what was seen before it answers.
+//! absence after an absence is none of the past, whatever its number: members know of it since different zxids, and
+//! each waits for what was seen before it answers.
 
 use std::time::Duration;
 

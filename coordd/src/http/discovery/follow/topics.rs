@@ -6,10 +6,10 @@
 //! ```
 //!
 //! Rule: whoever finds a topic is counted as its follower under the same lock, so a topic that is taken out here has
-//! none and gets none, and its task ends wherever it waits: the bounds are bounds of tasks too. Reason: strangers choose
-//! what they ask, and by other words or passwords they make as many topics of one path as they like; each of them reads
-//! and encodes at every change. What anybody asks who says nothing but the path always finds a place among those of
-//! the path: strangers do not keep it from the others.
+//! none and gets none, and its task ends wherever it waits: the bounds are bounds of tasks too. Reason: strangers
+//! choose what they ask, and by other words or passwords they make as many topics of one path as they like; each of
+//! them reads and encodes at every change. What anybody asks who says nothing but the path always finds a place among
+//! those of the path: strangers do not keep it from the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
