@@ -221,11 +221,17 @@ fn who_waits_for_what_is_not_there_waits_at_any_member_by_the_tag_of_another() {
         let same = ask(member, &format!("{path}?wait=500ms"), &[&has]);
         assert!(same.status == 304 && began.elapsed() >= Duration::from_millis(500), "{}", same.head);
     }
+    // Nor does a stream there begin before what its follower has seen elsewhere.
+    let mut moved = Stream::open(&ensemble.members[0], path, &[&format!("Last-Event-ID: {}", client.zxid.0)]);
+    let still = moved.event().unwrap();
+    assert_eq!((still.name.as_str(), still.id, still.data), ("gone", client.zxid.0, absent.data));
     let address = ensemble.members[0].http.clone();
     let waiting = thread::spawn(move || ask_at(&address, &format!("{path}?wait=20s"), &[&has]));
     thread::sleep(Duration::from_millis(200));
     make(&mut client, "/services/orders", "here", CreateMode::Persistent);
     let here = waiting.join().unwrap();
     assert_eq!((here.status, here.body.as_str()), (200, "here"));
-    assert_eq!(early.event().unwrap().data["data"], json!("here"));
+    for stream in [&mut early, &mut moved] {
+        assert_eq!(stream.event().unwrap().data["data"], json!("here"));
+    }
 }
