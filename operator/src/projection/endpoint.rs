@@ -97,7 +97,7 @@ pub(super) struct Read {
     pub endpoints: Endpoints,
     pub rejected: Vec<Rejection>,
     /// Host names whose addresses are not known yet.
-    pub waiting: usize,
+    pub waiting: BTreeSet<String>,
 }
 
 impl Reading<'_> {
@@ -118,7 +118,7 @@ impl Reading<'_> {
         }
         let ports = self.ports_of(instance)?;
         let Some(addresses) = self.addresses_of(&instance.address)? else {
-            read.waiting += 1;
+            read.waiting.insert(instance.address.clone());
             return Ok(());
         };
         let mut refused = None;

@@ -75,11 +75,11 @@ fn renamed(child: &Child<'_>, shape: &Shape, ports: &Ports) -> Option<Ports> {
     Some(renamed.collect::<Ports>()).filter(|renamed| !renamed.is_empty())
 }
 
-/// Adds to what is wanted what the guard holds.
+/// Adds to what is wanted what the guard holds. `known`: the addresses of all that are registered are.
 pub(super) fn keep(
     ground: &Ground<'_>,
     child: &Child<'_>,
-    reachable: bool,
+    known: bool,
     kept: Keepable,
     wanted: &mut Endpoints,
     plan: &mut Plan,
@@ -90,11 +90,13 @@ pub(super) fn keep(
     plan.memory.peaks.insert(child.name.clone(), peaks);
     let change = Change { most, wanted: wanted.values().map(BTreeMap::len).sum(), lost: kept.lost };
     let before = ground.memory.holds.get(&child.name).copied();
-    // An election is followed at once, unless nobody knows how it stands.
+    let reachable = ground.reaches(&child.path);
+    // An election is followed at once, unless nobody knows how it stands: whoever led does not lead any more, wherever
+    // the one that leads now can be called.
     if !child.guarded && reachable {
         return;
     }
-    let (hold, held) = judge(&ground.policy, change, reachable, before, ground.now);
+    let (hold, held) = judge(&ground.policy, change, reachable && known, before, ground.now);
     plan.memory.holds.extend(held.map(|held| (child.name.clone(), held)));
     let Some(hold) = hold else { return };
     plan.holds.insert(child.name.clone(), hold);

@@ -93,6 +93,11 @@ impl Ground<'_> {
         format!("{}{path}", self.cluster)
     }
 
+    /// Whether it is known how it stands now: of the path, of a child, or of the list, which is "".
+    pub(super) fn reaches(&self, path: &str) -> bool {
+        self.world.source.is_reachable() || self.world.reached.contains(path)
+    }
+
     /// What the source of every child begins with.
     pub(super) fn base(&self) -> String {
         self.source(&format!("{}/", self.projection.spec.path.trim_end_matches('/')))

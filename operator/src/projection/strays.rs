@@ -21,6 +21,9 @@ use super::work::{Standing, delete};
 use super::world::{Owned, Present};
 use super::{Policy, Write};
 
+/// Who is a child is what the list says.
+const LIST: &str = "";
+
 /// What is wanted, by its source: the name of the Service and how far that is.
 type Wanted<'a> = BTreeMap<String, (&'a str, Standing)>;
 
@@ -54,7 +57,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
         None if !wanted.is_empty() => {
             let all = wanted.values().all(|(_, standing)| *standing != Standing::Pending);
             let any = wanted.values().any(|(_, standing)| *standing == Standing::Complete);
-            return all && any && ground.world.source.is_reachable();
+            return all && any && ground.reaches(LIST);
         }
         None => 0,
     };
@@ -63,7 +66,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     // With nothing in its place it is held as one that has become empty.
     let lost = if stays == 0 { there } else { 0 };
     let change = Change { most: there, wanted: stays, lost };
-    let reachable = ground.world.source.is_reachable();
+    let reachable = ground.reaches(LIST);
     let before = ground.memory.holds.get(name).copied();
     let (hold, held) = judge(&policy, change, reachable, before, ground.now);
     plan.memory.holds.extend(held.map(|held| (name.to_owned(), held)));

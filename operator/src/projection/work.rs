@@ -18,6 +18,9 @@ use super::slices::{Packed, Put, Slice, pack};
 use super::world::{Owned, Present};
 use super::{Write, keep};
 
+/// Of the host names that are waited for so many are told.
+const NAMES_SHOWN: usize = 3;
+
 /// How far a child's Service has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -80,8 +83,11 @@ fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known, plan: &mut Plan) 
     };
     let read = reading.read(&known.instances);
     plan.rejected.extend(read.rejected.iter().cloned());
-    if read.waiting > 0 {
-        plan.waiting.push(format!("addresses of host names below {}", child.path));
+    if !read.waiting.is_empty() {
+        let shown: Vec<&str> = read.waiting.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+        let more = read.waiting.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        plan.waiting.push(format!("the addresses of {}{more} below {}", shown.join(", "), child.path));
     }
     read
 }
@@ -103,8 +109,8 @@ fn slices(
     };
     let there = mine.iter().filter(|slice| slice.source == wanted.source);
     let kept = keep::keepable(ground, child, &present.shape, there, &read.endpoints);
-    let reachable = ground.world.source.is_reachable() && read.waiting == 0;
-    keep::keep(ground, child, reachable, kept, &mut read.endpoints, plan);
+    let known = read.waiting.is_empty();
+    keep::keep(ground, child, known, kept, &mut read.endpoints, plan);
     let taken: BTreeSet<&str> = ground.world.slices.iter().map(|slice| slice.owned.name.as_str()).collect();
     let foreign = ground.world.foreign.iter().filter(|(kind, _)| *kind == Kind::Slice).map(|(_, name)| name.as_str());
     let taken: BTreeSet<&str> = taken.into_iter().chain(foreign).collect();

@@ -129,6 +129,8 @@ pub enum Host {
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
     pub source: Source,
+    /// While that is lost for some answer: the paths of children that are followed as before, and "" for the list.
+    pub reached: BTreeSet<String>,
     pub views: Views,
     /// Of the projection's namespace, whosever they are, by name.
     pub services: BTreeMap<String, Present<Shape>>,

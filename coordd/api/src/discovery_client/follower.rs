@@ -22,12 +22,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::members::backoff;
-use super::sse::{Message, Parser};
+use super::sse::{Message, Parser, TooLong};
 use super::{Discovery, DiscoveryError, Miss, Question};
 use crate::discovery::Problem;
 
 /// A question that is refused may be allowed later, by another ACL.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
+/// An answer that is too large costs as much each time: each pause is longer than the last, up to so many times.
+const LONGER_MAX: u32 = 15;
+const TOO_LARGE: u16 = 413;
 
 /// What a follower is told. Every value is the whole answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,10 +147,11 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
                 }
                 Miss::Refused(problem) | Miss::Gone(problem, _) => {
                     self.lost(format!("{member}: {problem}"));
+                    let longer = if problem.status == TOO_LARGE { self.failures.clamp(1, LONGER_MAX) } else { 1 };
                     if self.events.send(Err(DiscoveryError::Refused(problem))).await.is_err() {
                         return;
                     }
-                    sleep(REFUSED_PAUSE + backoff(u32::MAX)).await;
+                    sleep(REFUSED_PAUSE * longer + backoff(u32::MAX)).await;
                 }
             }
         }
@@ -180,7 +184,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let mut first = true;
         loop {
             let piece = self.piece(&mut body).await?;
-            for message in parser.push(&piece).map_err(Miss::elsewhere)? {
+            for message in parser.push(&piece).map_err(|too_long| self.too_large(&too_long))? {
                 let Some((zxid, event)) = self.understood(message, std::mem::take(&mut first))? else { continue };
                 self.seen = Some(zxid);
                 self.gone = matches!(event, Ok(Event::Gone { .. }));
@@ -196,6 +200,18 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
                 }
             }
         }
+    }
+
+    /// It would be no smaller from another member.
+    fn too_large(&self, why: &TooLong) -> Miss {
+        Miss::Refused(Box::new(Problem {
+            kind: "urn:coordd:problem:too-large".to_owned(),
+            title: "Answer too large".to_owned(),
+            status: TOO_LARGE,
+            detail: why.to_string(),
+            what_to_do: "register less there, or let the client take larger answers".to_owned(),
+            instance: self.url.clone(),
+        }))
     }
 
     /// Zxids of another ensemble are other zxids.

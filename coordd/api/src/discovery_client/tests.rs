@@ -387,12 +387,14 @@ async fn a_silent_line_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_event_beyond_its_bound_is_not_kept() {
+async fn an_event_beyond_its_bound_is_not_kept_and_is_a_refusal() {
     let endless = Act::Say(format!("id: 3\nevent: snapshot\ndata: {}", "a".repeat(4000)));
     let member =
         Member::play("e", vec![stream(vec![endless, Act::Hang]), stream(vec![said("snapshot", 4), Act::Hang])]);
     let member = member.await;
     let mut follower = client(&[&member]).with_bytes_max(2000).follow(a());
+    let refused = follower.next().await.unwrap_err();
+    assert!(matches!(&refused, DiscoveryError::Refused(problem) if problem.status == 413), "{refused}");
     assert_eq!(next(&mut follower).await, ("snapshot", 4));
 }
 

@@ -40,6 +40,26 @@ fn a_resolver_that_is_away_when_the_operator_starts_takes_nothing_away() {
 }
 
 #[test]
+fn one_name_that_is_not_answered_is_told_by_name_and_holds_nothing_once_it_is_given_up() {
+    let (mut shelf, unanswered) = (Shelf::default(), "old.corp.example".to_owned());
+    let all: Vec<String> = (1..=10).map(|at| format!("10.0.0.{at}")).collect();
+    carry_out(&mut shelf, |shelf| shelf.world(views(&all)), 0);
+    let left = [&all[1..], std::slice::from_ref(&unanswered)].concat();
+    let with = |host: Host| {
+        let left = left.clone();
+        move |shelf: &Shelf| World {
+            hosts: [("old.corp.example".to_owned(), host.clone())].into(),
+            ..shelf.world(views(&left))
+        }
+    };
+    let plan = carry_out(&mut shelf, with(Host::Waiting), 1);
+    assert_eq!(shelf.endpoints("orders").len(), 10);
+    assert_eq!(plan.waiting, ["the addresses of old.corp.example below /services/orders"]);
+    let plan = carry_out(&mut shelf, with(Host::Unknown("timed out".to_owned())), 2);
+    assert_eq!((shelf.endpoints("orders").len(), plan.rejected.len()), (9, 1));
+}
+
+#[test]
 fn a_single_word_is_a_pod_of_the_namespace_or_nothing() {
     let (mut shelf, names) = (Shelf::default(), ["web-0".to_owned(), "redis".to_owned(), "a b.c".to_owned()]);
     let with_pod = |shelf: &Shelf| {

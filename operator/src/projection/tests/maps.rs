@@ -101,6 +101,16 @@ fn the_leader_is_the_one_endpoint_and_the_lease_names_it() {
 }
 
 #[test]
+fn whoever_led_is_called_no_more_once_a_leader_has_a_name_that_nobody_answers_for() {
+    let target = json!({"leader": {"ports": [{"port": 80, "targetPort": 9000}]}});
+    let (projection, mut shelf) = (projection(target, json!({})), Shelf::default());
+    shelf.settle(&projection, &leader(Some("10.0.0.1:8080"), 5), 0);
+    let (plan, _) = shelf.settle(&projection, &leader(Some("b.corp.example:8080"), 6), 1);
+    assert!(shelf.endpoints("orders").is_empty(), "the Lease names another one: {plan:?}");
+    assert_eq!(plan.waiting, ["the addresses of b.corp.example below /services/orders"]);
+}
+
+#[test]
 fn a_leader_may_call_itself_by_its_pod() {
     let target = json!({"leader": {"ports": [{"port": 80, "targetPort": 9000}], "lease": false}});
     let (projection, mut shelf) = (projection(target, json!({})), Shelf::default());

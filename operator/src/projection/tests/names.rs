@@ -157,6 +157,29 @@ fn a_child_that_may_not_be_asked_for_is_named_and_keeps_no_other_alive() {
 }
 
 #[test]
+fn a_child_whose_line_is_lost_holds_nothing_of_the_others() {
+    let drain = each(json!({"guards": {"emptyPolicy": "Drain", "emptyGrace": "0s"}}));
+    let lost = Source::Lost { since: Moment(0), why: "503".to_owned() };
+    for (reached, pay, cart, went) in [
+        (vec!["", "/services/orders/cart"], 2, 1, false),
+        (vec!["", "/services/orders/pay"], 1, 2, false),
+        (vec![], 2, 2, true),
+    ] {
+        let mut shelf = Shelf::default();
+        let all: [(&str, &[&str]); 3] =
+            [("cart", &["10.0.0.1", "10.0.0.2"]), ("pay", &["10.0.0.3", "10.0.0.4"]), ("went", &["10.0.0.5"])];
+        shelf.settle(&drain, &views(&all), 0);
+        let now = views(&[("cart", &["10.0.0.1"]), ("pay", &["10.0.0.3"])]);
+        let reached = reached.into_iter().map(str::to_owned).collect();
+        let world = World { source: lost.clone(), reached, ..shelf.world(now) };
+        let plan = shelf.plan(&drain, &world, 1);
+        plan.writes.iter().for_each(|write| shelf.write(write));
+        assert_eq!((shelf.endpoints("pay").len(), shelf.endpoints("cart").len()), (pay, cart));
+        assert_eq!(shelf.services.contains_key("went"), went, "by the list");
+    }
+}
+
+#[test]
 fn a_child_whose_two_names_are_taken_is_told() {
     let (projection, mut shelf) = (each(json!({})), Shelf::default());
     shelf.settle(&projection, &views(&[("a-b", &["10.0.0.1"]), ("A.b", &["10.0.0.2"])]), 0);

@@ -88,6 +88,7 @@ impl Shelf {
         let named = |meta: &ObjectMeta| meta.name.clone().unwrap();
         World {
             source: Source::Reachable,
+            reached: BTreeSet::new(),
             views,
             services: self
                 .services

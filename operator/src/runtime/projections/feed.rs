@@ -278,10 +278,10 @@ impl Feed {
         }
     }
 
-    /// What is known, and how the way there is.
-    pub(super) fn look(&self) -> (Views, Source) {
+    /// What is known, how the way there is, and what is followed though that is lost.
+    pub(super) fn look(&self) -> (Views, Source, BTreeSet<String>) {
         let state = self.inside.lock();
-        (state.views.clone(), state.source())
+        (state.views.clone(), state.source(), state.reached())
     }
 
     /// Whether an answer names any of these words as an address or as a leader.
@@ -326,6 +326,15 @@ impl State {
         }
     }
 
+    /// Of children, the answers that some member is sending now, as long as the list is one of them.
+    fn reached(&self) -> BTreeSet<String> {
+        let open = |way: &Way| matches!(way, Way::Open);
+        if !matches!(self.views, Views::Children { .. }) || !self.lines.get("").is_some_and(open) {
+            return BTreeSet::new();
+        }
+        self.lines.iter().filter(|(_, way)| open(way)).map(|(at, _)| at.clone()).collect()
+    }
+
     fn is_refused(&self, at: &str) -> bool {
         match &self.views {
             Views::Service(view) => matches!(view, View::Refused(_)),
@@ -334,5 +343,33 @@ impl State {
             Views::Children { list, .. } if at.is_empty() => matches!(list, View::Refused(_)),
             Views::Children { services, .. } => services.get(at).is_some_and(|view| matches!(view, View::Refused(_))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> Way {
+        Way::Lost { since: Moment(7), why: "503".to_owned() }
+    }
+
+    fn state(lines: &[(&str, Way)], refused: &str) -> State {
+        let view = |path: &str| if path == refused { View::Refused("413".to_owned()) } else { View::Gone { zxid: 1 } };
+        let paths = lines.iter().map(|(path, _)| *path).filter(|path| !path.is_empty());
+        let services = paths.map(|path| (path.to_owned(), view(path))).collect();
+        let lines = lines.iter().map(|(path, way)| ((*path).to_owned(), way.clone())).collect();
+        State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, lines }
+    }
+
+    #[test]
+    fn who_is_followed_still_is_known_though_the_line_of_another_is_lost() {
+        let both = state(&[("", Way::Open), ("/a", Way::Open), ("/b", lost())], "");
+        assert!(!both.source().is_reachable());
+        assert_eq!(both.reached().into_iter().collect::<Vec<_>>(), ["", "/a"]);
+        let refused = state(&[("", Way::Open), ("/a", Way::Open), ("/b", lost())], "/b");
+        assert!(refused.source().is_reachable(), "what is refused is not lost");
+        let list = state(&[("", lost()), ("/a", Way::Open)], "");
+        assert!(list.reached().is_empty(), "who knows whether it is still there");
     }
 }

@@ -3,13 +3,14 @@
 //! ```text
 //!   name. ─► getaddrinfo, on a thread ─► addresses ──────────► Found
 //!                                     ├► no such name ───────► Unknown, if it is said twice of one that was found
-//!                                     └► no answer, refused ─► as it was: Waiting, Found or Unknown
+//!                                     └► no answer, refused ─► as it was: Found, Unknown; or Waiting, for 5 minutes
 //! ```
 //!
-//! Rule: only a resolver that says so makes a name one that is not there; one that is away changes nothing. Names are
-//! whole: nothing is appended to them. Reason: after a node is drained the operator and the resolver may both be new,
-//! and the instances are as well as before; and what the operator's own namespace would make of a name is nobody's
-//! business in another.
+//! Rule: what was found stays until a resolver says that there is no such name; one that is away does not take it. A
+//! name that was never found is waited for, and no longer than a bound. Names are whole: nothing is appended to them.
+//! Reason: after a node is drained the operator and the resolver may both be new, and the instances are as well as
+//! before; but what is waited for holds the losses of its Service, and one name of a zone that nobody answers for must
+//! not hold them for ever. What the operator's own namespace would make of a name is nobody's business in another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -26,6 +27,8 @@ use crate::runtime::shelves::Calls;
 
 /// A look comes every half minute.
 const AGAIN: Duration = Duration::from_secs(20);
+/// So long a name that was never found is waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Of a name with more addresses the first ones are taken.
 const ADDRESSES_MAX: usize = 16;
 /// Questions on their way, each of which holds a thread until the system gives it up.
@@ -44,6 +47,8 @@ enum Answer {
 
 struct Entry {
     host: Host,
+    /// Since when anybody has wanted to know it.
+    since: Instant,
     asked: Instant,
     /// Its question is on its way.
     asking: bool,
@@ -91,6 +96,7 @@ impl Hosts {
             let new = !entries.contains_key(name);
             let entry = entries.entry(name.clone()).or_insert_with(|| Entry {
                 host: Host::Waiting,
+                since: now,
                 asked: now,
                 asking: false,
                 absent: false,
@@ -142,7 +148,10 @@ impl Hosts {
             }
             Answer::Away(why) => {
                 tracing::debug!(name, why, "a host name cannot be asked for");
-                return;
+                if entry.host != Host::Waiting || entry.since.elapsed() < PATIENCE {
+                    return;
+                }
+                Host::Unknown(why)
             }
         };
         if host != entry.host {
@@ -214,6 +223,24 @@ mod tests {
         hosts.note(NAME, found(&["10.0.0.1"]));
         hosts.note(NAME, away(NAME));
         assert_eq!(hosts.known(&user("a"))[NAME], Host::Found(vec!["10.0.0.1".parse().unwrap()]));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_never_answered_is_waited_for_until_a_bound() {
+        let hosts = hosts(away);
+        hosts.want(&user("a"), &names());
+        until_asked(&hosts).await;
+        let now = || hosts.known(&user("a"))[NAME].clone();
+        let wait = |time: Duration| hosts.entries.lock().unwrap().get_mut(NAME).unwrap().since -= time;
+        wait(PATIENCE - Duration::from_secs(10));
+        hosts.note(NAME, away(NAME));
+        assert_eq!(now(), Host::Waiting);
+        wait(Duration::from_secs(10));
+        hosts.note(NAME, away(NAME));
+        assert_eq!(now(), Host::Unknown("timed out".to_owned()));
+        hosts.note(NAME, found(&["10.0.0.1"]));
+        hosts.note(NAME, away(NAME));
+        assert_eq!(now(), Host::Found(vec!["10.0.0.1".parse().unwrap()]), "what was found stays");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@
 //! Rule: the status is written by a look that had nothing else to write, or could not. Reason: it says what is there,
 //! and while slices are being written that is news all the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -212,17 +212,18 @@ fn written(room: &Room, key: &Key, cluster: &str) -> BTreeMap<String, i64> {
 }
 
 fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) -> World {
-    let (views, source) = match feed {
+    let (views, source, reached) = match feed {
         Ok(feed) => feed.look(),
         Err(Closed(reason, why)) => {
             let source = Source::Closed { reason, why: why.clone() };
-            (Views::Service(View::Waiting), source)
+            (Views::Service(View::Waiting), source, BTreeSet::new())
         }
     };
     let zone = |node: &str| context.shelves.nodes.get(&shelf::Key::new("", node)).and_then(|node| node.zone.clone());
     let shelves = &room.shelves;
     World {
         source,
+        reached,
         views,
         services: named(&shelves.services),
         config_maps: named(&shelves.config_maps),
@@ -258,7 +259,8 @@ fn addresses(context: &Context, projection: &ServiceProjection, world: &World) -
 fn rest(world: &World, plan: &Plan, refused: &Refused) -> Duration {
     let mut wait = REST;
     if matches!(world.source, Source::Lost { .. }) {
-        wait = wait.min(LOST);
+        // Where the list is followed the members are where they were.
+        wait = wait.min(if world.reached.is_empty() { LOST } else { BLOCKED });
     }
     let closed = matches!(world.source, Source::Closed { .. });
     if closed || refused.is_some() || !plan.conflicts.is_empty() {
