@@ -324,3 +324,12 @@ fn the_notes_say_what_to_do_next() {
         assert!(notes.contains(word), "{word} is missing in {notes}");
     }
 }
+
+#[test]
+fn endpoints_may_be_at_nodes_where_the_values_say_so() {
+    let Some(helm) = helm() else { return };
+    for (set, allowed) in [(vec![], false), (vec!["--set", "projections.allowNodeAddresses=true"], true)] {
+        let text = rendered(&helm, None, &set);
+        assert_eq!(text.contains("COORDD_OPERATOR_PROJECTION_ALLOW_NODE_ADDRESSES"), allowed, "{set:?}");
+    }
+}

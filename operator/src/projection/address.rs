@@ -109,7 +109,9 @@ impl Addresses {
             return Err(format!("{address} is in {network}, which the operator forbids"));
         }
         if self.machines.contains(&address) {
-            return Err(format!("{address} is a node's or the API server's: register the address of a pod"));
+            return Err(format!(
+                "{address} is a node's or the API server's: register the address of a pod, or have nodes allowed"
+            ));
         }
         if self.services.contains(&address) {
             return Err(format!("{address} is the address of a projected Service: it would be its own endpoint"));

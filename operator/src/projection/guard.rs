@@ -9,8 +9,10 @@
 //! ```
 //!
 //! Rule: what is held is what would be taken away; what is new is written at once. The grace begins anew when the
-//! source was lost in between. Reason: after a fault of the ensemble all sessions end, at once or one after the other,
-//! and instances that are well come back within seconds.
+//! source was lost in between, and when more is lost than it ended for; it goes on while a great loss is one of all and
+//! not of all by turns, and until what is lost has gone. Reason: after a fault of the ensemble all sessions end, at
+//! once or one after the other, and instances that are well come back within seconds; but one that crashes again and
+//! again must not keep the dead of all others.
 
 use std::time::Duration;
 
@@ -65,6 +67,44 @@ pub struct Hold {
 pub struct Held {
     pub kind: HoldKind,
     pub since: Moment,
+    /// Since when nothing at all is registered.
+    empty: Option<Moment>,
+    /// Its grace has ended: how many were wanted and lost then.
+    ended: Option<(usize, usize)>,
+}
+
+impl Held {
+    /// What is held now, where `before` was.
+    fn after(before: Option<Held>, kind: HoldKind, Change { wanted, lost, .. }: Change, now: Moment) -> Held {
+        let is_few = |kind| kind == HoldKind::Few;
+        let goes_on = |before: &Held| {
+            let no_worse = |(then, gone): (usize, usize)| wanted >= then && lost <= gone;
+            is_few(before.kind) == is_few(kind) && before.ended.is_none_or(no_worse)
+        };
+        let before = before.filter(goes_on);
+        let empty = before.and_then(|before| before.empty).unwrap_or(now);
+        Held {
+            kind,
+            since: before.map_or(now, |before| before.since),
+            empty: (kind == HoldKind::Empty).then_some(empty),
+            ended: None,
+        }
+    }
+}
+
+/// What is known of those that are registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    Whole,
+    /// Some host names have no addresses yet: who is missing is not known, and what was held is as it was.
+    Partly,
+    Lost,
+}
+
+impl Sight {
+    pub(super) fn of(reachable: bool) -> Sight {
+        if reachable { Sight::Whole } else { Sight::Lost }
+    }
 }
 
 /// How many endpoints were there at most, by when; the numbers only fall.
@@ -93,7 +133,7 @@ pub(super) struct Change {
 pub(super) fn judge(
     policy: &Policy,
     change: Change,
-    reachable: bool,
+    sight: Sight,
     before: Option<Held>,
     now: Moment,
 ) -> (Option<Hold>, Option<Held>) {
@@ -102,8 +142,10 @@ pub(super) fn judge(
     if lost == 0 {
         return (None, None);
     }
-    if !reachable {
-        return (hold(HoldKind::SourceLost, None), None);
+    match sight {
+        Sight::Whole => {}
+        Sight::Partly => return (hold(HoldKind::SourceLost, None), before),
+        Sight::Lost => return (hold(HoldKind::SourceLost, None), None),
     }
     let kind = match wanted {
         0 => HoldKind::Empty,
@@ -111,15 +153,17 @@ pub(super) fn judge(
         wanted if wanted < policy.min => HoldKind::Few,
         _ => return (None, None),
     };
-    let held = before.filter(|before| before.kind == kind).unwrap_or(Held { kind, since: now });
-    let end = Moment(held.since.0.saturating_add(i64::try_from(policy.grace.as_millis()).unwrap_or(i64::MAX)));
+    let held = Held::after(before, kind, change, now);
+    let since = held.empty.unwrap_or(held.since);
+    let end = Moment(since.0.saturating_add(i64::try_from(policy.grace.as_millis()).unwrap_or(i64::MAX)));
     let keeps = wanted < policy.min || (kind == HoldKind::Empty && policy.empty == EmptyPolicy::Keep);
     if keeps {
         (hold(kind, None), Some(held))
     } else if now < end {
         (hold(kind, Some(end)), Some(held))
     } else {
-        (None, None)
+        // It is remembered until it is written.
+        (None, Some(Held { ended: Some((wanted, lost)), ..held }))
     }
 }
 
@@ -139,7 +183,7 @@ mod tests {
     /// Whether it is held, and what is remembered.
     fn look(policy: &Policy, present: usize, wanted: usize, before: Option<Held>, now: i64) -> (bool, Option<Held>) {
         let change = Change { most: present, wanted, lost: present.saturating_sub(wanted) };
-        let (hold, held) = judge(policy, change, true, before, at(now));
+        let (hold, held) = judge(policy, change, Sight::Whole, before, at(now));
         (hold.is_some(), held)
     }
 
@@ -167,11 +211,50 @@ mod tests {
     #[test]
     fn the_grace_begins_anew_when_the_source_was_lost() {
         let change = Change { most: 3, wanted: 0, lost: 3 };
-        let (_, memory) = judge(&POLICY, change, true, None, at(0));
-        let (hold, memory) = judge(&POLICY, change, false, memory, at(70));
+        let (_, memory) = judge(&POLICY, change, Sight::Whole, None, at(0));
+        let (hold, memory) = judge(&POLICY, change, Sight::Lost, memory, at(70));
         assert_eq!((hold.unwrap().kind, memory), (HoldKind::SourceLost, None));
-        let (hold, _) = judge(&POLICY, change, true, memory, at(80));
+        let (hold, _) = judge(&POLICY, change, Sight::Whole, memory, at(80));
         assert_eq!(hold.unwrap().until, Some(at(140)));
+    }
+
+    #[test]
+    fn one_that_comes_and_goes_does_not_keep_the_dead() {
+        for period in [1, 7, 30, 45] {
+            let (mut memory, mut now) = (None, 0);
+            let drained = loop {
+                let wanted = usize::try_from(now / period % 2).unwrap();
+                let (held, after) = look(&POLICY, 10, wanted, memory, now);
+                if !held {
+                    break now;
+                }
+                (memory, now) = (after, now + 1);
+                assert!(now < 1000, "every {period} s");
+            };
+            assert!((60..=120).contains(&drained), "every {period} s: after {drained} s");
+        }
+    }
+
+    #[test]
+    fn names_that_are_waited_for_hold_and_do_not_begin_the_grace_anew() {
+        let change = Change { most: 10, wanted: 1, lost: 9 };
+        let (_, mut memory) = judge(&POLICY, change, Sight::Whole, None, at(0));
+        for seconds in 1..90 {
+            let (hold, held) = judge(&POLICY, change, Sight::Partly, memory, at(seconds));
+            assert_eq!(hold.unwrap().kind, HoldKind::SourceLost);
+            memory = held;
+        }
+        assert_eq!(judge(&POLICY, change, Sight::Whole, memory, at(90)).0, None);
+    }
+
+    #[test]
+    fn a_grace_that_has_ended_is_over_until_what_it_was_for_has_gone() {
+        let (_, memory) = look(&POLICY, 10, 4, None, 0);
+        let (held, memory) = look(&POLICY, 10, 4, memory, 60);
+        assert!(!held);
+        assert!(!look(&POLICY, 10, 4, memory, 61).0, "it could not be written");
+        assert!(look(&POLICY, 10, 3, memory, 61).0, "another one is missing");
+        assert_eq!(look(&POLICY, 4, 4, memory, 61), (false, None));
     }
 
     #[test]
@@ -191,8 +274,9 @@ mod tests {
     #[test]
     fn fewer_than_the_least_take_nothing_away() {
         let policy = Policy { min: 5, hold_half: false, ..POLICY };
-        assert!(look(&policy, 6, 4, None, 0).0);
-        assert!(look(&policy, 6, 4, Some(Held { kind: HoldKind::Few, since: at(0) }), 100_000).0);
+        let (held, few) = look(&policy, 6, 4, None, 0);
+        assert!(held);
+        assert!(look(&policy, 6, 4, few, 100_000).0);
         assert!(!look(&policy, 6, 5, None, 0).0);
     }
 
@@ -213,7 +297,8 @@ mod tests {
                 let lost = present.saturating_sub(wanted);
                 let great = wanted == 0 || wanted * 2 < present;
                 great_since = if reachable && lost > 0 && great { great_since.or(Some(now)) } else { None };
-                let (hold, held) = judge(&policy, Change { most: present, wanted, lost }, reachable, memory, at(now));
+                let change = Change { most: present, wanted, lost };
+                let (hold, held) = judge(&policy, change, Sight::of(reachable), memory, at(now));
                 memory = held;
                 if hold.is_none() && lost > 0 {
                     prop_assert!(reachable);

@@ -16,6 +16,7 @@ use crate::crd::projection::{LeaderTarget, Port, Rejection, ServiceTarget, Traff
 const INSTANCES_MAX: usize = 10_000;
 
 /// One Service that is wanted.
+#[derive(Clone)]
 pub(super) struct Child<'a> {
     pub name: String,
     pub path: String,
@@ -31,6 +32,7 @@ pub(super) struct Child<'a> {
 }
 
 /// Who is registered.
+#[derive(Clone)]
 pub(super) struct Known {
     pub zxid: i64,
     pub instances: Vec<Instance>,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::endpoint::{Endpoint, Endpoints, Group, Ports};
-use super::guard::{Change, judge};
+use super::guard::{Change, Sight, judge};
 use super::job::Child;
 use super::plan::{Ground, Plan};
 use super::service::Shape;
@@ -96,7 +96,12 @@ pub(super) fn keep(
     if !child.guarded && reachable {
         return;
     }
-    let (hold, held) = judge(&ground.policy, change, reachable && known, before, ground.now);
+    let sight = match (reachable, known) {
+        (false, _) => Sight::Lost,
+        (true, false) => Sight::Partly,
+        (true, true) => Sight::Whole,
+    };
+    let (hold, held) = judge(&ground.policy, change, sight, before, ground.now);
     plan.memory.holds.extend(held.map(|held| (child.name.clone(), held)));
     let Some(hold) = hold else { return };
     plan.holds.insert(child.name.clone(), hold);

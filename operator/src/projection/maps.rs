@@ -2,7 +2,7 @@
 
 use coordd_api::discovery::{ConfigTree, LeaderView};
 
-use super::guard::{Change, judge};
+use super::guard::{Change, Sight, judge};
 use super::job::usable;
 use super::mark::Kind;
 use super::plan::{Ground, Plan};
@@ -49,7 +49,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
     let change = Change { most: there, wanted: data.values.len(), lost };
     let policy = Policy { hold_half: false, min: 0, ..ground.policy };
     let before = ground.memory.holds.get(&name).copied();
-    let (hold, held) = judge(&policy, change, ground.world.source.is_reachable(), before, ground.now);
+    let (hold, held) = judge(&policy, change, Sight::of(ground.world.source.is_reachable()), before, ground.now);
     plan.memory.holds.extend(held.map(|held| (name.clone(), held)));
     if let Some(hold) = hold {
         plan.holds.insert(name, hold);

@@ -93,7 +93,8 @@ pub fn keeps_service(wanted: &Service, written: &Service) -> bool {
 pub fn keeps_slice(wanted: &EndpointSlice, written: &EndpointSlice) -> bool {
     let same = |(wanted, written): (Slice, Slice)| {
         written.intact
-            && (wanted.group, wanted.endpoints, wanted.source) == (written.group, written.endpoints, written.source)
+            && (wanted.group, wanted.endpoints) == (written.group, written.endpoints)
+            && (wanted.source, wanted.service) == (written.source, written.service)
     };
     seen_slice(wanted).zip(seen_slice(written)).is_some_and(same)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   views known? ─► each Service: its own? ─► made · mended ─► its slices, held by the guard
 //!                └─► Services of children that went ─► held, then deleted
-//!                └─► Services that are called otherwise now ─► deleted when that in their place is complete
+//!                └─► Services that are called otherwise now ─► followed until that in their place is complete
 //! ```
 //!
 //! Rule: the plan for a world in which it was carried out is empty. Reason: that is what makes dying between any two
@@ -98,16 +98,16 @@ impl Ground<'_> {
         self.world.source.is_reachable() || self.world.reached.contains(path)
     }
 
-    /// What the source of every child begins with.
-    pub(super) fn base(&self) -> String {
-        self.source(&format!("{}/", self.projection.spec.path.trim_end_matches('/')))
+    /// Whether a source is that of a child of the path: of its own child, and not of one further below.
+    pub(super) fn is_child(&self, source: &str) -> bool {
+        let base = self.source(&format!("{}/", self.projection.spec.path.trim_end_matches('/')));
+        source.strip_prefix(&base).is_some_and(|name| !name.contains('/'))
     }
 
     /// The Services of this projection that were made of children of the path, by name: the child's path.
     pub(super) fn below(&self) -> BTreeMap<String, String> {
-        let base = self.base();
         let mine = self.world.services.iter().filter(|(_, service)| self.owns(&service.owned));
-        let below = mine.filter(|(_, service)| service.shape.source.starts_with(&base));
+        let below = mine.filter(|(_, service)| self.is_child(&service.shape.source));
         let path = |source: &str| source.strip_prefix(self.cluster.as_str()).unwrap_or(source).to_owned();
         below.map(|(name, service)| (name.clone(), path(&service.shape.source))).collect()
     }
@@ -153,7 +153,8 @@ pub fn plan(
         }
     }
     count(&ground, &mut plan);
-    plan.rejected.sort_by(|one, other| one.znode.cmp(&other.znode));
+    plan.rejected.sort_by(|one, other| (&one.znode, &one.reason).cmp(&(&other.znode, &other.reason)));
+    plan.rejected.dedup();
     let told = waiting(memory, now, &mut plan);
     plan.wake = plan.holds.values().filter_map(|hold| hold.until).chain(told).min();
     plan
@@ -174,12 +175,37 @@ fn waiting(memory: &Memory, now: Moment, plan: &mut Plan) -> Option<Moment> {
 fn services(ground: &Ground<'_>, children: &[Child<'_>], plan: &mut Plan) {
     plan.hosts = host::wanted(children, ground.namespace(), ground.world);
     let mut deletes = Vec::new();
-    let children: Vec<(&Child<'_>, Standing)> =
-        children.iter().map(|child| (child, work::service(ground, child, plan, &mut deletes))).collect();
+    let one = |child| {
+        let standing = work::service(ground, child, plan, &mut deletes);
+        if standing == Standing::Pending {
+            former(ground, child, children, plan, &mut deletes);
+        }
+        (child, standing)
+    };
+    let children: Vec<(&Child<'_>, Standing)> = children.iter().map(one).collect();
     // What is taken away comes last, over all Services.
     plan.writes.extend(deletes);
     let strays = strays::strays(ground, &children, plan);
     plan.writes.extend(strays);
+}
+
+/// As long as a child's Service is not all there, whoever calls it by the name that it had is to find who is registered
+/// now: what stands in the way of the new one may do so for ever.
+fn former(ground: &Ground<'_>, child: &Child<'_>, all: &[Child<'_>], plan: &mut Plan, deletes: &mut Vec<Write>) {
+    let source = ground.source(&child.path);
+    let of_child = ground.world.services.iter().filter(|(name, there)| {
+        let owned = &there.owned;
+        let is_wanted = all.iter().any(|child| child.name == **name);
+        there.shape.source == source && ground.owns(owned) && !owned.deleting && !is_wanted
+    });
+    for (name, _) in of_child {
+        let told = plan.waiting.len();
+        work::service(ground, &Child { name: name.clone(), ..child.clone() }, plan, deletes);
+        // It may be that of the child which has been told.
+        let waiting = plan.waiting.split_off(told);
+        let news: Vec<String> = waiting.into_iter().filter(|one| !plan.waiting.contains(one)).collect();
+        plan.waiting.extend(news);
+    }
 }
 
 /// What is there of this projection.

@@ -40,6 +40,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Whether its ports have the names of those of `wanted`: by them slices are joined to it.
+    pub(super) fn calls_ports_as(&self, wanted: &Shape) -> bool {
+        let names = |shape: &Shape| shape.ports.iter().map(|(name, ..)| name.clone()).collect::<BTreeSet<_>>();
+        names(self) == names(wanted)
+    }
+
     /// Whether nothing is missing of what is wanted, nor anything there that must not be.
     pub(super) fn covers(&self, wanted: &Shape) -> bool {
         wanted.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))

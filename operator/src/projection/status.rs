@@ -23,6 +23,10 @@ const LOST_AFTER_MS: i64 = 5_000;
 const ZXID_MS: i64 = 60_000;
 
 const WAITING: &str = "Waiting";
+const NOT_PROJECTED: &str = "NotProjected";
+const HELD: [&str; 3] = ["EmptyHeld", "HalfEmptyHeld", "FewHeld"];
+/// Reasons for which something is not True that are known from an answer.
+const OF_ANSWERS: [&str; 4] = [NOT_PROJECTED, HELD[0], HELD[1], HELD[2]];
 
 /// What Kubernetes does not let in, in its own words.
 pub type Refused = Option<String>;
@@ -137,7 +141,7 @@ impl Scene<'_> {
             return Some(said("False", "NameConflict", some(&self.plan.conflicts)));
         }
         if !self.plan.problems.is_empty() {
-            return Some(said("False", "NotProjected", some(&self.plan.problems)));
+            return Some(said("False", NOT_PROJECTED, some(&self.plan.problems)));
         }
         if self.is_stale() {
             return Some(said("Unknown", "Stale", self.source().message));
@@ -150,12 +154,14 @@ impl Scene<'_> {
         !self.plan.waiting.is_empty() && (self.plan.late || self.is_new(before, condition::SYNCED))
     }
 
-    /// Whether this condition has not been told yet for this generation of the spec.
+    /// Whether this condition has not been told yet of any answer for this generation of the spec. What stood in the
+    /// way before is no answer.
     fn is_new(&self, before: &ProjectionStatus, type_: &str) -> bool {
-        let told = before.conditions.iter().find(|old| old.type_ == type_);
-        before.last_sync_time.is_none()
-            || before.observed_generation != self.projection.metadata.generation
-            || told.is_some_and(|old| old.reason == WAITING)
+        let generation = self.projection.metadata.generation;
+        let mut told =
+            before.conditions.iter().filter(|old| old.type_ == type_ && old.observed_generation == generation);
+        let of_an_answer = |old: &Condition| old.status == "True" || OF_ANSWERS.contains(&old.reason.as_str());
+        before.last_sync_time.is_none() || !told.any(of_an_answer)
     }
 
     fn synced(&self, before: &ProjectionStatus) -> Said {
@@ -166,7 +172,7 @@ impl Scene<'_> {
             return said("False", WAITING, format!("not known yet: {}", some(&self.plan.waiting)));
         }
         if !self.plan.partial.is_empty() {
-            return said("False", "NotProjected", some(&self.plan.partial));
+            return said("False", NOT_PROJECTED, some(&self.plan.partial));
         }
         let holds = self.plan.holds.iter().filter(|(_, hold)| hold.kind != HoldKind::SourceLost);
         let Some((reason, message)) = holds.clone().min_by_key(|(_, hold)| hold.kind).map(|(_, hold)| {
@@ -199,9 +205,9 @@ impl Scene<'_> {
 
 fn reason(kind: HoldKind) -> &'static str {
     match kind {
-        HoldKind::Empty => "EmptyHeld",
-        HoldKind::HalfEmpty => "HalfEmptyHeld",
-        HoldKind::Few => "FewHeld",
+        HoldKind::Empty => HELD[0],
+        HoldKind::HalfEmpty => HELD[1],
+        HoldKind::Few => HELD[2],
         HoldKind::SourceLost => "SourceLost",
     }
 }

@@ -1,7 +1,7 @@
 //! Services of this projection that no child has.
 //!
 //! ```text
-//!   of a child that is called otherwise now ─► deleted when the one in its place is complete
+//!   of a child that is called otherwise now ─► followed (`plan`), and deleted when the one in its place is complete
 //!   of a child that went ────────────────────► held as an empty one is, then deleted
 //!   of another path, or made by another spec ► deleted when all that is wanted now is complete
 //! ```
@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use super::guard::{Change, judge};
+use super::guard::{Change, Sight, judge};
 use super::job::Child;
 use super::mark::Kind;
 use super::plan::{Ground, Plan};
@@ -53,7 +53,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
             let other = ground.world.services.get(*other);
             other.map_or(0, |other| endpoints(ground, &other.owned))
         }
-        None if templated && source.starts_with(&ground.base()) => 0,
+        None if templated && ground.is_child(source) => 0,
         None if !wanted.is_empty() => {
             let all = wanted.values().all(|(_, standing)| *standing != Standing::Pending);
             let any = wanted.values().any(|(_, standing)| *standing == Standing::Complete);
@@ -68,7 +68,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     let change = Change { most: there, wanted: stays, lost };
     let reachable = ground.reaches(LIST);
     let before = ground.memory.holds.get(name).copied();
-    let (hold, held) = judge(&policy, change, reachable, before, ground.now);
+    let (hold, held) = judge(&policy, change, Sight::of(reachable), before, ground.now);
     plan.memory.holds.extend(held.map(|held| (name.to_owned(), held)));
     let goes = hold.is_none() && reachable;
     plan.holds.extend(hold.map(|hold| (name.to_owned(), hold)));

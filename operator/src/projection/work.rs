@@ -1,11 +1,15 @@
 //! One Service and its slices.
 //!
 //! ```text
-//!   new:   the Service ─► its slices           there: slices that add ─► the Service ─► slices that take away
+//!   new:                    the Service ─► its slices
+//!   its ports are renamed:  slices that add ─► the Service ─► slices that take away
+//!   else:                   slices that add ─► slices that take away ─► the Service
 //! ```
 //!
-//! Rule: after each write every endpoint that stays can be called through some port of the Service. Reason: Kubernetes
-//! joins Service and slices by the ports' names, so where a name is changed the new one needs its endpoints first.
+//! Rule: after each write every endpoint that stays can be called through some port of the Service; and nothing waits
+//! for the Service that does not need it. Reason: Kubernetes joins Service and slices by the ports' names, so where a
+//! name is changed the new one needs its endpoints first; and a write that is refused ends those of its Service, which
+//! must not keep the dead there as long as a policy stands against another field.
 
 use std::collections::BTreeSet;
 
@@ -60,9 +64,11 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
         let packed = slices(ground, child, known, &wanted, present, plan);
         let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, known.zxid, ground.world)));
         plan.writes.extend(packed.adds.iter().map(put));
-        plan.writes.extend(own);
+        let (first, last) = if present.shape.calls_ports_as(&shape) { (None, own) } else { (own, None) };
+        plan.writes.extend(first);
         plan.writes.extend(packed.changes.iter().map(put));
         deletes.extend(packed.deletes.into_iter().map(|slice| delete(Kind::Slice, name, slice)));
+        deletes.extend(last);
     } else {
         plan.writes.extend(own);
         read(ground, child, known, plan);
@@ -105,7 +111,9 @@ fn slices(
     let mine: Vec<Slice> = {
         let mine = ground.world.slices.iter().filter(|slice| slice.owned.owner.as_deref() == Some(owned.uid.as_str()));
         let mine = mine.filter(|slice| !slice.owned.deleting);
-        mine.map(|slice| Slice { intact: slice.intact && slice.source == wanted.source, ..slice.clone() }).collect()
+        // Callers find it by the label that names the Service.
+        let is_whole = |slice: &Slice| (slice.source.as_str(), slice.service.as_str()) == (wanted.source, wanted.name);
+        mine.map(|slice| Slice { intact: slice.intact && is_whole(slice), ..slice.clone() }).collect()
     };
     let there = mine.iter().filter(|slice| slice.source == wanted.source);
     let kept = keep::keepable(ground, child, &present.shape, there, &read.endpoints);

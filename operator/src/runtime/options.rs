@@ -54,6 +54,11 @@ pub struct Run {
     #[arg(long, env = "COORDD_OPERATOR_PROJECTION_DENIED_CIDRS", value_delimiter = ',', value_parser = network,
         value_name = "NETWORKS")]
     projection_denied_cidrs: Vec<Option<Cidr>>,
+    /// Whether endpoints of projections may be at nodes, as instances of the host's network are: then whoever may
+    /// register one may send callers to what runs on the nodes themselves.
+    #[arg(long, env = "COORDD_OPERATOR_PROJECTION_ALLOW_NODE_ADDRESSES", default_value_t = false,
+        action = clap::ArgAction::Set, value_name = "BOOL")]
+    projection_allow_node_addresses: bool,
     /// Where the API server is, as Kubernetes tells every pod: no endpoint of a projection is ever there.
     #[arg(long, env = "KUBERNETES_SERVICE_HOST", hide = true)]
     api_server: Option<String>,
@@ -98,6 +103,7 @@ impl Run {
             denied: all(&self.projection_denied_cidrs),
             // It may be a name, where it has no address of its own in the cluster.
             api_server: self.api_server.as_ref().and_then(|host| host.parse().ok()),
+            at_nodes: self.projection_allow_node_addresses,
         }
     }
 
@@ -143,6 +149,7 @@ mod tests {
         assert!(network("10.0.0.0").is_err());
         let bounds = run(&["--api-server", "10.96.0.1"]).bounds();
         assert_eq!(bounds.api_server.map(|ip| ip.to_string()).as_deref(), Some("10.96.0.1"));
+        assert!(!bounds.at_nodes && run(&["--projection-allow-node-addresses", "true"]).bounds().at_nodes);
         assert!(run(&[]).projections && !run(&["--projections", "false"]).projections);
     }
 

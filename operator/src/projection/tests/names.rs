@@ -1,5 +1,6 @@
 //! One Service for each child.
 
+use coordd_api::discovery::{ServiceEntry, ServiceList};
 use serde_json::json;
 
 use super::shelf::*;
@@ -101,6 +102,24 @@ fn children_of_one_name_are_told_apart_and_keep_what_they_are_called() {
 }
 
 #[test]
+fn what_was_made_of_a_path_further_below_goes_when_the_path_is_made_shorter() {
+    let mut projection = each(json!({}));
+    projection.spec.path = "/services/orders/old".to_owned();
+    let mut shelf = Shelf::default();
+    let path = |name: &str| format!("/services/orders/old/{name}");
+    let entry = |name: &str| ServiceEntry { name: name.to_owned(), path: path(name), children: None };
+    let services = vec![entry("cart"), entry("pay")];
+    let value = ServiceList { path: "/services/orders/old".to_owned(), zxid: 7, services };
+    let of = |name: &str| (path(name), view(&path(name), 7, vec![up("10.0.0.1")]));
+    let deep = Views::Children { list: View::There { zxid: 7, value }, services: [of("cart"), of("pay")].into() };
+    shelf.settle(&projection, &deep, 0);
+    projection.spec.path = "/services/orders".to_owned();
+    shelf.settle(&projection, &views(&[("cart", &["10.0.0.2"])]), 1);
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["cart"]);
+    assert!(shelf.endpoints("cart").contains_key("10.0.0.2:8080"));
+}
+
+#[test]
 fn a_service_that_is_called_anew_is_there_before_the_old_one_goes() {
     let mut projection = one_service();
     let mut shelf = Shelf::default();
@@ -131,9 +150,30 @@ fn a_service_that_is_to_be_called_as_somebody_elses_is_stays() {
     let (plan, writes) = shelf.settle(&projection, &views, 1);
     assert_eq!((writes, plan.conflicts.as_slice()), (0, ["Service/web".to_owned()].as_slice()));
     assert!(shelf.endpoints("orders").contains_key("10.0.0.1:8080"));
+    let views = Views::Service(view("/services/orders", 8, vec![up("10.0.0.2"), up("127.0.0.1")]));
+    let (plan, _) = shelf.settle(&projection, &views, 1);
+    assert_eq!(shelf.endpoints("orders").into_keys().collect::<Vec<_>>(), ["10.0.0.2:8080"], "it is followed");
+    assert_eq!(plan.rejected.len(), 1, "what is told is told once");
     shelf.foreign.clear();
     shelf.settle(&projection, &views, 2);
     assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["web"]);
+}
+
+#[test]
+fn while_the_service_of_a_new_name_is_not_let_in_the_one_that_is_there_is_followed() {
+    let (mut projection, mut shelf) = (each(json!({})), Shelf::default());
+    shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])]), 0);
+    projection.spec.target.service.as_mut().unwrap().name_template = Some("x-{name}".to_owned());
+    let now = views(&[("cart", &["10.0.0.3"]), ("pay", &["10.0.0.2"])]);
+    for seconds in 1..5 {
+        let plan = shelf.plan(&projection, &shelf.world(now.clone()), seconds);
+        let is_new = |write: &&Write| write.group().starts_with("Service/x-");
+        assert_eq!(plan.writes.iter().filter(is_new).count(), 2, "it is tried again");
+        plan.writes.iter().filter(|write| !is_new(write)).for_each(|write| shelf.write(write));
+    }
+    assert_eq!(shelf.endpoints("cart").into_keys().collect::<Vec<_>>(), ["10.0.0.3:8080"]);
+    shelf.settle(&projection, &now, 5);
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["x-cart", "x-pay"]);
 }
 
 #[test]

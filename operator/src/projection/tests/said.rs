@@ -44,6 +44,29 @@ fn of_a_spec_that_is_new_nothing_good_is_said_before_its_first_answer() {
 }
 
 #[test]
+fn what_stood_in_the_way_of_a_new_spec_is_no_answer() {
+    let (mut projection, mut shelf) = (one_service(), Shelf::default());
+    shelf.settle(&projection, &views(7), 0);
+    let known = shelf.world(views(7));
+    say(&mut shelf, &mut projection, &known, 0);
+    projection.metadata.generation = Some(2);
+    let waiting = shelf.world(Views::Service(View::Waiting));
+    let closed = Source::Closed { reason: "SecretNotFound", why: "it is not there".to_owned() };
+    let closed = World { source: closed, ..waiting.clone() };
+    for (seconds, world, reason) in [(1, &waiting, "Waiting"), (2, &closed, "SecretNotFound"), (3, &waiting, "Waiting")]
+    {
+        let said = say(&mut shelf, &mut projection, world, seconds);
+        for type_ in [condition::SYNCED, condition::READY] {
+            assert_eq!(is(&said, type_), format!("False {reason}"), "after {seconds} s");
+        }
+    }
+    projection.status = Some(blind(&projection, "forbidden", Moment(4_000)));
+    assert_eq!(is(&say(&mut shelf, &mut projection, &waiting, 5), condition::SYNCED), "False Waiting");
+    say(&mut shelf, &mut projection, &known, 6);
+    assert_eq!(is(&say(&mut shelf, &mut projection, &waiting, 7), condition::SYNCED), "True Synced", "it was known");
+}
+
+#[test]
 fn an_operator_that_is_started_anew_does_not_begin_to_count_anew_how_long_the_source_is_lost() {
     let (mut projection, mut shelf) = (one_service(), Shelf::default());
     shelf.settle(&projection, &views(7), 0);

@@ -155,3 +155,14 @@ fn what_kubernetes_leaves_out_of_what_is_written_is_seen() {
     changed.endpoints[0].conditions = None;
     assert!(!keeps_slice(slice, &changed), "what is not said is another thing");
 }
+
+#[test]
+fn a_slice_that_somebody_gave_to_another_service_is_given_back() {
+    let (projection, mut shelf) = (one_service(), Shelf::default());
+    let views = Views::Service(view("/services/orders", 7, vec![up("10.0.0.1")]));
+    shelf.settle(&projection, &views, 0);
+    let slice = shelf.slices.values_mut().next().unwrap();
+    slice.metadata.labels.as_mut().unwrap().insert(mark::SLICE_SERVICE.to_owned(), "other".to_owned());
+    let (_, writes) = shelf.settle(&projection, &views, 1);
+    assert_eq!((writes, shelf.endpoints("orders").len()), (1, 1));
+}

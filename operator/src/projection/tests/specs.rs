@@ -113,6 +113,24 @@ proptest! {
     }
 }
 
+#[test]
+fn the_dead_go_though_the_service_itself_may_not_be_changed() {
+    let (spec, mut shelf) =
+        (Spec { name: 0, number: 80, second: false, spoken: false, traffic: false }, Shelf::default());
+    let all = Views::Service(view("/services/orders", 7, [tasks("10.0.0.1", 1..4), tasks("10.0.0.2", 4..5)].concat()));
+    shelf.settle(&projected(&spec, true), &all, 0);
+    let now = Views::Service(view("/services/orders", 8, tasks("10.0.0.1", 1..4)));
+    for changed in [Spec { spoken: true, ..spec.clone() }, Spec { number: 81, ..spec.clone() }] {
+        for seconds in 1..3 {
+            let plan = shelf.plan(&projected(&changed, true), &shelf.world(now.clone()), seconds);
+            let may = plan.writes.iter().take_while(|write| !matches!(write, Write::Service(_)));
+            may.for_each(|write| shelf.write(write));
+            assert!(plan.writes.iter().any(|write| matches!(write, Write::Service(_))), "it is tried again");
+        }
+        assert_eq!(shelf.endpoints("orders").len(), 3);
+    }
+}
+
 fn tasks(host: &str, ports: std::ops::Range<u16>) -> Vec<Instance> {
     ports.map(|port| instance(host, &[("http", port)], InstanceState::Up)).collect()
 }

@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const ADDRESSES_MAX: usize = 16;
 /// Questions on their way, each of which holds a thread until the system gives it up.
 const AT_ONCE: usize = 64;
+/// Of these, for the projections of one namespace: names of a zone that answers nobody make no other one wait.
+const AT_ONCE_OF_ONE: usize = 8;
 const NO_SUCH: &str = "there is no such name, or it has no address";
 
 /// What the resolver says.
@@ -61,6 +63,8 @@ pub(crate) struct Hosts {
     entries: Mutex<HashMap<String, Entry>>,
     calls: Arc<Calls>,
     at_once: Arc<Semaphore>,
+    /// By namespace.
+    places: Mutex<HashMap<String, Arc<Semaphore>>>,
     resolver: fn(&str) -> Answer,
 }
 
@@ -72,7 +76,8 @@ impl Default for Hosts {
 
 impl Hosts {
     pub(super) fn new(calls: Arc<Calls>) -> Hosts {
-        Hosts { entries: Mutex::default(), calls, at_once: Arc::new(Semaphore::new(AT_ONCE)), resolver: resolve }
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        Hosts { entries: Mutex::default(), calls, at_once, places: Mutex::default(), resolver: resolve }
     }
 
     /// What is known of the names that `user` has asked for.
@@ -105,9 +110,17 @@ impl Hosts {
             entry.users.insert(user.clone());
             if !entry.asking && (new || now.duration_since(entry.asked) >= AGAIN) {
                 (entry.asked, entry.asking) = (now, true);
-                tokio::spawn(Arc::clone(self).ask(name.clone()));
+                tokio::spawn(Arc::clone(self).ask(name.clone(), self.place(&user.namespace)));
             }
         }
+    }
+
+    fn place(&self, namespace: &str) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody waits for are made anew when they are needed.
+        places.retain(|name, place| name == namespace || Arc::strong_count(place) > 1);
+        let place = places.entry(namespace.to_owned());
+        Arc::clone(place.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_OF_ONE))))
     }
 
     pub(super) fn forget(&self, user: &ClusterName) {
@@ -118,7 +131,8 @@ impl Hosts {
         });
     }
 
-    async fn ask(self: Arc<Self>, name: String) {
+    async fn ask(self: Arc<Self>, name: String, place: Arc<Semaphore>) {
+        let Ok(_own) = place.acquire().await else { return };
         let Ok(permit) = Arc::clone(&self.at_once).acquire_owned().await else { return };
         let (asked, resolver) = (name.clone(), self.resolver);
         let answer = tokio::task::spawn_blocking(move || {
@@ -285,6 +299,24 @@ mod tests {
         }
         until_asked(&hosts).await;
         assert_eq!(ASKED.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn slow_names_of_one_namespace_make_no_other_wait() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        static OPEN: AtomicBool = AtomicBool::new(false);
+        fn slow(name: &str) -> Answer {
+            while name != NAME && !OPEN.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Answer::Absent
+        }
+        let hosts = hosts(slow);
+        hosts.want(&user("a"), &(0..200).map(|at| format!("h{at}.invalid")).collect());
+        hosts.want(&ClusterName::new("other", "b"), &names());
+        let asked = tokio::time::timeout(Duration::from_secs(20), until_asked(&hosts)).await;
+        OPEN.store(true, Ordering::Relaxed);
+        assert!(asked.is_ok());
     }
 
     #[tokio::test]

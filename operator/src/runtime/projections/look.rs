@@ -44,10 +44,12 @@ const SOON: Duration = Duration::from_millis(50);
 const WRITTEN: Duration = Duration::from_millis(300);
 /// Of what is refused so much is told.
 const TOLD: usize = 5;
-/// Once what was looked at has moved so often in a row it is told.
-const MOVED_OFTEN: u32 = 4;
+/// What fails, or moves, so often in a row is told.
+const OFTEN: u32 = 4;
 /// Members may be elsewhere by now.
 const LOST: Duration = Duration::from_secs(1);
+/// Until the nodes have been listed.
+const LISTED: Duration = Duration::from_secs(1);
 /// What Kubernetes forbids, what is somebody else's, and a cluster or a Secret that is not there, may change.
 const BLOCKED: Duration = Duration::from_secs(10);
 /// Whether the cluster still allows it, where its members are, what names stand for.
@@ -119,6 +121,9 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
             return Err(failure);
         }
     }
+    if is_not_listed(&context.shelves.nodes) {
+        return Ok(LISTED);
+    }
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
         if since.elapsed() >= BLOCKED {
@@ -158,11 +163,21 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     }
 }
 
-/// What of the writes has to be told: what is refused, and what has moved again and again.
+/// Whether a list is on its way; one that cannot be had, as without the right, is not waited for. Before nodes are
+/// known an endpoint could be at one, and none has a zone.
+fn is_not_listed<T: PartialEq>(shelf: &Shelf<T>) -> bool {
+    shelf.missing().is_some_and(|why| why == NOT_LISTED)
+}
+
+/// What of the writes has to be told: what is refused, and what has failed or moved again and again.
 fn told(context: &Context, name: &ClusterName, done: &Done) -> Refused {
-    let moved = done.failed.as_ref().filter(|failure| failure.is_late());
-    let moved = moved.filter(|_| context.projection_moves.count(name) >= MOVED_OFTEN).map(Failure::to_string);
-    let words: Vec<String> = done.refused.iter().cloned().chain(moved).collect();
+    words(done, context.projection_moves.count(name), context.projection_failures.count(name))
+}
+
+fn words(done: &Done, moves: u32, failures: u32) -> Refused {
+    let often = |failure: &&Failure| if failure.is_late() { moves >= OFTEN } else { failures >= OFTEN };
+    let failed = done.failed.as_ref().filter(often).map(Failure::to_string);
+    let words: Vec<String> = done.refused.iter().cloned().chain(failed).collect();
     let more = words.len().saturating_sub(TOLD);
     let shown = words.into_iter().take(TOLD).reduce(|all, one| format!("{all}; {one}"))?;
     Some(if more > 0 { format!("{shown}; and {more} more") } else { shown })
@@ -244,13 +259,13 @@ fn named<T: Clone + PartialEq>(shelf: &Shelf<Ours<T>>) -> BTreeMap<String, T> {
 
 fn addresses(context: &Context, projection: &ServiceProjection, world: &World) -> Addresses {
     let guards = &projection.spec.guards;
-    let nodes = context.shelves.nodes.select(|_, _| true);
-    let api_server = context.desk.bounds.api_server;
+    let bounds = &context.desk.bounds;
+    let nodes = context.shelves.nodes.select(|_, _| !bounds.at_nodes);
     Addresses {
         allowed: guards.allowed_cidrs.iter().filter_map(|text| text.parse().ok()).collect(),
-        bound: context.desk.bounds.allowed.clone(),
-        denied: context.desk.bounds.denied.clone(),
-        machines: nodes.iter().flat_map(|(_, node)| node.addresses.clone()).chain(api_server).collect(),
+        bound: bounds.allowed.clone(),
+        denied: bounds.denied.clone(),
+        machines: nodes.iter().flat_map(|(_, node)| node.addresses.clone()).chain(bounds.api_server).collect(),
         services: world.services.values().flat_map(|service| service.shape.addresses.iter().copied()).collect(),
     }
 }
@@ -323,4 +338,36 @@ async fn write(
     }));
     let params = PatchParams::apply(manager::STATUS).force();
     context.gate.write("projection-status", api.patch_status(&name.name, &params, &patch)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_on_its_way_is_waited_for_and_one_that_is_forbidden_is_not() {
+        let nodes = Shelf::<u8>::new(&[None]);
+        assert!(is_not_listed(&nodes));
+        nodes.failed(&None, "forbidden".to_owned());
+        assert!(!is_not_listed(&nodes));
+    }
+
+    #[test]
+    fn what_fails_each_time_is_told() {
+        let error = |code: u16, reason: &str| {
+            let status = kube::core::Status::failure("failed calling webhook", reason).with_code(code).boxed();
+            Failure::kubernetes("projection-service", kube::Error::Api(status))
+        };
+        for (failure, moves, failures, told) in [
+            (error(500, "InternalError"), 9, 3, false),
+            (error(500, "InternalError"), 0, 4, true),
+            (error(409, "Conflict"), 3, 9, false),
+            (error(409, "Conflict"), 4, 0, true),
+        ] {
+            let done = Done { failed: Some(failure), ..Done::default() };
+            let said = words(&done, moves, failures);
+            assert_eq!(said.is_some_and(|said| said.contains("failed calling webhook")), told, "{moves} {failures}");
+        }
+        assert_eq!(words(&Done::default(), 9, 9), None);
+    }
 }

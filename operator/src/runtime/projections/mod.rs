@@ -39,6 +39,8 @@ pub(crate) struct Bounds {
     pub allowed: Vec<Cidr>,
     pub denied: Vec<Cidr>,
     pub api_server: Option<IpAddr>,
+    /// Whether endpoints may be at nodes.
+    pub at_nodes: bool,
 }
 
 /// What is kept of all projections between two looks.
