@@ -10,6 +10,7 @@ import org.apache.curator.retry.RetryForever;
 import org.apache.curator.x.discovery.ServiceDiscovery;
 import org.apache.curator.x.discovery.ServiceDiscoveryBuilder;
 import org.apache.curator.x.discovery.ServiceInstance;
+import org.apache.curator.x.discovery.details.JsonInstanceSerializer;
 
 /**
  * An application on Curator: {@code Registrar register|lead SERVERS PATH NAME ADDRESS}. It answers with its name at
@@ -52,7 +53,10 @@ final class Registrar {
 
     private void register() throws Exception {
         String base = path.substring(0, path.lastIndexOf('/'));
-        discovery = ServiceDiscoveryBuilder.builder(Void.class).client(client).basePath(base).build();
+        // As Curator's older readers want it, which is the default, it would not say whether an instance is enabled.
+        JsonInstanceSerializer<Void> whole = new JsonInstanceSerializer<>(Void.class, false);
+        discovery =
+            ServiceDiscoveryBuilder.builder(Void.class).client(client).basePath(base).serializer(whole).build();
         discovery.start();
         discovery.registerService(instance(true));
     }
