@@ -165,6 +165,7 @@ impl Discovery {
     }
 
     /// How long `get` asks one member after the other before it gives up; 10 s if not said.
+    /// Each member is asked once, however long that takes: one that hangs may take seconds to be passed over.
     #[must_use]
     pub fn with_patience(mut self, whole: Duration) -> Discovery {
         self.patience.whole = whole;
