@@ -28,7 +28,7 @@ pub(super) const WRONG: Promise = Promise::none("endpoints that are wrong or mis
 const SERVICES: [(&str, Library, &str, &str); 3] = [
     ("greeters", Library::Plain, "/services/greeters", "Auto"),
     ("curated", Library::Curator, "/discovery/curated", "Curator"),
-    ("sets", Library::Kazoo, "/aurora/jobs/sets", "Serverset"),
+    ("sets", Library::Kazoo, "/aurora/jobs/sets", "ServerSet"),
 ];
 
 fn play(scene: &Scene) -> Result<()> {
