@@ -1,9 +1,10 @@
 //! A subtree of configuration as a ConfigMap.
 //!
-//! Rule: two znodes never share a key. The one whose value is there already has it, which is written down; of two that
-//! come together neither has it; who has it not is told. With more bytes than are allowed, or without a value that is
-//! there and may not be read any more, nothing is written, and what was there stays. Reason: whoever may make a znode
-//! must not change the value that a running program has of another; and half of a configuration is another one.
+//! Rule: two znodes never share a key. The one that a key is of keeps it; of two that come together neither has it; who
+//! has it not is told. A key that is there is that of the znode that it spells (`db.url` that of `db/url`) if it is not
+//! written down that it is another's. With more bytes than are allowed, or without a value that is there and cannot be
+//! had any more, nothing is written, and what was there stays. Reason: whoever may make a znode must not change the
+//! value that a running program has of another; and half of a configuration is another one.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use coordd_api::discovery::ConfigTree;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::mark::{self, APPLIED, HOLDERS, SOURCE};
-use super::service::{annotation, owned};
+use super::mark::{self, APPLIED, ENSEMBLE, HOLDERS, SOURCE, ZXID};
+use super::service::{annotation, change, owned};
 use super::world::{Owned, Present};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::{ConfigMapTarget, Rejection, Separator};
@@ -24,15 +25,23 @@ const KEY_MAX: usize = 253;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MapShape {
     labels: BTreeMap<String, String>,
-    source: String,
+    pub source: String,
+    /// Of which change its values are, as the ensemble's id and its zxid.
+    pub change: Option<(String, i64)>,
     applied: String,
     /// Hash of the value by key.
     values: BTreeMap<String, u64>,
-    /// Of keys that several znodes would have: whose it is.
+    /// Of keys that are not those of the znodes that they spell: whose they are.
     holders: BTreeMap<String, String>,
 }
 
 impl MapShape {
+    /// Whose a key is that is there.
+    fn holder(&self, key: &str, target: &ConfigMapTarget) -> Option<String> {
+        let known = || self.holders.get(key).cloned().unwrap_or_else(|| spelled(key, target));
+        self.values.contains_key(key).then(known)
+    }
+
     pub(super) fn covers(&self, wanted: &MapShape) -> bool {
         wanted.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
             && (&self.source, &self.applied, &self.holders) == (&wanted.source, &wanted.applied, &wanted.holders)
@@ -56,6 +65,7 @@ pub fn seen(map: &ConfigMap) -> Present<MapShape> {
         shape: MapShape {
             labels: map.metadata.labels.clone().unwrap_or_default(),
             source: annotation(&map.metadata, SOURCE),
+            change: change(&map.metadata),
             applied: annotation(&map.metadata, APPLIED),
             values: values.collect(),
             holders: serde_json::from_str(&annotation(&map.metadata, HOLDERS)).unwrap_or_default(),
@@ -67,9 +77,9 @@ pub fn seen(map: &ConfigMap) -> Present<MapShape> {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Data {
     pub values: BTreeMap<String, String>,
-    /// Of keys that several znodes would have: whose it is.
+    /// Of keys that are not those of the znodes that they spell: whose they are.
     pub holders: BTreeMap<String, String>,
-    /// Keys that are there, and whose znodes may not be read any more.
+    /// Keys that are there, and whose values cannot be had any more; and why.
     pub unread: Vec<String>,
     pub rejected: Vec<Rejection>,
     pub bytes: usize,
@@ -79,16 +89,25 @@ fn at(tree: &ConfigTree, relative: &str) -> String {
     if relative.is_empty() { tree.path.clone() } else { format!("{}/{relative}", tree.path.trim_end_matches('/')) }
 }
 
+fn separator(target: &ConfigMapTarget) -> char {
+    match target.separator {
+        Separator::Dot => '.',
+        Separator::Dash => '-',
+        Separator::Underscore => '_',
+    }
+}
+
+/// The znode that a key spells.
+fn spelled(key: &str, target: &ConfigMapTarget) -> String {
+    if target.root_key.as_deref() == Some(key) { String::new() } else { key.replace(separator(target), "/") }
+}
+
 /// The key of a value; `None` for the root's where it is not asked for.
 fn key(target: &ConfigMapTarget, relative: &str) -> Option<String> {
     if relative.is_empty() {
         return target.root_key.clone();
     }
-    let separator = match target.separator {
-        Separator::Dot => '.',
-        Separator::Dash => '-',
-        Separator::Underscore => '_',
-    };
+    let separator = separator(target);
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     Some(
         relative
@@ -123,45 +142,68 @@ pub(super) fn data(tree: &ConfigTree, target: &ConfigMapTarget, there: Option<&M
         }
     }
     for (key, alike) in alike {
+        let known = there.holder(&key, target);
         let holder = match alike.as_slice() {
             [only] => Some(*only),
-            several => holder(&key, several, there),
+            several => several.iter().find(|(relative, _)| known.as_deref() == Some(*relative)).copied(),
         };
         for (relative, _) in alike.iter().filter(|one| Some(**one) != holder) {
             let other = alike.iter().map(|(other, _)| *other).find(|other| other != relative).unwrap_or_default();
             rejected.push((relative, format!("its key {key} is that of {other:?} too: rename one of the znodes")));
         }
         let Some((relative, value)) = holder else { continue };
-        if alike.len() > 1 {
+        if spelled(&key, target) != relative {
             data.holders.insert(key.clone(), relative.to_owned());
         }
         data.bytes += key.len() + value.len();
         data.values.insert(key, value.to_owned());
     }
-    let unread = tree.left_out.iter().filter_map(|left| key(target, &left.key));
-    data.unread = unread.filter(|key| there.values.contains_key(key)).collect();
+    data.unread = unread(tree, target, there);
     data.rejected =
         rejected.into_iter().map(|(relative, reason)| Rejection { znode: at(tree, relative), reason }).collect();
     data
 }
 
-/// Which of several znodes has a key: the one that is known to, or whose value is there.
-fn holder<'a>(key: &str, several: &[(&'a str, &'a str)], there: &MapShape) -> Option<(&'a str, &'a str)> {
-    let known = there.holders.get(key);
-    let by_name = several.iter().find(|(relative, _)| known.is_some_and(|known| known == relative));
-    let by_value = || several.iter().find(|(_, value)| there.values.get(key) == Some(&mark::hash(value)));
-    by_name.or_else(by_value).copied()
+/// The keys that are there and whose znodes are left out now, each for itself or with all below one that is.
+fn unread(tree: &ConfigTree, target: &ConfigMapTarget, there: &MapShape) -> Vec<String> {
+    let left_out: BTreeMap<&str, &str> =
+        tree.left_out.iter().map(|left| (left.key.as_str(), left.reason.as_str())).collect();
+    // Of one that shows what is below it only its own value is left out.
+    let is_closed = |at: &str| {
+        let below = if at.is_empty() { String::new() } else { format!("{at}/") };
+        let value = tree.values.range(below.clone()..).next();
+        let left = left_out.range(below.as_str()..).find(|(key, _)| **key != at);
+        !value.is_some_and(|(key, _)| key.starts_with(&below)) && !left.is_some_and(|(key, _)| key.starts_with(&below))
+    };
+    let why = |key: &String| {
+        let holder = there.holder(key, target)?;
+        let left = std::iter::successors(Some(holder.as_str()), |at| above(at)).find(|at| left_out.contains_key(at));
+        let left = left.filter(|at| *at == holder || is_closed(at))?;
+        Some(format!("{key} ({} {})", at(tree, left), left_out.get(left)?))
+    };
+    there.values.keys().filter_map(why).collect()
+}
+
+/// The znode above another, where the top is "".
+fn above(relative: &str) -> Option<&str> {
+    match relative.rsplit_once('/') {
+        Some((above, _)) => Some(above),
+        None => (!relative.is_empty()).then_some(""),
+    }
 }
 
 pub(super) fn config_map(
     projection: &ServiceProjection,
     name: &str,
     source: &str,
+    (ensemble, zxid): (&str, i64),
     Data { values: data, holders, .. }: Data,
     seen: Option<&Owned>,
 ) -> ConfigMap {
     let applied = mark::applied(&data);
+    let change = [(ENSEMBLE, ensemble.to_owned()), (ZXID, zxid.to_string())];
     let mut annotations = vec![(SOURCE, source.to_owned()), (APPLIED, applied)];
+    annotations.extend(change);
     if !holders.is_empty() {
         annotations.extend(serde_json::to_string(&holders).map(|holders| (HOLDERS, holders)));
     }
@@ -209,7 +251,36 @@ mod tests {
             there = written(&found);
         }
         let found = data(&tree(&[("db.url", "theirs")]), &target, Some(&there));
-        assert_eq!((found.values["db.url"].as_str(), found.holders.len()), ("theirs", 0), "it has gone");
+        assert_eq!(found.values["db.url"], "theirs", "it has gone");
+        let there = written(&found);
+        let found = data(&tree(&[("db.url", "theirs"), ("db/url", "mine")]), &target, Some(&there));
+        assert_eq!(found.values["db.url"], "theirs", "it is written down that it is another's now");
+    }
+
+    #[test]
+    fn a_key_is_not_taken_by_who_has_the_same_value_nor_lost_when_both_change() {
+        let target = ConfigMapTarget::default();
+        let there = written(&data(&tree(&[("db/url", "mine")]), &target, None));
+        for (mine, theirs) in [("mine", "mine"), ("mine2", "theirs"), ("mine2", "mine")] {
+            let found = data(&tree(&[("db.url", theirs), ("db/url", mine)]), &target, Some(&there));
+            assert_eq!((found.values["db.url"].as_str(), found.rejected.len()), (mine, 2));
+        }
+    }
+
+    #[test]
+    fn a_key_cannot_be_had_when_its_own_znode_or_one_above_is_left_out() {
+        let target = ConfigMapTarget::default();
+        let values = [("db/url", "mine"), ("db/user", "me"), ("a.b", "odd"), ("top", "t")];
+        let there = written(&data(&tree(&values), &target, None));
+        let without = |values: &[(&str, &str)], left: &[&str]| {
+            let left_out = left.iter().map(|key| LeftOut { key: (*key).to_owned(), reason: "x".to_owned() }).collect();
+            data(&ConfigTree { left_out, ..tree(values) }, &target, Some(&there)).unread
+        };
+        assert_eq!(without(&values[2..], &["db"]), ["db.url (/config/app/db x)", "db.user (/config/app/db x)"]);
+        assert_eq!(without(&values[1..], &["db"]), [""; 0], "it shows what is below it");
+        assert_eq!(without(&values, &["db.url", "a/b", "to"]), [""; 0], "these keys are not theirs");
+        assert_eq!(without(&values[3..], &["a.b"]), ["a.b (/config/app/a.b x)"]);
+        assert_eq!(without(&[], &[""]).len(), 4, "nothing may be read any more");
     }
 
     #[test]

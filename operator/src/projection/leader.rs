@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
 use super::address::address;
-use super::mark::{self, FENCING_TOKEN, SOURCE};
-use super::service::{annotation, owned};
+use super::mark::{self, ENSEMBLE, FENCING_TOKEN, SOURCE, ZXID};
+use super::service::{annotation, change, owned};
 use super::world::{Present, World};
 use crate::crd::ServiceProjection;
 use crate::world::Moment;
@@ -25,7 +25,9 @@ use crate::world::Moment;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LeaseShape {
     labels: BTreeMap<String, String>,
-    source: String,
+    pub source: String,
+    /// Of which change it is, as the ensemble's id and its zxid.
+    pub change: Option<(String, i64)>,
     token: String,
     holder: Option<String>,
     transitions: i32,
@@ -46,6 +48,7 @@ pub fn seen(lease: &Lease) -> Present<LeaseShape> {
         shape: LeaseShape {
             labels: lease.metadata.labels.clone().unwrap_or_default(),
             source: annotation(&lease.metadata, SOURCE),
+            change: change(&lease.metadata),
             token: annotation(&lease.metadata, FENCING_TOKEN),
             holder: spec.holder_identity,
             transitions: spec.lease_transitions.unwrap_or(0),
@@ -117,6 +120,7 @@ pub(super) fn lease(
     projection: &ServiceProjection,
     name: &str,
     source: &str,
+    (ensemble, zxid): (&str, i64),
     view: Option<&LeaderView>,
     present: Option<&Present<LeaseShape>>,
     now: Moment,
@@ -128,6 +132,15 @@ pub(super) fn lease(
     let before = present.map(|present| &present.shape);
     if let Some(before) = before {
         let ours = metadata.labels.iter().flatten().all(|(key, value)| before.labels.get(key) == Some(value));
+        // Of one ensemble a token only grows: whoever tells a smaller one is behind.
+        let is_behind = || {
+            let same = before.source == source && before.change.as_ref().is_some_and(|(of, _)| of == ensemble);
+            let number = |token: &str| token.parse::<i64>().ok();
+            same && number(&token).zip(number(&before.token)).is_some_and(|(new, old)| new < old)
+        };
+        if is_behind() {
+            return None;
+        }
         if ours && (&before.source, &before.token, &before.holder) == (&source.to_owned(), &token, &holder) {
             return None;
         }
@@ -135,9 +148,10 @@ pub(super) fn lease(
     let changes = before.is_some_and(|before| before.holder != holder);
     let transitions = before.map_or(0, |before| before.transitions.saturating_add(i32::from(changes)));
     let time = Timestamp::from_millisecond(now.0).ok().map(MicroTime);
-    let annotations = [(SOURCE, source.to_owned()), (FENCING_TOKEN, token)];
+    let change = [(ENSEMBLE, ensemble.to_owned()), (ZXID, zxid.to_string())];
+    let annotations = [(SOURCE, source.to_owned()), (FENCING_TOKEN, token)].into_iter().chain(change);
     let metadata =
-        ObjectMeta { annotations: Some(annotations.map(|(key, value)| (key.to_owned(), value)).into()), ..metadata };
+        ObjectMeta { annotations: Some(annotations.map(|(key, value)| (key.to_owned(), value)).collect()), ..metadata };
     let spec = LeaseSpec {
         holder_identity: holder,
         acquire_time: time.clone(),

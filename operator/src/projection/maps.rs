@@ -32,7 +32,7 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
     if !data.unread.is_empty() {
         let keys = data.unread.join(", ");
         plan.problems.push(format!(
-            "the values of {keys} may not be read any more: nothing is written until they may be, or are gone"
+            "values that are there cannot be had any more: {keys}; nothing is written until they can be, or are gone"
         ));
         return;
     }
@@ -55,7 +55,8 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
         plan.holds.insert(name, hold);
         return;
     }
-    let map = config_map::config_map(ground.projection, &name, &source, data, owned);
+    let change = (ground.world.ensemble.as_str(), view.zxid().unwrap_or(0));
+    let map = config_map::config_map(ground.projection, &name, &source, change, data, owned);
     let wanted = config_map::seen(&map).shape;
     if present.is_none_or(|present| !present.shape.covers(&wanted)) {
         plan.writes.push(Write::ConfigMap(Box::new(map)));
@@ -73,6 +74,7 @@ pub(super) fn lease(ground: &Ground<'_>, name: &str, view: &View<LeaderView>, pl
         return;
     }
     let source = ground.source(&ground.projection.spec.path);
-    let lease = leader::lease(ground.projection, name, &source, view.value(), present, ground.now);
+    let change = (ground.world.ensemble.as_str(), view.zxid().unwrap_or(0));
+    let lease = leader::lease(ground.projection, name, &source, change, view.value(), present, ground.now);
     plan.writes.extend(lease.map(|lease| Write::Lease(Box::new(lease))));
 }

@@ -71,6 +71,12 @@ pub(crate) fn annotation(meta: &ObjectMeta, key: &str) -> String {
     meta.annotations.as_ref().and_then(|all| all.get(key)).cloned().unwrap_or_default()
 }
 
+/// Of which change an object is, as the ensemble's id and its zxid.
+pub(crate) fn change(meta: &ObjectMeta) -> Option<(String, i64)> {
+    let zxid = annotation(meta, ZXID).parse().ok()?;
+    Some((annotation(meta, ENSEMBLE), zxid))
+}
+
 /// What is compared of a Service that is there.
 pub fn seen(service: &Service) -> Present<Shape> {
     let spec = service.spec.clone().unwrap_or_default();
@@ -254,10 +260,7 @@ pub fn seen_slice(slice: &EndpointSlice) -> Option<Slice> {
         group: Group { family, ports },
         endpoints,
         source: annotation(&slice.metadata, SOURCE),
-        change: annotation(&slice.metadata, ZXID)
-            .parse()
-            .ok()
-            .map(|zxid| (annotation(&slice.metadata, ENSEMBLE), zxid)),
+        change: change(&slice.metadata),
         intact,
     })
 }

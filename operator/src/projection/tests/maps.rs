@@ -111,6 +111,27 @@ fn whoever_led_is_called_no_more_once_a_leader_has_a_name_that_nobody_answers_fo
 }
 
 #[test]
+fn a_token_never_falls_and_what_is_written_says_of_which_change_it_is() {
+    let target = json!({"leader": {"ports": [{"port": 80, "targetPort": 9000}]}});
+    let (projection, mut shelf) = (projection(target, json!({})), Shelf::default());
+    let token =
+        |shelf: &Shelf| shelf.leases["orders"].metadata.annotations.as_ref().unwrap()[mark::FENCING_TOKEN].clone();
+    shelf.settle(&projection, &leader(Some("10.0.0.1:8080"), 9), 0);
+    let lease = seen_lease(&shelf.leases["orders"]);
+    assert_eq!(lease.shape.change, Some(("e1".to_owned(), 9)));
+    shelf.settle(&projection, &leader(Some("10.0.0.2:8080"), 5), 1);
+    assert_eq!(token(&shelf), "9", "who says so is behind");
+    let mut other = shelf.world(leader(Some("10.0.0.2:8080"), 5));
+    other.ensemble = "e2".to_owned();
+    let plan = shelf.plan(&projection, &other, 2);
+    plan.writes.iter().for_each(|write| shelf.write(write));
+    assert_eq!(token(&shelf), "5", "in another ensemble numbers begin anew");
+    let (projection, mut shelf) = (super::shelf::projection(json!({"configMap": {}}), json!({})), Shelf::default());
+    shelf.settle(&projection, &tree(&[("size", "3")]), 0);
+    assert_eq!(seen_config_map(&shelf.maps["orders"]).shape.change, Some(("e1".to_owned(), 7)));
+}
+
+#[test]
 fn a_leader_may_call_itself_by_its_pod() {
     let target = json!({"leader": {"ports": [{"port": 80, "targetPort": 9000}], "lease": false}});
     let (projection, mut shelf) = (projection(target, json!({})), Shelf::default());

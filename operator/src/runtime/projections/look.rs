@@ -21,13 +21,14 @@ use tracing::Instrument;
 
 use super::cluster::{self, Closed, Open};
 use super::feed::Feed;
-use super::room::{Ours, Room};
+use super::room::{Ours, Room, Shelves};
 use super::source::Key;
 use super::write::{Done, Writer};
 use crate::crd::{ProjectionStatus, ServiceProjection};
 use crate::names::{ClusterName, manager};
 use crate::projection::{
-    Addresses, Plan, Refused, Scene, Source, View, Views, World, Write, blind, events, plan, status,
+    Addresses, LeaseShape, MapShape, Plan, Present, Refused, Scene, Source, View, Views, World, Write, blind, events,
+    plan, status,
 };
 use crate::runtime::backoff::jitter;
 use crate::runtime::failure::Failure;
@@ -212,18 +213,32 @@ async fn feed(
     Ok(Ok(feed))
 }
 
-/// The newest change by path that slices of this ensemble rest on.
+/// The newest change by path that what stands there rests on, of this ensemble.
 fn written(room: &Room, key: &Key, cluster: &str) -> BTreeMap<String, i64> {
-    let mut written = BTreeMap::new();
-    for (_, slice) in room.shelves.slices.select(|_, slice| slice.value.source.starts_with(cluster)) {
-        let path = slice.value.source.strip_prefix(cluster);
-        let change = slice.value.change.as_ref().filter(|(ensemble, _)| Some(ensemble) == key.ensemble.as_ref());
-        if let (Some(path), Some((_, zxid))) = (path, change) {
-            let newest = written.entry(path.to_owned()).or_insert(*zxid);
-            *newest = (*newest).max(*zxid);
+    let Shelves { slices, config_maps, leases, .. } = &room.shelves;
+    let slices =
+        slices.select(|_, _| true).into_iter().map(|(_, one)| (one.value.source.clone(), one.value.change.clone()));
+    let shape = |one: Arc<Ours<Present<MapShape>>>| (one.value.shape.source.clone(), one.value.shape.change.clone());
+    let maps = config_maps.select(|_, _| true).into_iter().map(|(_, one)| shape(one));
+    let shape = |one: Arc<Ours<Present<LeaseShape>>>| (one.value.shape.source.clone(), one.value.shape.change.clone());
+    let leases = leases.select(|_, _| true).into_iter().map(|(_, one)| shape(one));
+    newest(slices.chain(maps).chain(leases), key.ensemble.as_deref(), cluster)
+}
+
+fn newest(
+    all: impl Iterator<Item = (String, Option<(String, i64)>)>,
+    ensemble: Option<&str>,
+    cluster: &str,
+) -> BTreeMap<String, i64> {
+    let mut newest = BTreeMap::new();
+    for (source, change) in all {
+        let change = change.filter(|(of, _)| Some(of.as_str()) == ensemble);
+        if let (Some(path), Some((_, zxid))) = (source.strip_prefix(cluster), change) {
+            let most = newest.entry(path.to_owned()).or_insert(zxid);
+            *most = zxid.max(*most);
         }
     }
-    written
+    newest
 }
 
 fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) -> World {
@@ -350,6 +365,19 @@ mod tests {
         assert!(is_not_listed(&nodes));
         nodes.failed(&None, "forbidden".to_owned());
         assert!(!is_not_listed(&nodes));
+    }
+
+    #[test]
+    fn the_newest_change_of_each_path_is_that_of_this_ensemble_and_cluster() {
+        let one = |source: &str, of: &str, zxid: i64| (source.to_owned(), Some((of.to_owned(), zxid)));
+        let all = [
+            one("shop/zk/a", "e1", 5),
+            one("shop/zk/a", "e1", 9),
+            one("shop/zk/a", "e2", 70),
+            one("shop/other/a", "e1", 80),
+            ("shop/zk/b".to_owned(), None),
+        ];
+        assert_eq!(newest(all.into_iter(), Some("e1"), "shop/zk"), [("/a".to_owned(), 9)].into());
     }
 
     #[test]
