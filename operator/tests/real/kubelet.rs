@@ -97,7 +97,10 @@ impl Node {
                 let bound = Patch::Merge(json!({"status": {"phase": "Bound"}}));
                 ignore_late(self.claims.patch_status(&claim.name_any(), &PatchParams::default(), &bound).await)?;
             }
-            claims.insert(claim.name_any(), claim.uid().unwrap_or_default());
+            // A pod whose claim is going finds no node.
+            if claim.metadata.deletion_timestamp.is_none() {
+                claims.insert(claim.name_any(), claim.uid().unwrap_or_default());
+            }
         }
         let pods = self.pods.list(&ListParams::default()).await?;
         let there: Vec<String> = pods.iter().filter_map(ResourceExt::uid).collect();
