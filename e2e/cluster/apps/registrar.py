@@ -57,7 +57,7 @@ def main(role, servers, path, name, address):
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self):
-            word = words.get(self.path.strip("/"))
+            word = words.get(self.path.partition("?")[0].strip("/"))
             if word:
                 word()
             body = name.encode()
