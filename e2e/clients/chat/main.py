@@ -3,7 +3,6 @@
 Rule: what is seen is what a user of the gateway sees.
 """
 
-import logging
 import os
 import sys
 
@@ -14,13 +13,4 @@ sys.path[:0] = [here, os.path.join(clients, "kazoo"), os.path.join(clients, "dis
 import harness  # noqa: E402
 import lives  # noqa: E402,F401
 
-
-def main(hosts, only=None):
-    logging.disable(logging.CRITICAL)
-    chosen = [c for c in harness.CASES if only is None or only in c.__name__]
-    failed = [c.__name__ for c in chosen if not harness.run(c, hosts)]
-    sys.stdout.flush()
-    os._exit(1 if failed or not chosen else 0)
-
-
-main(*sys.argv[1:])
+harness.main(*sys.argv[1:])

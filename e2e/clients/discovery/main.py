@@ -6,7 +6,6 @@ Rule: an example is taken out of README.md as it stands there; only addresses an
 `main.py HOSTS [CASE]`, exit code 1 when a case failed.
 """
 
-import logging
 import os
 import sys
 
@@ -18,13 +17,4 @@ import described  # noqa: E402,F401
 import elections  # noqa: E402,F401
 import harness  # noqa: E402
 
-
-def main(hosts, only=None):
-    logging.disable(logging.CRITICAL)
-    chosen = [c for c in harness.CASES if only is None or only in c.__name__]
-    failed = [c.__name__ for c in chosen if not harness.run(c, hosts)]
-    sys.stdout.flush()
-    os._exit(1 if failed or not chosen else 0)
-
-
-main(*sys.argv[1:])
+harness.main(*sys.argv[1:])

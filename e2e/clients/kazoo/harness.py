@@ -8,8 +8,11 @@ reads what another wrote. Reason: the servers run on busy machines, a member may
 worth nothing. (`COORDD_PLANTED_DIR`, in coordd's src/planted.rs, makes members lag on purpose.)
 """
 
+import contextlib
+import logging
 import os
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -132,3 +135,13 @@ def run(function, hosts):
     took = round((time.monotonic() - began) * 1000)
     print(f"FAIL {function.__name__}: {why}" if why else f"ok {function.__name__} {took} ms")
     return why is None
+
+
+def main(hosts, only=None, within=contextlib.nullcontext):
+    """The cases that were imported, or those whose name has `only` in it; ends the process, with 1 when one failed."""
+    logging.disable(logging.CRITICAL)
+    chosen = [c for c in CASES if only is None or only in c.__name__]
+    with within():
+        failed = [c.__name__ for c in chosen if not run(c, hosts)]
+    sys.stdout.flush()
+    os._exit(1 if failed or not chosen else 0)

@@ -6,7 +6,6 @@ Rule: what a case expects to see is what a person would see, the text of the pag
 page loaded anew.
 """
 
-import logging
 import os
 import sys
 
@@ -18,14 +17,4 @@ import harness  # noqa: E402
 import looks  # noqa: E402,F401
 import sees  # noqa: E402,F401
 
-
-def main(hosts, only=None):
-    logging.disable(logging.CRITICAL)
-    chosen = [c for c in harness.CASES if only is None or only in c.__name__]
-    with browser.driver():
-        failed = [c.__name__ for c in chosen if not harness.run(c, hosts)]
-    sys.stdout.flush()
-    os._exit(1 if failed or not chosen else 0)
-
-
-main(*sys.argv[1:])
+harness.main(*sys.argv[1:], within=browser.driver)
