@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Exactly one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,21 +57,7 @@ pub struct ServiceTarget {
     )]
     pub name_template: Option<String>,
     /// Ports of the Service, 1 to 10; with more than one each has a name.
-    #[schemars(length(min = 1, max = 10), extend("x-kubernetes-validations" = [
-        {
-            "rule": "size(self) == 1 || self.all(each, has(each.name))",
-            "message": "each of several ports needs a name"
-        },
-        {
-            "rule": "self.all(one, self.exists_one(other, other.port == one.port))",
-            "message": "each port needs a number of its own"
-        },
-        {
-            "rule": "self.all(one, !has(one.name) || \
-                self.exists_one(other, has(other.name) && other.name == one.name))",
-            "message": "each port needs a name of its own"
-        }
-    ]))]
+    #[schemars(length(min = 1, max = 10), extend("x-kubernetes-validations" = port_rules()))]
     pub ports: Vec<Port>,
     /// true: no address of its own, its DNS name gives the endpoints'. Default: false.
     #[serde(default)]
@@ -86,6 +73,25 @@ pub enum TrafficDistribution {
     PreferSameZone,
     PreferClose,
     PreferSameNode,
+}
+
+/// What the ports of one Service must be among themselves.
+fn port_rules() -> Value {
+    json!([
+        {
+            "rule": "size(self) == 1 || self.all(each, has(each.name))",
+            "message": "each of several ports needs a name"
+        },
+        {
+            "rule": "self.all(one, self.exists_one(other, other.port == one.port))",
+            "message": "each port needs a number of its own"
+        },
+        {
+            "rule": "self.all(one, !has(one.name) || \
+                self.exists_one(other, has(other.name) && other.name == one.name))",
+            "message": "each port needs a name of its own"
+        }
+    ])
 }
 
 /// A port of a Service, and where an instance's comes from.
@@ -177,21 +183,7 @@ pub struct LeaderTarget {
     pub name: Option<String>,
     /// Ports of the Service, 1 to 10; with more than one each has a name. A candidate says one port at most, so all
     /// but one have a targetPort.
-    #[schemars(length(min = 1, max = 10), extend("x-kubernetes-validations" = [
-        {
-            "rule": "size(self) == 1 || self.all(each, has(each.name))",
-            "message": "each of several ports needs a name"
-        },
-        {
-            "rule": "self.all(one, self.exists_one(other, other.port == one.port))",
-            "message": "each port needs a number of its own"
-        },
-        {
-            "rule": "self.all(one, !has(one.name) || \
-                self.exists_one(other, has(other.name) && other.name == one.name))",
-            "message": "each port needs a name of its own"
-        }
-    ]))]
+    #[schemars(length(min = 1, max = 10), extend("x-kubernetes-validations" = port_rules()))]
     pub ports: Vec<Port>,
     /// true: no address of its own, its DNS name gives the leader's. Default: false.
     #[serde(default)]
