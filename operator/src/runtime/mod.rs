@@ -54,7 +54,7 @@ pub use fail_point::{EXIT_CODE as FAIL_POINT_EXIT_CODE, PROJECTION_WRITES, WRITE
 pub use failure::Failure;
 pub use options::Run;
 
-use crate::crd::CoordinationCluster;
+use crate::crd::{CoordinationCluster, ServiceProjection};
 use crate::plan::Operator;
 
 /// A cluster, or what of it could be read: one that is stored in a form that this operator does not know must not stop
@@ -124,9 +124,11 @@ async fn serve(options: &Run) -> Result<(), Failure> {
     let mut controllers = JoinSet::new();
     for scope in scopes {
         if options.projections {
-            controllers.spawn(projections::control(Arc::clone(&context), scope.clone(), stopping.clone()));
+            let control = controller::control::<ServiceProjection>;
+            controllers.spawn(control(Arc::clone(&context), scope.clone(), stopping.clone()));
         }
-        controllers.spawn(controller::control(Arc::clone(&context), scope, stopping.clone()));
+        let control = controller::control::<CoordinationCluster>;
+        controllers.spawn(control(Arc::clone(&context), scope, stopping.clone()));
     }
     let lost = tokio::select! {
         why = keeper.keep() => Some(format!("the lease is lost: {why}")),

@@ -10,7 +10,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use tracing::Instrument;
 
@@ -18,9 +17,11 @@ use super::act::{Outcome, act};
 use super::apply::Done;
 use super::backoff::jitter;
 use super::children::ChildKind;
+use super::controller::{Looked, full_name};
 use super::failure::Failure;
 use super::observe::{Look, observe};
 use super::report::{self, report};
+use super::shelves::Calls;
 use super::{Context, Guarded, apply, claims, secret};
 use crate::build::{Ground, build};
 use crate::crd::CoordinationCluster;
@@ -40,13 +41,8 @@ const FORBIDDEN: Duration = Duration::from_secs(10);
 /// An object that cannot be read is looked at again when it changes, and else rarely.
 const UNREADABLE: Duration = Duration::from_secs(300);
 
-/// The cluster that an object is, readable or not.
-pub(crate) fn name_of(object: &Guarded) -> ClusterName {
-    ClusterName::new(object.namespace().unwrap_or_default(), object.name_any())
-}
-
-pub(crate) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
-    let name = name_of(&object);
+async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+    let name = full_name(&*object);
     let span = tracing::info_span!("reconcile", cluster = %name);
     async {
         let began = Instant::now();
@@ -75,9 +71,27 @@ pub(crate) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Re
     .await
 }
 
-/// When to look again after a failure.
-pub(crate) fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
-    Action::requeue(context.failures.note(&name_of(&object)))
+impl Looked for CoordinationCluster {
+    const PLURAL: &'static str = "coordinationclusters";
+    const DEBOUNCE: Duration = Duration::from_millis(30);
+
+    fn calls(context: &Context) -> Arc<Calls> {
+        Arc::clone(&context.shelves.calls)
+    }
+
+    async fn look(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+        reconcile(object, context).await
+    }
+
+    fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
+        Action::requeue(context.failures.note(&full_name(&*object)))
+    }
+
+    fn forget(context: &Context, name: &ClusterName) {
+        context.metrics.forget(name);
+        context.applied.forget(name);
+        context.failures.clear(name);
+    }
 }
 
 async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Duration, Failure> {

@@ -31,13 +31,15 @@ use crate::projection::{
     plan, status,
 };
 use crate::runtime::backoff::jitter;
+use crate::runtime::controller::{Looked, full_name};
 use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{self, NOT_LISTED, Shelf};
+use crate::runtime::shelves::Calls;
 use crate::runtime::{Context, report};
 use crate::world::Moment;
 
 /// A projection, or what of it could be read.
-pub(super) type Guarded = DeserializeGuard<ServiceProjection>;
+type Guarded = DeserializeGuard<ServiceProjection>;
 
 /// Until the slices of a Service are written that was just made.
 const SOON: Duration = Duration::from_millis(50);
@@ -57,12 +59,8 @@ const BLOCKED: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_secs(30);
 const UNREADABLE: Duration = Duration::from_secs(300);
 
-fn name_of(object: &Guarded) -> ClusterName {
-    ClusterName::new(object.namespace().unwrap_or_default(), object.name_any())
-}
-
-pub(super) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
-    let name = name_of(&object);
+async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+    let name = full_name(&*object);
     let span = tracing::info_span!("projection", projection = %name);
     async {
         let began = Instant::now();
@@ -95,8 +93,29 @@ pub(super) async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Re
     .await
 }
 
-pub(super) fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
-    Action::requeue(context.projection_failures.note(&name_of(&object)))
+impl Looked for ServiceProjection {
+    const PLURAL: &'static str = "serviceprojections";
+    /// That of registrations has been waited for by the feed.
+    const DEBOUNCE: Duration = Duration::from_millis(20);
+
+    fn calls(context: &Context) -> Arc<Calls> {
+        Arc::clone(&context.desk.calls)
+    }
+
+    async fn look(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Failure> {
+        reconcile(object, context).await
+    }
+
+    fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
+        Action::requeue(context.projection_failures.note(&full_name(&*object)))
+    }
+
+    fn forget(context: &Context, name: &ClusterName) {
+        context.metrics.forget_projection(name);
+        context.projection_failures.clear(name);
+        context.projection_moves.clear(name);
+        context.desk.forget(name);
+    }
 }
 
 fn now() -> Moment {

@@ -10,7 +10,6 @@
 //! Reason: what the operator is told over HTTP any application can be told, so there is one way to be right.
 
 mod cluster;
-mod control;
 mod feed;
 mod figures;
 mod hosts;
@@ -23,7 +22,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use control::control;
 pub(crate) use figures::Projections;
 
 use super::shelves::Calls;
