@@ -3,7 +3,7 @@
 //! ```text
 //!   scenarios/*.rs ─► Scene (a namespace, figures) ─► kubectl     Ensemble (one CoordinationCluster)   Load (clients)
 //!          ├────────► operator (the chart, installed with Helm; stopped, made to die)         report (the promises)
-//!          └────────► Machine (power, cables, kill -9, disks), where the cluster is that of `cargo e2e`
+//!          ├────────► Machine (power, cables, kill -9, disks), where the cluster is that of `cargo e2e`
 //!          └────────► Projection (one ServiceProjection), Apps (who registers and calls), Tree (znodes, by hand)
 //! ```
 //!

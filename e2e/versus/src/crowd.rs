@@ -106,7 +106,8 @@ fn acknowledged(client: &mut Client) -> Result<u128> {
     }
 }
 
-fn address(number: u32) -> Ipv4Addr {
+/// Where the instance of that number says it is.
+pub fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(FIRST.to_bits() + number)
 }
 

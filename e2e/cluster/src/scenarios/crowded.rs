@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use coordd_versus::crowd::address;
 use serde_json::json;
 
 use super::projected::WRONG;
@@ -106,16 +107,11 @@ fn many_services(scene: &Scene) -> Result<()> {
     println!("      {} Services with {} endpoints", status["services"], status["endpoints"]);
     let wrong = (0..SERVICES).map(|service| {
         let from = 2_000 + service * OF_EACH;
-        let wanted: BTreeSet<String> = (from..from + OF_EACH).map(address).collect();
+        let wanted: BTreeSet<String> = (from..from + OF_EACH).map(|number| address(number).to_string()).collect();
         let found: BTreeSet<String> = endpoints(scene, &format!("many-s{service}"))?.into_iter().collect();
         Ok(found.symmetric_difference(&wanted).count())
     });
     scene.counted(WRONG, wrong.collect::<Result<Vec<usize>>>()?.into_iter().sum())
-}
-
-/// As the crowd numbers its addresses.
-fn address(number: u32) -> String {
-    std::net::Ipv4Addr::from_bits(std::net::Ipv4Addr::new(100, 64, 0, 0).to_bits() + number).to_string()
 }
 
 fn p99(mut delays: Vec<Duration>) -> Duration {
