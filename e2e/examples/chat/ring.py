@@ -10,7 +10,7 @@ POINTS = 64
 
 
 def place(text):
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 class Ring:
