@@ -1,7 +1,9 @@
 //! The worked example of discovery, as its README says, in a cluster: e2e/examples/chat.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -18,23 +20,38 @@ pub(super) const SCENARIO: Scenario = Scenario {
     play: Play::Anywhere(play),
 };
 
-const MANIFEST: &str = include_str!("../../../examples/chat/kubernetes.yaml");
+const README: &str = include_str!("../../../examples/chat/README.md");
 /// What the manifest has from a registry, which a cluster of this machine does not reach.
 const IMAGE: &str = "python:3.13-slim";
 const PROGRAMS: [&str; 5] = ["follow.py", "ring.py", "web.py", "server.py", "gateway.py"];
 const PORT: u16 = 9000;
 const USERS: usize = 30;
+/// What a pod has to end in: less than the half minute after which Kubernetes kills one that does not.
+const END: Duration = Duration::from_secs(20);
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/chat")
+}
+
+/// The manifest for a cluster of that name, as README.md's command makes it.
+fn manifest(cluster: &str) -> Result<String> {
+    let command = README.split_once("sed \"").and_then(|(_, rest)| rest.split_once("\" kubernetes.yaml"));
+    let (expression, _) = command.context("README.md makes no manifest by sed")?;
+    let mut sed = Command::new("sed");
+    let made = sed.arg(expression.replace("NAME", cluster)).arg(folder().join("kubernetes.yaml")).output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Ok(String::from_utf8(made.stdout)?)
+}
 
 fn play(scene: &Scene) -> Result<()> {
     let ensemble = Ensemble::ready(scene, &json!({}))?;
     let tree = Tree::of(&ensemble)?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/chat");
-    let files = PROGRAMS.map(|program| format!("--from-file={}", folder.join(program).display()));
+    let files = PROGRAMS.map(|program| format!("--from-file={}", folder().join(program).display()));
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     scene.kubectl(&[&["create", "configmap", "chat-code"], files.as_slice()].concat())?;
-    ensure!(MANIFEST.contains(IMAGE), "the manifest has another image than {IMAGE}");
-    let manifest = MANIFEST.replace("CLUSTER", NAME).replace(IMAGE, "coordd/runtimes:@VERSION@");
-    scene.apply(&manifest, &[])?;
+    let manifest = manifest(NAME)?;
+    ensure!(manifest.contains(IMAGE), "the manifest has another image than {IMAGE}");
+    scene.apply(&manifest.replace(IMAGE, "coordd/runtimes:@VERSION@"), &[])?;
     scene.wait("deployment/chat", "condition=Available", PATIENCE)?;
     let chat = Chat { scene };
     until("three servers are live, and one is the janitor", PATIENCE, || {
@@ -42,7 +59,7 @@ fn play(scene: &Scene) -> Result<()> {
         ensure!(who.loads.len() == 3 && who.janitor.is_some(), "{who:?}");
         Ok(())
     })?;
-    a_server_dies(&chat)?;
+    a_server_ends(&chat)?;
     settings_are_live(&chat, &tree)?;
     the_janitor_dies(&chat, &tree)
 }
@@ -81,13 +98,21 @@ impl Chat<'_> {
         Ok(Who { loads: map("loads"), users: map("users"), janitor })
     }
 
+    /// Lets a pod end as README.md says, which it does by itself.
+    fn end(&self, pod: &str) -> Result<()> {
+        let began = Instant::now();
+        self.scene.kubectl(&["delete", "pod", pod])?;
+        ensure!(began.elapsed() < END, "{pod} took {:?} to end", began.elapsed());
+        Ok(())
+    }
+
     fn kill(&self, pod: &str) -> Result<()> {
         self.scene.kubectl(&["delete", "pod", pod, "--grace-period=0", "--force"]).map(drop)
     }
 }
 
 /// Its users move to others, and nobody else does until its successor is there.
-fn a_server_dies(chat: &Chat<'_>) -> Result<()> {
+fn a_server_ends(chat: &Chat<'_>) -> Result<()> {
     let users: Vec<String> = (0..USERS).map(|number| format!("user-{number}")).collect();
     for user in &users {
         chat.say(user, "hi")?;
@@ -98,7 +123,7 @@ fn a_server_dies(chat: &Chat<'_>) -> Result<()> {
     ensure!(homes.len() == 3, "the users are at {homes:?}");
     let dead = before.loads.keys().next().context("a server")?;
     let (orphan, _) = before.users.iter().find(|(_, home)| *home == dead).context("a user of that server")?;
-    chat.kill(dead)?;
+    chat.end(dead)?;
     until("its session has ended", PATIENCE, || {
         let now = chat.who()?;
         ensure!(!now.loads.contains_key(dead), "{now:?}");
@@ -142,4 +167,15 @@ fn the_janitor_dies(chat: &Chat<'_>, tree: &Tree<'_>) -> Result<()> {
         Ok(())
     })?;
     swept("the next janitor sweeps")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_the_readme_names_the_cluster_wherever_the_manifest_needs_it() {
+        let made = manifest("minimal").unwrap();
+        assert_eq!((made.matches("CLUSTER").count(), made.matches("minimal:8080").count()), (0, 2));
+    }
 }
