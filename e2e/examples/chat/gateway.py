@@ -10,7 +10,7 @@ import argparse
 import threading
 import time
 
-from follow import ask, fetch, in_background
+from follow import LOST, ask, fetch, in_background
 from ring import Ring
 from web import serve
 
@@ -27,7 +27,8 @@ class Gateway:
 
     def live(self, answer):
         """Another live set; those are moved whose server is another one by it."""
-        found = {i["id"]: i for i in answer["instances"]} if answer else {}
+        instances = answer["instances"] if answer else []
+        found = {i["id"]: i for i in instances if "default" in i["ports"]}
         with self.news:
             if found.keys() != self.servers.keys():
                 self.ring = Ring(found)
@@ -37,12 +38,18 @@ class Gateway:
             moved = [(user, old, new) for user, old, new in moved if new and new != old]
             self.users |= {user: new for user, _, new in moved}
             self.news.notify_all()
+        # A server may hang; meanwhile the next live set is heard of.
+        threading.Thread(target=self.greet, args=(moved, found), daemon=True).start()
+
+    def greet(self, moved, servers):
         for user, old, new in moved:
             print(f"moved {user}: {old} to {new}", flush=True)
             for server, order in ((old, "leave"), (new, "join")):
+                if order == "join" and self.users[user] != new:
+                    continue  # He has moved on.
                 try:
-                    self.call(found[server], order, user=user)
-                except (KeyError, OSError):
+                    self.call(servers[server], order, user=user)
+                except (KeyError, *LOST):
                     pass  # The old one is dead; the new one greets when it is asked first.
 
     def call(self, server, order, **parameters):
@@ -60,7 +67,7 @@ class Gateway:
             try:
                 if server:
                     return self.call(server, order, user=user, **parameters)
-            except OSError:
+            except LOST:
                 pass
             if time.monotonic() > end:
                 raise LookupError(f"no server answers for {user}")
@@ -76,7 +83,7 @@ class Gateway:
     def who(self):
         try:
             janitor = ask(self.http, f"/v1/leader{self.root}/janitor")["leader"]
-        except OSError:
+        except LOST:
             janitor = None  # Nobody has stood yet, or no member answers.
         with self.news:
             loads = {name: int(i["metadata"].get("load", 0)) for name, i in self.servers.items()}
