@@ -11,6 +11,7 @@ clients = os.path.dirname(here)
 sys.path[:0] = [here, os.path.join(clients, "kazoo"), os.path.join(clients, "discovery")]
 
 import harness  # noqa: E402
+import follows  # noqa: E402,F401
 import lives  # noqa: E402,F401
 
 harness.main(*sys.argv[1:])
