@@ -1,4 +1,4 @@
-"""The life of a chat: users find their servers, a server dies, the janitor dies, the configuration changes."""
+"""The life of a chat: users find their servers, a server dies or hangs, the janitor dies, the configuration changes."""
 
 import contextlib
 import json
@@ -46,6 +46,10 @@ class Chat(contextlib.ExitStack):
         with urllib.request.urlopen(url, timeout=20) as answer:
             return json.load(answer)
 
+    def told(self, what):
+        for server in self.servers.values():
+            until(lambda: any(what in line for line in server.lines), f"the server was told {what}")
+
     def is_up(self):
         try:
             who = self.get("/who")
@@ -87,12 +91,56 @@ def one_janitor_sweeps_and_another_when_it_dies(t):
 
 
 @case
+def a_server_that_is_told_to_end_is_gone_when_it_has_ended(t):
+    with Chat(t) as chat:
+        chat.servers["s1"].process.terminate()
+        equal(chat.servers["s1"].process.wait(10), 0)
+        chat.zk.sync(t.root)
+        equal(chat.zk.exists(t.root + "/servers/s1"), None)
+        until(lambda: len(chat.get("/who")["loads"]) == 2, "the gateway knows it")
+
+
+@case
+def servers_that_hang_do_not_keep_the_gateway_from_hearing_who_lives(t):
+    with Chat(t) as chat, socket.socket() as hangs:
+        hangs.bind(("127.0.0.1", 0))
+        hangs.listen(100)
+        for user in USERS:
+            chat.get("/say", sender="ann", user=user, text="hi")
+        place = {"address": "127.0.0.1", "port": hangs.getsockname()[1], "load": 0}
+        chat.zk.create(t.root + "/servers/hangs", json.dumps(place).encode(), ephemeral=True)
+        until(lambda: list(chat.get("/who")["users"].values()).count("hangs") > 2, "users are to move there")
+        chat.zk.delete(t.root + "/servers/hangs")
+        until(lambda: "hangs" not in chat.get("/who")["users"].values(), "they are elsewhere", seconds=4)
+
+
+@case
+def a_wrong_setting_or_registration_ends_no_janitor(t):
+    def swept(what):
+        chat.get("/say", sender="ann", user="zoe", text="dust")
+        until(lambda: chat.get("/inbox", user="zoe") == [], what)
+
+    with Chat(t) as chat:
+        sweep, keep = t.root + "/config/sweep_seconds", t.root + "/config/keep_seconds"
+        chat.zk.create(keep, b"0")
+        chat.zk.create(t.root + "/servers/of-no-port", b'{"address": "127.0.0.1"}')
+        swept("who has no port is passed over")
+        for wrong in ("5s", "", "-1", "nan"):
+            chat.zk.set(sweep, wrong.encode())
+            chat.told(f"sweep_seconds={wrong!r}")
+            swept(f"the time before {wrong!r} holds")
+        chat.zk.set(sweep, b"3000")
+        chat.told("3000")
+        chat.zk.set(sweep, b"0.2")
+        swept("the short time is used though the long one is not over")
+
+
+@case
 def configuration_is_used_from_the_moment_it_changes(t):
     with Chat(t) as chat:
         equal(chat.get("/inbox", user="ann"), ["Hello, ann"])
         chat.zk.set(t.root + "/config/greeting", b"Good morning")
-        for server in chat.servers.values():
-            until(lambda: any("Good morning" in line for line in server.lines), "the server was told")
+        chat.told("Good morning")
         equal(chat.get("/inbox", user="bob"), ["Good morning, bob"])
 
 

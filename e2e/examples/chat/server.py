@@ -4,6 +4,8 @@
     stands in   /chat/janitor        kazoo's Election; the janitor lets all servers forget old messages
     follows     /chat/config         greeting, keep_seconds, sweep_seconds: used from the moment they change
 
+What is set to no time leaves the time before it. Told to end (SIGTERM) a server closes its session, and is gone at once.
+
 The janitor's sweeps carry the fencing token of its election. A server refuses a lower one than it has seen: a janitor
 that was paused, and does not know that another leads, does no harm.
 """
@@ -16,10 +18,18 @@ import time
 from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import KazooException, NodeExistsError
 
-from follow import ask, fetch, in_background
+from follow import LOST, ask, fetch, in_background
 from web import serve
 
-DEFAULTS = {"greeting": "Welcome", "keep_seconds": "3600", "sweep_seconds": "5"}
+DEFAULTS = {"greeting": "Welcome", "keep_seconds": 3600.0, "sweep_seconds": 5.0}
+
+
+def seconds(text):
+    """A time that one can wait; ValueError for what is none."""
+    value = float(text)
+    if not 0 <= value <= 1e6:
+        raise ValueError("no time to wait")
+    return value
 
 
 class Messages:
@@ -30,6 +40,21 @@ class Messages:
         self.of = {}
         self.token = 0
         self.config = DEFAULTS
+        self.configured = threading.Event()
+
+    def configure(self, answer):
+        """Other settings; of one that is wrong, or may not be read now, the value before holds."""
+        values, left_out = (answer["values"], answer["left_out"]) if answer else ({}, [])
+        hidden = {out["key"] for out in left_out}
+        new = DEFAULTS | {key: self.config[key] for key in DEFAULTS if key in hidden}
+        for key in DEFAULTS.keys() & values.keys():
+            try:
+                new[key] = seconds(values[key]) if key.endswith("_seconds") else values[key]
+            except ValueError as wrong:
+                new[key] = self.config[key]
+                print(f"{key}={values[key]!r}: {wrong}", flush=True)
+        self.config = new
+        self.configured.set()
 
     def join(self, user):
         with self.lock:
@@ -109,22 +134,24 @@ def stand_for_janitor(zk, http, root, name, messages):
 
     def lead():
         while zk.state == KazooState.CONNECTED:
-            election = ask(http, f"/v1/leader{path}")
-            if (election["leader"] or {}).get("id") != name:
-                return
-            order = {"token": election["fencing_token"], "before": time.time() - float(messages.config["keep_seconds"])}
+            messages.configured.clear()
+            election, config = ask(http, f"/v1/leader{path}"), messages.config
+            token = election["fencing_token"]
+            if (election["leader"] or {}).get("id") != name or token is None:
+                return  # Who has none, since the ensemble was recovered, gets one by standing anew.
+            order = {"token": token, "before": time.time() - config["keep_seconds"]}
             for server in ask(http, f"/v1/services{root}/servers?format=json")["instances"]:
                 try:
                     fetch(f"http://{server['address']}:{server['ports']['default']}/sweep", order)
-                except OSError:
-                    pass  # It has died, or swept for another janitor; the next sweep is soon.
-            time.sleep(float(messages.config["sweep_seconds"]))
+                except (KeyError, *LOST):
+                    pass  # No server, or dead, or swept for another janitor; the next sweep is soon.
+            messages.configured.wait(max(config["sweep_seconds"], 0.1))
 
     while True:
         try:
             zk.Election(path, name).run(lead)
-        except (KazooException, OSError):
-            pass
+        except Exception as wrong:  # Whatever it was: without this thread nobody would stand here any more.
+            print(f"{name} is no janitor: {wrong}", flush=True)
         time.sleep(0.5)
 
 
@@ -141,7 +168,7 @@ def main():
     messages = Messages()
 
     def configured(answer):
-        messages.config = DEFAULTS | (answer["values"] if answer else {})
+        messages.configure(answer)
         print(f"{given.name} uses {messages.config}", flush=True)
 
     in_background(http, f"/v1/config{given.root}/config?recurse", configured)
@@ -152,8 +179,11 @@ def main():
     threading.Thread(
         target=stand_for_janitor, args=(zk, http, given.root, given.name, messages), daemon=True).start()
     print(f"{given.name} serves at {given.address}:{given.port}", flush=True)
-    serve(given.port, {"/join": messages.join, "/leave": messages.leave, "/tell": messages.tell,
-                       "/inbox": messages.inbox, "/sweep": messages.sweep})
+    try:
+        serve(given.port, {"/join": messages.join, "/leave": messages.leave, "/tell": messages.tell,
+                           "/inbox": messages.inbox, "/sweep": messages.sweep})
+    finally:
+        zk.stop()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """JSON over HTTP for both programs: a route is a function from what was asked to an answer."""
 
 import json
+import signal
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 
 def serve(port, routes, address="0.0.0.0"):
-    """Answers `{path: function(**parameters)}` until the program ends. A function that raises KeyError says 503."""
+    """Answers `{path: function(**parameters)}` until the program is told to end, which it does by SystemExit.
+
+    A function that raises KeyError says 503.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self, parameters):
@@ -35,4 +40,6 @@ def serve(port, routes, address="0.0.0.0"):
         def log_message(self, *_):
             pass
 
+    # The first process of a container has no default for it: without this it would be killed, half a minute later.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     ThreadingHTTPServer((address, port), Handler).serve_forever()
