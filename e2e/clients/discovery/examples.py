@@ -1,12 +1,14 @@
 """README.md's examples of following a service, each in its language, run as they stand."""
 
+import contextlib
 import os
 import re
 import sys
 import tempfile
 
-from harness import case, control
-from world import Running, ask, curator, curator_json, http_hosts
+from harness import case, control, until
+from kazoo.security import make_acl
+from world import Running, ask, curator, curator_json, http_hosts, status
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../README.md")
 PATH = "/v1/services/services/orders"
@@ -40,16 +42,24 @@ def in_place(text, t, base):
     return text.replace(PATH, f"/v1/services{base}/orders")
 
 
-def follows(t, language):
-    """Sees what is registered, one killed, and through the death of the member that it follows, one more."""
+@contextlib.contextmanager
+def run(text, language):
+    """That program, running."""
     name, command = LANGUAGES[language]
-    zk = t.rooted()
-    with tempfile.TemporaryDirectory() as folder, curator(t, "register", t.root, "orders", "a", "10.0.0.1", 8001) as a:
+    with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, name)
         with open(file, "w") as out:
-            out.write(in_place(example(language), t, t.root))
+            out.write(text)
+        with Running(*command, file, cwd=folder) as program:
+            yield program
+
+
+def follows(t, language):
+    """Sees what is registered, one killed, and through the death of the member that it follows, one more."""
+    zk = t.rooted()
+    with curator(t, "register", t.root, "orders", "a", "10.0.0.1", 8001) as a:
         a.says("Curator has registered", lambda line: line == "registered")
-        with Running(*command, file, cwd=folder) as example_runs:
+        with run(in_place(example(language), t, t.root), language) as example_runs:
             example_runs.says("the first", lambda line: "10.0.0.1" in line, seconds=30)
             zk.create(t.root + "/orders/b", curator_json("orders", "b", "10.0.0.2", 8002), ephemeral=True)
             example_runs.says("both", lambda line: "10.0.0.1" in line and "10.0.0.2" in line)
@@ -85,6 +95,51 @@ def the_example_in_java(t):
 @case
 def the_example_in_javascript(t):
     follows(t, "javascript")
+
+
+@case
+def each_example_passes_on_from_a_member_that_says_nothing(t):
+    zk = t.rooted()
+    zk.create(t.root + "/orders/b", curator_json("orders", "b", "10.0.0.2", 8002), makepath=True)
+    first = t.hosts.split(",")[0].rsplit(":", 1)[1]
+    control(f"stop {first}")
+    try:
+        with contextlib.ExitStack() as all_of_them:
+            for language in LANGUAGES:
+                text = in_place(example(language), t, t.root)
+                assert "45" in text, f"{language} has another silence"
+                program = all_of_them.enter_context(run(text.replace("45", "3"), language))
+                all_of_them.callback(program.says, f"{language}: what is there", lambda line: "10.0.0.2" in line, 60)
+    finally:
+        control(f"cont {first}")
+
+
+each_example_passes_on_from_a_member_that_says_nothing.seconds = 150
+
+
+def of_whom_may_not_read(t, language):
+    """What may not be shown for a while is no empty list."""
+    zk = t.rooted()
+    base = t.root + "/orders"
+    zk.create(base + "/b", curator_json("orders", "b", "10.0.0.2", 8002), makepath=True)
+    with run(in_place(example(language), t, t.root), language) as program:
+        program.says("the first", lambda line: "10.0.0.2" in line)
+        zk.set_acls(base, [make_acl("world", "anyone", create=True, delete=True, admin=True)])
+        until(lambda: all(status(t, f"/v1/services{base}", member) == 401 for member in range(3)), "it may not be read")
+        zk.set_acls(base, [make_acl("world", "anyone", all=True)])
+        zk.create(base + "/c", curator_json("orders", "c", "10.0.0.3", 8003))
+        program.says("both", lambda line: "10.0.0.2" in line and "10.0.0.3" in line)
+        assert "[]" not in program.lines, program.lines
+
+
+@case
+def the_example_in_python_takes_what_may_not_be_read_for_no_absence(t):
+    of_whom_may_not_read(t, "python")
+
+
+@case
+def the_example_in_javascript_takes_what_may_not_be_read_for_no_absence(t):
+    of_whom_may_not_read(t, "javascript")
 
 
 @case

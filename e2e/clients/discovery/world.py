@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import threading
+import urllib.error
 import urllib.request
 
 from harness import until
@@ -68,6 +69,15 @@ def ask(t, path, member=0, user=None):
         request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def status(t, path, member=0):
+    """The status that `path` is answered with."""
+    try:
+        with urllib.request.urlopen(f"http://{http_hosts(t)[member]}{path}", timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        return refused.code
 
 
 def curator_json(name, instance, address, port):

@@ -26,7 +26,7 @@ use control::Control;
 use programs::{PROGRAMS, Program};
 
 const USAGE: &str = "usage: cargo clients [--server coordd|zookeeper] [--members 1|3] [--only PROGRAM] [--case NAME]";
-const PROGRAM_WITHIN: Duration = Duration::from_secs(180);
+const PROGRAM_WITHIN: Duration = Duration::from_secs(240);
 
 /// Runs the programs that the arguments name; without `--members` against one member, then against three.
 pub(crate) fn command(args: &[String]) -> Result<()> {
