@@ -4,8 +4,9 @@
 //!   db/url = x y     properties  db.url=x y       env  DB_URL='x y'
 //! ```
 //!
-//! Rule: two znodes that would be one key are a failure that names both; of two values one would be lost. What is not
-//! plain is escaped as `java.util.Properties` reads it, and quoted as a shell does.
+//! Rule: two znodes that would be one key are a failure that names both; of two values one would be lost. What is left
+//! out is named in comments, which both forms have: who reads them knows of each value. What is not plain is escaped as
+//! `java.util.Properties` reads it, and quoted as a shell does.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +26,14 @@ fn renamed(tree: &ConfigTree, name: fn(&str) -> String) -> Result<BTreeMap<Strin
     Ok(keys.into_iter().map(|(key, (_, value))| (key, value)).collect())
 }
 
+/// A comment for each value that is not in the text; the znode that was asked for has no line in any case.
+fn left_out(tree: &ConfigTree) -> String {
+    let below = tree.left_out.iter().filter(|left| !left.key.is_empty());
+    below.map(|left| format!("# left out: {}: {}\n", left.key.escape_default(), left.reason)).collect()
+}
+
 pub(crate) fn properties(tree: &ConfigTree) -> Result<String, Failure> {
-    let mut out = String::new();
+    let mut out = left_out(tree);
     for (key, value) in renamed(tree, |key| key.replace('/', "."))? {
         escape(&mut out, &key, true);
         out.push('=');
@@ -59,7 +66,7 @@ fn escape(out: &mut String, text: &str, is_key: bool) {
 }
 
 pub(crate) fn env(tree: &ConfigTree) -> Result<String, Failure> {
-    let mut out = String::new();
+    let mut out = left_out(tree);
     for (key, value) in renamed(tree, variable)? {
         out.push_str(&key);
         out.push('=');
@@ -82,6 +89,8 @@ fn variable(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use coordd_api::discovery::LeftOut;
+
     use super::*;
 
     fn tree(values: &[(&str, &str)]) -> ConfigTree {
@@ -100,6 +109,15 @@ mod tests {
     fn a_shell_reads_each_value_as_one_word_and_runs_none() {
         let tree = tree(&[("db/url", "a b"), ("db/x-y", "it's $(rm)\n"), ("9", "plain/1")]);
         assert_eq!(env(&tree).unwrap(), "DB_URL='a b'\nDB_X_Y='it'\\''s $(rm)\n'\n_9=plain/1\n");
+    }
+
+    #[test]
+    fn a_value_that_is_left_out_is_a_comment_in_both_forms() {
+        let left = |key: &str| LeftOut { key: key.to_owned(), reason: "is no UTF-8 text".to_owned() };
+        let tree = ConfigTree { left_out: vec![left(""), left("db\n\u{e9}")], ..tree(&[("a", "1")]) };
+        let comment = "# left out: db\\n\\u{e9}: is no UTF-8 text\n";
+        assert_eq!(properties(&tree).unwrap(), format!("{comment}a=1\n"));
+        assert_eq!(env(&tree).unwrap(), format!("{comment}A=1\n"));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn parameters(route: Route) -> Vec<Value> {
             ),
             query(
                 "as",
-                "With recurse: JSON, Java's properties, or lines for a shell",
+                "With recurse: JSON, Java's properties, or lines for a shell; comments name what is left out of lines",
                 words(&["json", "properties", "env"]),
             ),
         ],
@@ -93,7 +93,7 @@ fn common_parameters() -> Vec<Value> {
             "linearizable: everything acknowledged before is in it; stale: also from a member that only reads",
             words(&["local", "linearizable", "stale"]),
         ),
-        header("If-None-Match", "ETags of answers that the caller has; with wait not *", text()),
+        header("If-None-Match", "ETags of what the caller has; with wait not *, and nothing older is answered", text()),
         header("Last-Event-ID", "Of a stream: as after", json!({ "type": "string", "pattern": "^[0-9]{1,15}$" })),
     ]
 }
