@@ -119,7 +119,8 @@ impl Refused {
             Refused::Behind { .. } => (
                 "behind",
                 "This member has not come so far yet",
-                "ask again in a second, or the member that gave this zxid",
+                "ask again in a second, or the member that gave this zxid; where /v1/ensemble has another ensemble_id \
+                 than it had then, zxids began anew: ask without after and Last-Event-ID",
             ),
             Refused::Busy(_) => ("busy", "This member has too much to do", "ask again in a second, or another member"),
             Refused::Upgrading => (

@@ -101,15 +101,18 @@ pub(super) const NO_ROOM: Refused = Refused::Busy("the answers that are followed
 /// Whether answers are stale; refused where there are none.
 pub(super) async fn gate(http: &Http, consistency: Consistency) -> Result<bool, Refused> {
     match http.commands.is_read_only() {
-        None => {
-            let status = http.consensus.status().borrow().clone();
-            Err(Refused::NotServing(status.not_serving.clone().unwrap_or_default()))
-        }
+        None => Err(not_serving(http)),
         Some("ro") if consistency == Consistency::Stale => Ok(true),
         Some("ro") => Err(Refused::OnlyReads),
         Some(_) if confirmed(http, GATE_PATIENCE).await => Ok(false),
         Some(_) => Err(unconfirmed()),
     }
+}
+
+/// For a member that serves nobody: why it does not.
+pub(super) fn not_serving(http: &Http) -> Refused {
+    let status = http.consensus.status().borrow().clone();
+    Refused::NotServing(status.not_serving.clone().unwrap_or_default())
 }
 
 pub(super) fn unconfirmed() -> Refused {

@@ -31,7 +31,7 @@ use self::topics::Topics;
 use super::asked::{Asked, Consistency, Terms};
 use super::flight::Turns;
 use super::problem::Refused;
-use super::read::{At, gate};
+use super::read::{At, gate, not_serving};
 use crate::http::Http;
 pub(super) use poll::poll;
 pub(super) use stream::stream;
@@ -109,6 +109,9 @@ impl Follower {
 
     /// Why the topic has ended, as far as one can say.
     async fn ended(&self, http: &Http) -> Refused {
+        if http.draining.is_on() {
+            return stopping();
+        }
         let refused = gate(http, Consistency::Local).await.err();
         let why = self.topic.why.get().copied().unwrap_or("what was followed cannot be shown any more");
         refused.unwrap_or(Refused::Busy(why))
@@ -130,12 +133,19 @@ impl Follow {
     }
 }
 
-/// Waits until this member has applied `zxid`.
+fn stopping() -> Refused {
+    Refused::NotServing("it is stopping".to_owned())
+}
+
+/// Waits until this member has applied `zxid`; not where it serves nobody, for it may never come so far.
 pub(super) async fn reached(http: &Http, zxid: i64) -> Result<(), Refused> {
     let now = || http.consensus.state().read().last_zxid().0;
     let at = now();
     if at >= zxid {
         return Ok(());
+    }
+    if http.commands.is_read_only().is_none() {
+        return Err(not_serving(http));
     }
     if zxid - at > AHEAD_MAX {
         return Err(Refused::Behind { after: zxid, at });
@@ -149,7 +159,7 @@ pub(super) async fn reached(http: &Http, zxid: i64) -> Result<(), Refused> {
 async fn join(http: &Http, asked: &Arc<Asked>, terms: &Terms) -> Result<Follower, Refused> {
     gate(http, terms.consistency).await?;
     if http.draining.is_on() {
-        return Err(Refused::NotServing("it is stopping".to_owned()));
+        return Err(stopping());
     }
     if !At::of(&http.consensus.state().read(), false).tells {
         return Err(Refused::Upgrading);

@@ -25,6 +25,8 @@ use crate::http::Draining;
 use crate::http::listen::Brief;
 use crate::server::tests::support::{self, Double, Member};
 
+mod limits;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Rig {
@@ -366,46 +368,6 @@ async fn who_stands_waits_for_a_large_turn_and_a_newcomer_without_room_takes_non
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_can_have_seen_is_not_waited_for() {
-    let rig = Rig::new().await;
-    let zxid = rig.create("/k");
-    for (ahead, seconds) in [(i64::MAX - zxid, 0), (1_000_000, 5)] {
-        let began = Instant::now();
-        let behind = rig.ask(&format!("/v1/config/k?after={}", zxid + ahead), &[]).await;
-        assert_eq!((behind.status(), began.elapsed().as_secs()), (503, seconds));
-        assert!(behind.text().await.contains("problem:behind"));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn slow_readers_keep_nobody_from_an_answer_that_is_tiny() {
-    let rig = Rig::new().await;
-    rig.create("/k");
-    let answers = &rig.http.desk.answers;
-    let _all: Vec<_> = std::iter::from_fn(|| answers.hold(vec![0; 64 * 1024], None).ok()).collect();
-    rig.set("/k", &[b'1'; 4096]);
-    assert_eq!(rig.ask("/v1/config/k", &[]).await.status(), 200);
-    rig.set("/k", &[b'1'; 4097]);
-    assert_eq!(rig.ask("/v1/config/k", &[]).await.status(), 503);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_caller_says_of_himself_and_of_what_he_has_is_bounded_where_it_is_kept() {
-    let rig = Rig::new().await;
-    rig.create("/k");
-    let basic = |bytes: usize| format!("Basic {}", STANDARD.encode(format!("{}:p", "u".repeat(bytes - 2))));
-    for (bytes, status) in [(512, 200), (513, 401)] {
-        assert_eq!(rig.ask("/v1/config/k", &[("authorization", &basic(bytes))]).await.status(), status);
-    }
-    let tags = format!("\"{}\"", "x".repeat(5000));
-    let has = [("if-none-match", tags.as_str())];
-    assert_eq!(rig.ask("/v1/config/k", &has).await.status(), 200);
-    let kept = rig.ask("/v1/config/k?wait=0s", &has).await;
-    assert_eq!(kept.status(), 400);
-    assert!(kept.text().await.contains("at most 4096 bytes"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_every_change_alters_is_read_once_a_second() {
     let rig = Rig::new().await;
     rig.create("/k");
@@ -456,42 +418,4 @@ async fn an_answer_that_still_holds_has_the_zxid_of_now() {
     assert!(poll_immediate(waiting.as_mut()).await.is_none());
     let last = rig.create("/another");
     assert_eq!(waiting.await.header("coordd-zxid"), last.to_string());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_short_wait_is_short_though_the_first_reading_is_not() {
-    let rig = Rig::new().await;
-    rig.create("/k");
-    let turns = &rig.http.desk.follow.turns;
-    let taken = (turns.small().await, turns.small().await, turns.small().await);
-    let began = Instant::now();
-    assert_eq!(rig.ask("/v1/config/k?wait=500ms", &[]).await.status(), 503);
-    assert!(began.elapsed() <= 3 * SECOND, "{:?}", began.elapsed());
-    drop(taken);
-    assert_eq!(rig.ask("/v1/config/k?wait=500ms", &[]).await.status(), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_waits_says_what_he_has_and_a_member_that_stops_is_not_followed() {
-    let rig = Rig::new().await;
-    rig.create("/k");
-    let any = rig.ask("/v1/config/k?wait=5s", &[("if-none-match", "\"1\", *")]).await;
-    assert_eq!(any.status(), 400);
-    assert_eq!(rig.ask("/v1/config/k", &[("if-none-match", "*")]).await.status(), 304);
-    let (mut stream, _) = rig.stream("/v1/config/k").await;
-    rig.http.draining.begin();
-    assert_eq!(rig.ask("/v1/config/k?wait=0s", &[]).await.status(), 503);
-    rig.set("/k", b"x");
-    while !stream.frame().await.is_empty() {}
-    assert_eq!(rig.topics().len(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn on_a_connection_that_is_answered_once_nothing_is_followed() {
-    let rig = Rig::new().await;
-    rig.create("/k");
-    assert_eq!(rig.ask_as("/v1/config/k", &[], true).await.status(), 200);
-    assert_eq!(rig.ask_as("/v1/config/k?wait=0s", &[], true).await.status(), 503);
-    assert_eq!(rig.ask_as("/v1/config/k", &[("accept", "text/event-stream")], true).await.status(), 503);
-    assert_eq!(rig.topics().len(), 0);
 }
