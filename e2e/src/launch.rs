@@ -30,6 +30,11 @@ pub(crate) fn short_faults() -> Result<()> {
     shell::run(shipped_versus()?.args(["faults", "--short"]))
 }
 
+/// Discovery over HTTP is read and followed by many, and every byte is looked at: in a few seconds, held to no bound.
+pub(crate) fn short_discovery() -> Result<()> {
+    shell::run(shipped_versus()?.args(["discovery", "--short"]))
+}
+
 /// ZooKeeper and coordd answer the same requests, and the answers are compared: one server each, then three. After the
 /// clients, who bring Java.
 pub(crate) fn short_differ() -> Result<()> {

@@ -22,6 +22,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "sim", about: "one seed lived twice: simulated network, clock and disk", run: launch::short_sim },
     Step { name: "faults", about: "members killed, stopped and cut off while clients work", run: launch::short_faults },
     Step {
+        name: "discovery",
+        about: "answers over HTTP read and followed by many, in small",
+        run: launch::short_discovery,
+    },
+    Step {
         name: "clients",
         about: "programs on real ZooKeeper clients, against one and three members",
         run: launch::shipped_clients,

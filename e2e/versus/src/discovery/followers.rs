@@ -17,6 +17,8 @@ const ROUNDS: usize = 20;
 /// Connections that are opened before their answers are read.
 const BATCH: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(60);
+const WORST_MILLIS: u128 = 1_000;
+const EACH_KIB: f64 = 20.0;
 
 struct Followers {
     poll: Poll,
@@ -102,5 +104,6 @@ pub(super) fn run(options: &Options) -> Result<()> {
         "{count} followers of one service at one member, {rounds} changes: all told after {median} ms (median), \
          {worst} ms (worst); {each:.1} KiB resident each"
     );
-    Ok(())
+    options.promised("a change told to all followers", worst <= WORST_MILLIS)?;
+    options.promised("memory for each follower", each <= EACH_KIB)
 }

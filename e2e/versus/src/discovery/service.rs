@@ -15,7 +15,7 @@ pub(super) const PATH: &str = "/v1/services/services/orders";
 pub(super) const INSTANCES: usize = 10;
 const EPHEMERAL: i32 = 1;
 
-/// The session that registers.
+/// A session that registers.
 pub(super) struct Registrar(Client);
 
 fn data(id: usize) -> String {
@@ -33,7 +33,7 @@ fn name(id: usize) -> String {
 impl Registrar {
     /// Registers the ten at the first member, and waits until answers to them can be followed.
     pub(super) fn start(ensemble: &Ensemble) -> Result<Registrar> {
-        let mut registrar = Registrar(Client::open(ensemble.clients()[0], 60_000)?);
+        let mut registrar = Registrar::another(ensemble)?;
         registrar.make("/services", "", 0)?;
         registrar.make("/services/orders", "", 0)?;
         (0..INSTANCES).try_for_each(|id| registrar.register(id).map(drop))?;
@@ -45,6 +45,18 @@ impl Registrar {
             }
         }
         Ok(registrar)
+    }
+
+    /// One more session at the first member.
+    pub(super) fn another(ensemble: &Ensemble) -> Result<Registrar> {
+        Ok(Registrar(Client::open(ensemble.clients()[0], 60_000)?))
+    }
+
+    /// Ends the session, and with it what it has registered; the zxid, once it is acknowledged.
+    pub(super) fn close(mut self) -> Result<i64> {
+        let answer = self.0.call(op::CLOSE_SESSION, |_| ())?;
+        ensure!(answer.err == 0, "closeSession was answered with {}", answer.err);
+        Ok(answer.zxid)
     }
 
     fn make(&mut self, path: &str, data: &str, flags: i32) -> Result<i64> {
