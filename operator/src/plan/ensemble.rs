@@ -89,10 +89,11 @@ impl Standing {
     }
 }
 
-/// Id of the ensemble that this cluster is, by its records.
+/// Id of the ensemble that this cluster is, by its records: until a recovery is known to be done, the one that it
+/// gives up, which after the first recovery is not the founded one.
 pub(crate) fn current_id(world: &World) -> Option<&str> {
     let founded = world.bootstrap.as_ref()?.ensemble_id.as_deref()?;
-    Some(world.recovery.as_ref().and_then(|recovery| recovery.to.as_deref()).unwrap_or(founded))
+    Some(world.recovery.as_ref().map_or(founded, |recovery| recovery.to.as_deref().unwrap_or(&recovery.from)))
 }
 
 /// Pods whose member answers as one of the ensemble `id`.

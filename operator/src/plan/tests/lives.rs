@@ -156,21 +156,53 @@ fn a_member_is_replaced_by_order_once() {
     assert!(sim.is_settled(), "{:?}", sim.plan());
 }
 
-#[test]
-fn a_lost_quorum_is_recovered_by_order_with_the_survivor_that_it_names() {
-    let mut sim = Sim::settled(3);
-    let lost = sim.current().unwrap().id.clone();
-    for ordinal in [0, 1] {
+/// Takes the disks of these members, and waits until that is seen.
+fn lose(sim: &mut Sim, ordinals: [i32; 2]) {
+    for ordinal in ordinals {
         sim.claims.remove(&ordinal);
         sim.pods.remove(&ordinal);
     }
     sim.tick(2_000);
-    assert_eq!(names(&sim.run(30)), Vec::<&str>::new(), "nothing is touched");
-    assert_eq!(sim.plan().holds[0].reason, Reason::QuorumLost);
-    let order = RecoverOrder { survivor: "orders-2".into(), ensemble_id: lost };
+}
+
+fn order(sim: &mut Sim, survivor: &str) {
+    let order = RecoverOrder { survivor: survivor.into(), ensemble_id: sim.current().unwrap().id.clone() };
     sim.orders = Orders { recover: Some(Ok(order)), ..Orders::default() };
-    let steps = sim.run(60);
-    assert_eq!(names(&steps)[..3], ["record-recovery", "recover", "record-recovery"]);
+}
+
+#[test]
+fn a_lost_quorum_is_recovered_by_order_with_the_survivor_that_it_names_as_often_as_it_is_lost() {
+    let mut sim = Sim::settled(3);
+    for (lost, survivor) in [([0, 1], "orders-2"), ([1, 2], "orders-0"), ([0, 2], "orders-1")] {
+        lose(&mut sim, lost);
+        assert_eq!(names(&sim.run(30)), Vec::<&str>::new(), "nothing is touched");
+        assert_eq!(sim.plan().holds[0].reason, Reason::QuorumLost);
+        order(&mut sim, survivor);
+        let steps = sim.run(60);
+        assert_eq!(names(&steps)[..3], ["record-recovery", "recover", "record-recovery"]);
+        assert!(sim.is_settled(), "{survivor}: {:?}", sim.plan());
+        assert_eq!(sim.current().unwrap().members.len(), 3);
+    }
+}
+
+#[test]
+fn a_second_order_that_is_withdrawn_leaves_the_ensemble_of_the_first() {
+    let mut sim = Sim::settled(3);
+    lose(&mut sim, [0, 1]);
+    order(&mut sim, "orders-2");
+    sim.run(60);
+    let second = sim.current().unwrap().id.clone();
+    for ordinal in [0, 1] {
+        let node = sim.pods[&ordinal].node.unwrap();
+        sim.nodes[node] = super::sim::SimNode { up: false, since: sim.now };
+        sim.pods.get_mut(&ordinal).unwrap().deleting = Some(sim.now);
+    }
+    sim.tick(2_000);
+    order(&mut sim, "orders-2");
+    assert_eq!(names(&sim.run(1)), ["record-recovery"]);
+    sim.orders = Orders::default();
+    sim.nodes.iter_mut().for_each(|node| node.up = true);
+    sim.run(30);
     assert!(sim.is_settled(), "{:?}", sim.plan());
-    assert_eq!(sim.current().unwrap().members.len(), 3);
+    assert_eq!(sim.current().unwrap().id, second);
 }

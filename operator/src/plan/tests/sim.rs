@@ -175,7 +175,7 @@ impl Sim {
 
     pub(super) fn current(&self) -> Option<&Ensemble> {
         let founded = self.bootstrap.as_ref()?.ensemble_id.clone()?;
-        let id = self.recovery.as_ref().and_then(|recovery| recovery.to.clone()).unwrap_or(founded);
+        let id = self.recovery.clone().map_or(founded, |recovery| recovery.to.unwrap_or(recovery.from));
         self.ensembles.iter().find(|ensemble| ensemble.id == id)
     }
 
