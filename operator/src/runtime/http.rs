@@ -1,7 +1,7 @@
 //! What Kubernetes and Prometheus ask of the operator itself.
 //!
 //! ```text
-//!   /livez   this process turns            /readyz  all has been listed, and it is not stopping
+//!   /livez   this process turns            /readyz  what can be listed has been, and it is not stopping
 //!   /metrics what it counts
 //! ```
 //!
@@ -18,6 +18,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::Scope;
 use super::gate::Held;
 use super::metrics::Metrics;
 use super::shelves::Shelves;
@@ -27,6 +28,8 @@ pub(crate) struct Page {
     pub shelves: Arc<Shelves>,
     pub metrics: Arc<Metrics>,
     pub held: Held,
+    /// What is watched.
+    pub scopes: Vec<Scope>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -46,10 +49,10 @@ async fn ready(State(page): State<Page>) -> (StatusCode, String) {
     if *page.stop.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
-    match page.shelves.missing() {
-        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")),
-        None => (StatusCode::OK, "ok\n".to_owned()),
-    }
+    let (ready, missing) = page.shelves.ready(&page.scopes);
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let words = if missing.is_empty() { "ok".to_owned() } else { missing.join("\n") };
+    (code, format!("{words}\n"))
 }
 
 async fn metrics(State(page): State<Page>) -> impl IntoResponse {

@@ -35,6 +35,7 @@ mod see;
 mod shelf;
 mod shelves;
 mod teller;
+mod watching;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -169,7 +170,13 @@ async fn start(
     let shelves = Arc::new(shelves::Shelves::new(&scopes));
     shelves.watch(&client, &scopes, &metrics);
     let held = gate::Held::default();
-    let page = http::Page { shelves: Arc::clone(&shelves), metrics: Arc::clone(&metrics), held: held.clone(), stop };
+    let page = http::Page {
+        shelves: Arc::clone(&shelves),
+        metrics: Arc::clone(&metrics),
+        held: held.clone(),
+        scopes: scopes.clone(),
+        stop,
+    };
     tokio::spawn(http::serve(listener, page));
     let reporter = Reporter { controller: "coordd-operator".to_owned(), instance: Some(options.identity.clone()) };
     let context = Context {

@@ -31,10 +31,10 @@ pub(crate) struct Look {
 
 /// Looks.
 pub(crate) async fn observe(context: &Context, cluster: &CoordinationCluster) -> Result<Look, Failure> {
-    if let Some(why) = context.shelves.missing() {
+    let meta = &cluster.metadata;
+    if let Some(why) = context.shelves.missing_in(meta.namespace.as_deref().unwrap_or_default()) {
         return Err(Failure::NotSeen { what: "the objects of Kubernetes", why });
     }
-    let meta = &cluster.metadata;
     let name = ClusterName::new(meta.namespace.clone().unwrap_or_default(), super::name_of(cluster));
     let uid = meta.uid.clone().unwrap_or_default();
     let owner = Owner { name: &name, uid: &uid };

@@ -5,18 +5,25 @@
 //!                                     └─ a value that changed ─► the clusters that it concerns are looked at again
 //! ```
 //!
-//! Rule: a shelf keeps the trimmed value and nothing of the object, and says until it is complete that it is not.
-//! Reason: a pod is ten kilobytes and the plan needs two hundred bytes of it; and an empty shelf that is taken for an
-//! empty cluster is how operators delete what they did not see.
+//! Rule: a shelf keeps the trimmed value and nothing of the object, and says until it is complete that it is not; a
+//! watch that fails for a minute has to list again before its shelf is complete. Reason: a pod is ten kilobytes and the
+//! plan needs two hundred bytes of it; and an empty or an old shelf that is taken for the cluster as it is now is how
+//! operators delete what they did not see.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 
 /// Why a shelf is not complete whose watch has not failed.
 pub(crate) const NOT_LISTED: &str = "not listed yet";
+
+const LATE_MAX: Duration = Duration::from_secs(60);
+/// A watch that stands again and has nothing to tell is not heard of. But one that does not is tried again within ten
+/// seconds, and each try ends within thirty: no error for so long means that it stood meanwhile.
+const STOOD_AFTER: Duration = Duration::from_secs(60);
 
 /// Namespace (empty for what has none) and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,9 +46,25 @@ impl Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Feed {
     NotListed,
-    Listed,
-    /// It could not be listed, and why; what was there before stays.
-    Failing(String),
+    /// And whether it fails since.
+    Listed(Option<Failing>),
+    /// It cannot be listed, or has failed for too long since it was, and why; what was there before stays.
+    Failed(String),
+}
+
+/// When a watch began to fail, and when it failed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+}
+
+impl Failing {
+    /// With one more failure, now.
+    fn again(before: Option<Failing>, now: Instant) -> Failing {
+        let since = before.filter(|one| now - one.last < STOOD_AFTER).map_or(now, |one| one.since);
+        Failing { since, last: now }
+    }
 }
 
 struct Shelved<T> {
@@ -52,13 +75,21 @@ struct Shelved<T> {
 /// The values of one kind.
 pub(crate) struct Shelf<T> {
     inside: Mutex<Shelved<T>>,
+    /// A watch that fails for so long shows what was, not what is.
+    late_max: Duration,
 }
 
 impl<T: PartialEq> Shelf<T> {
     /// A shelf that is complete when each of `scopes` (a namespace, or `None` for all) has been listed.
     pub(crate) fn new(scopes: &[Option<String>]) -> Shelf<T> {
         let feeds = scopes.iter().map(|scope| (scope.clone(), Feed::NotListed)).collect();
-        Shelf { inside: Mutex::new(Shelved { values: HashMap::new(), feeds }) }
+        Shelf { inside: Mutex::new(Shelved { values: HashMap::new(), feeds }), late_max: LATE_MAX }
+    }
+
+    /// One that is called too late sooner.
+    #[cfg(test)]
+    pub(crate) fn late_after(self, late_max: Duration) -> Shelf<T> {
+        Shelf { late_max, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelved<T>> {
@@ -67,11 +98,21 @@ impl<T: PartialEq> Shelf<T> {
 
     /// Why the shelf is not complete.
     pub(crate) fn missing(&self) -> Option<String> {
+        self.missing_of(|_| true)
+    }
+
+    /// Why it is not complete for what is in `namespace`, whatever is known of others.
+    pub(crate) fn missing_in(&self, namespace: &str) -> Option<String> {
+        self.missing_of(|scope| scope.as_ref().is_none_or(|scope| scope == namespace))
+    }
+
+    fn missing_of(&self, wanted: impl Fn(&Option<String>) -> bool) -> Option<String> {
         let inside = self.lock();
-        inside.feeds.values().find_map(|feed| match feed {
-            Feed::Listed => None,
+        let feeds = inside.feeds.iter().filter(|(scope, _)| wanted(scope));
+        feeds.into_iter().find_map(|(_, feed)| match feed {
+            Feed::Listed(_) => None,
             Feed::NotListed => Some(NOT_LISTED.to_owned()),
-            Feed::Failing(why) => Some(why.clone()),
+            Feed::Failed(why) => Some(why.clone()),
         })
     }
 
@@ -86,11 +127,28 @@ impl<T: PartialEq> Shelf<T> {
         chosen.map(|(key, value)| (key.clone(), Arc::clone(value))).collect()
     }
 
-    /// Notes that the watch of `scope` failed. It will list again; until it had listed once, nothing is known.
-    pub(crate) fn failed(&self, scope: &Option<String>, why: String) {
+    /// Notes that the watch of `scope` failed. Whether it has now failed for too long, and is to list anew: only a list
+    /// makes the shelf complete again.
+    pub(crate) fn failed(&self, scope: &Option<String>, why: String) -> bool {
+        self.failed_at(scope, why, Instant::now())
+    }
+
+    fn failed_at(&self, scope: &Option<String>, why: String, now: Instant) -> bool {
         let mut inside = self.lock();
-        if let Some(feed) = inside.feeds.get_mut(scope).filter(|feed| **feed != Feed::Listed) {
-            *feed = Feed::Failing(why);
+        let Some(feed) = inside.feeds.get_mut(scope) else { return false };
+        let failing = match feed {
+            Feed::Listed(before) => Some(Failing::again(*before, now)),
+            Feed::NotListed | Feed::Failed(_) => None,
+        };
+        let still = failing.filter(|failing| failing.last - failing.since < self.late_max);
+        *feed = still.map_or(Feed::Failed(why), |still| Feed::Listed(Some(still)));
+        failing.is_some() && still.is_none()
+    }
+
+    /// Notes that the watch of `scope` stands: it has brought something new.
+    fn stands(&self, scope: &Option<String>) {
+        if let Some(Feed::Listed(failing)) = self.lock().feeds.get_mut(scope) {
+            *failing = None;
         }
     }
 
@@ -129,8 +187,15 @@ impl<T: PartialEq> Carrier<T> {
         trim: fn(&K) -> Option<T>,
     ) -> Vec<Arc<T>> {
         match event {
-            Event::Apply(object) => shelf.put(&Key::of(&object), trim(&object)),
-            Event::Delete(object) => shelf.put(&Key::of(&object), None),
+            Event::Apply(object) => {
+                shelf.stands(&self.scope);
+                shelf.put(&Key::of(&object), trim(&object))
+            }
+            Event::Delete(object) => {
+                shelf.stands(&self.scope);
+                shelf.put(&Key::of(&object), None)
+            }
+            // It says that it is about to list, not that it can.
             Event::Init => {
                 self.listed.clear();
                 Vec::new()
@@ -154,7 +219,7 @@ impl<T: PartialEq> Carrier<T> {
         };
         let mut changed: Vec<Arc<T>> = gone.iter().flat_map(|key| shelf.put(key, None)).collect();
         changed.extend(listed.drain().flat_map(|(key, value)| shelf.put(&key, value)));
-        shelf.lock().feeds.insert(self.scope.clone(), Feed::Listed);
+        shelf.lock().feeds.insert(self.scope.clone(), Feed::Listed(None));
         changed
     }
 }
@@ -200,9 +265,48 @@ mod tests {
         assert_eq!(shelf.missing().unwrap(), "forbidden");
         list(&shelf, Some("b"), vec![object("b", "x", "2")]);
         assert_eq!(shelf.missing(), None);
-        shelf.failed(&a, "connection refused".to_owned());
-        assert_eq!(shelf.missing(), None, "what was listed once is late, not unknown");
+        assert!(!shelf.failed(&a, "connection refused".to_owned()));
+        assert_eq!(shelf.missing(), None, "what was listed just now is late, not unknown");
         assert_eq!(*shelf.get(&Key::new("b", "x")).unwrap(), "2");
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_listed_hides_no_other() {
+        let shelf = Shelf::<String>::new(&[Some("a".to_owned()), Some("b".to_owned())]);
+        list(&shelf, Some("a"), vec![object("a", "x", "1")]);
+        shelf.failed(&Some("b".to_owned()), "forbidden".to_owned());
+        assert_eq!(shelf.missing_in("a"), None);
+        assert_eq!(shelf.missing_in("b").unwrap(), "forbidden");
+        assert_eq!(shelf.missing().unwrap(), "forbidden");
+        assert_eq!(Shelf::<String>::new(&[None]).missing_in("a").unwrap(), NOT_LISTED, "all are in one list");
+    }
+
+    #[test]
+    fn a_watch_that_fails_for_a_minute_has_to_list_again() {
+        let shelf = Shelf::new(&[None]);
+        list(&shelf, None, vec![object("a", "x", "1")]);
+        let mut now = Instant::now();
+        let mut fail = |seconds| {
+            now += Duration::from_secs(seconds);
+            shelf.failed_at(&None, "forbidden".to_owned(), now)
+        };
+        for wait in [0, 10, 40, 9] {
+            assert!(!fail(wait));
+            assert_eq!(shelf.missing(), None, "within the minute");
+        }
+        let mut carrier = Carrier::new(None);
+        carrier.take(&shelf, Event::Apply(object("a", "x", "2")), trim);
+        for wait in [5, 55, 70, 30] {
+            assert!(!fail(wait), "something new came, or so long without an error it stood");
+        }
+        assert!(fail(31), "to be listed anew");
+        assert_eq!(shelf.missing().unwrap(), "forbidden");
+        assert_eq!(*shelf.get(&Key::new("a", "x")).unwrap(), "2", "what was there stays");
+        carrier.take(&shelf, Event::Init, trim);
+        assert!(!fail(600), "it is being listed anew already");
+        assert_eq!(shelf.missing().unwrap(), "forbidden", "that it tries to list is no list");
+        list(&shelf, None, vec![object("a", "x", "2")]);
+        assert_eq!(shelf.missing(), None);
     }
 
     #[test]

@@ -10,17 +10,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{Lookup, ObjectRef};
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -28,12 +26,10 @@ use tokio::sync::watch;
 use super::Scope;
 use super::metrics::Metrics;
 use super::see::{self, Child, SeenClaim, SeenPod, SeenSet, SeenVolume};
-use super::shelf::{Carrier, Shelf};
+use super::shelf::{NOT_LISTED, Shelf};
+use super::watching::{News, Watching};
 use crate::names::{ClusterName, label};
 use crate::world;
-
-/// A change of many objects at once is looked at once.
-const WATCH_RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// Clusters, or projections, that are to be looked at, each once.
 #[derive(Default)]
@@ -108,18 +104,30 @@ impl Shelves {
         }
     }
 
-    /// What has not been listed yet of that without which nothing can be said.
-    pub(crate) fn missing(&self) -> Option<String> {
+    /// What is not known of `namespace` of that without which nothing can be said there.
+    pub(crate) fn missing_in(&self, namespace: &str) -> Option<String> {
         let shelves = [
-            ("pods", self.pods.missing()),
-            ("claims", self.claims.missing()),
-            ("StatefulSets", self.sets.missing()),
-            ("Services", self.services.missing()),
-            ("ConfigMaps", self.config_maps.missing()),
-            ("PodDisruptionBudgets", self.budgets.missing()),
-            ("NetworkPolicies", self.policies.missing()),
+            ("pods", self.pods.missing_in(namespace)),
+            ("claims", self.claims.missing_in(namespace)),
+            ("StatefulSets", self.sets.missing_in(namespace)),
+            ("Services", self.services.missing_in(namespace)),
+            ("ConfigMaps", self.config_maps.missing_in(namespace)),
+            ("PodDisruptionBudgets", self.budgets.missing_in(namespace)),
+            ("NetworkPolicies", self.policies.missing_in(namespace)),
         ];
         shelves.into_iter().find_map(|(kind, missing)| Some(format!("{kind}: {}", missing?)))
+    }
+
+    /// Whether there is something that this replica can work on, and what is missing: one of many namespaces that
+    /// cannot be listed is no reason to be of no use to the others, but a list that is on its way is waited for.
+    pub(crate) fn ready(&self, scopes: &[Scope]) -> (bool, Vec<String>) {
+        let missing_in = |scope: &Scope| {
+            let namespace = scope.as_deref().unwrap_or_default();
+            self.missing_in(namespace).map(|why| if namespace.is_empty() { why } else { format!("{namespace}: {why}") })
+        };
+        let missing: Vec<String> = scopes.iter().filter_map(missing_in).collect();
+        let waits = missing.iter().any(|why| why.ends_with(NOT_LISTED));
+        (!waits && missing.len() < scopes.len(), missing)
     }
 
     /// Starts every watch; they end with the process.
@@ -227,26 +235,49 @@ impl Watches<'_> {
         K: ResourceExt + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
         T: PartialEq + Send + Sync + 'static,
     {
-        let (shelves, scope, metrics) = (Arc::clone(self.shelves), self.scope.clone(), Arc::clone(self.metrics));
+        let (shelves, metrics) = (Arc::clone(self.shelves), Arc::clone(self.metrics));
+        let watching = Watching { kind, api, config, scope: self.scope.clone(), trim };
         tokio::spawn(async move {
-            let backoff = watcher::DefaultBackoff::default();
-            let mut events =
-                Box::pin(watcher(api, config).backoff(super::backoff::Capped::new(backoff, WATCH_RETRY_MAX)));
-            let mut carrier = Carrier::new(scope.clone());
-            while let Some(event) = events.next().await {
-                match event {
-                    Ok(event) => {
-                        for changed in carrier.take(place(&shelves), event, trim) {
-                            concerned(&shelves, &changed).into_iter().for_each(|cluster| shelves.calls.call(cluster));
-                        }
-                    }
-                    Err(error) => {
-                        metrics.watch_failed(kind);
-                        tracing::warn!(kind, %error, "a watch failed; it is begun again");
-                        place(&shelves).failed(&scope, error.to_string());
-                    }
-                }
-            }
+            let heard = |news: News<T>| {
+                let concerned = news.changed.iter().flat_map(|changed| concerned(&shelves, changed));
+                concerned.for_each(|cluster| shelves.calls.call(cluster));
+            };
+            watching.carry(place(&shelves), &metrics, heard).await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+    use crate::runtime::shelf::Carrier;
+
+    /// Lists nothing of any kind in `namespace`.
+    fn list(shelves: &Shelves, namespace: &str) {
+        fn empty<T: PartialEq>(shelf: &Shelf<T>, namespace: &str) {
+            Carrier::new(Some(namespace.to_owned())).take(shelf, Event::<ConfigMap>::InitDone, |_| None);
+        }
+        empty(&shelves.pods, namespace);
+        empty(&shelves.claims, namespace);
+        empty(&shelves.sets, namespace);
+        let children = [&shelves.services, &shelves.config_maps, &shelves.budgets, &shelves.policies];
+        children.into_iter().for_each(|shelf| empty(shelf, namespace));
+    }
+
+    #[test]
+    fn a_namespace_that_is_gone_makes_the_operator_of_no_less_use_to_the_others() {
+        let scopes = ["a", "b"].map(|namespace| Some(namespace.to_owned()));
+        let shelves = Shelves::new(&scopes);
+        list(&shelves, "a");
+        assert_eq!(shelves.ready(&scopes), (false, vec!["b: pods: not listed yet".to_owned()]), "it is on its way");
+        shelves.pods.failed(&scopes[1], "forbidden".to_owned());
+        assert_eq!(shelves.missing_in("a"), None);
+        assert_eq!(shelves.missing_in("b").unwrap(), "pods: forbidden");
+        assert_eq!(shelves.ready(&scopes), (true, vec!["b: pods: forbidden".to_owned()]));
+        assert!(!shelves.ready(&scopes[1..]).0, "nothing else is left to work on");
+        list(&shelves, "b");
+        assert_eq!(shelves.ready(&scopes), (true, Vec::new()));
     }
 }

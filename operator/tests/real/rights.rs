@@ -1,5 +1,6 @@
 //! The operator under exactly the rights that its installation gives it.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -71,8 +72,8 @@ async fn projected(stage: &Stage) {
     }
 }
 
-/// A whole life under the rights that `operator manifests` prints with these arguments.
-async fn live(stage: &Stage, arguments: &[&str]) {
+/// A kubeconfig of whoever has the rights that `operator manifests` prints with these arguments.
+async fn entitled(stage: &Stage, arguments: &[&str]) -> PathBuf {
     let mut operator = Command::new(env!("CARGO_BIN_EXE_operator"));
     operator.args(["manifests", "--namespace", &stage.namespace]).args(arguments);
     let printed = operator.output().unwrap();
@@ -82,7 +83,12 @@ async fn live(stage: &Stage, arguments: &[&str]) {
     let request = TokenRequest { spec: TokenRequestSpec::default(), ..TokenRequest::default() };
     let accounts = stage.api::<ServiceAccount>();
     let token = accounts.create_token_request("coordd-operator", &PostParams::default(), &request).await.unwrap();
-    let kubeconfig = stage.machine.kubeconfig(&format!("{}.kubeconfig", stage.namespace), &token.status.unwrap().token);
+    stage.machine.kubeconfig(&format!("{}.kubeconfig", stage.namespace), &token.status.unwrap().token)
+}
+
+/// A whole life under the rights that `operator manifests` prints with these arguments.
+async fn live(stage: &Stage, arguments: &[&str]) {
+    let kubeconfig = entitled(stage, arguments).await;
     let operator = stage.operator_as("coordd-operator-0", &kubeconfig, &[]);
 
     let spec = |more: Value| {
@@ -115,4 +121,17 @@ async fn the_rights_in_one_namespace_are_enough_for_a_whole_life() {
 async fn the_rights_in_all_namespaces_are_enough_for_a_whole_life() {
     let Some(stage) = Stage::set("rights-everywhere").await else { return };
     live(&stage, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_namespace_that_is_gone_with_its_rights_hides_no_other() {
+    let Some(stage) = Stage::set("rights-beside").await else { return };
+    let kubeconfig = entitled(&stage, &["--watch-namespaces", &stage.namespace]).await;
+    let both = format!("{},rights-gone", stage.namespace);
+    let operator = stage.operator_as("coordd-operator-0", &kubeconfig, &["--namespaces", &both]);
+    stage.apply(NAME, json!({})).await;
+    stage.until_ready(NAME, 3).await;
+    let (code, words) = operator.get("/readyz").await.unwrap();
+    assert_eq!(code, 200, "{words}");
+    assert!(words.contains("rights-gone: ") && words.contains("forbidden"), "{words}");
 }

@@ -11,15 +11,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use futures_util::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -32,11 +29,9 @@ use crate::projection::{
     seen_slice,
 };
 use crate::runtime::Context;
-use crate::runtime::backoff::Capped;
 use crate::runtime::metrics::Metrics;
-use crate::runtime::shelf::{Carrier, Shelf};
-
-const WATCH_RETRY_MAX: Duration = Duration::from_secs(10);
+use crate::runtime::shelf::Shelf;
+use crate::runtime::watching::{News, Watching};
 
 /// Something that bears the label of projections, with the name of the one that it says it is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,29 +124,15 @@ impl Watch<'_> {
         let api: Api<K> = Api::namespaced(self.client.clone(), self.namespace);
         let (shelf, desk, metrics) = (Arc::clone(shelf), Arc::clone(self.desk), Arc::clone(self.metrics));
         let namespace = self.namespace.to_owned();
+        let watching = Watching { kind, api, config, scope: Some(namespace.clone()), trim };
         self.tasks.spawn(async move {
-            let backoff = Capped::new(watcher::DefaultBackoff::default(), WATCH_RETRY_MAX);
-            let mut events = Box::pin(watcher(api, config).backoff(backoff));
-            let scope = Some(namespace.clone());
-            let mut carrier = Carrier::new(scope.clone());
-            while let Some(event) = events.next().await {
-                match event {
-                    Ok(event) => {
-                        let was_listed = shelf.missing().is_none();
-                        for value in carrier.take(&shelf, event, trim) {
-                            changed(&desk, &namespace, &value);
-                        }
-                        if !was_listed && shelf.missing().is_none() {
-                            desk.call_all(&namespace);
-                        }
-                    }
-                    Err(error) => {
-                        metrics.watch_failed(kind);
-                        tracing::warn!(kind, namespace, %error, "a watch failed; it is begun again");
-                        shelf.failed(&scope, error.to_string());
-                    }
+            let heard = |news: News<T>| {
+                news.changed.iter().for_each(|value| changed(&desk, &namespace, value));
+                if news.complete {
+                    desk.call_all(&namespace);
                 }
-            }
+            };
+            watching.carry(&shelf, &metrics, heard).await;
         });
     }
 }
