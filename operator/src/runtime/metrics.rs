@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::projections::Projections;
-use crate::crd::{ClusterStatus, ProjectionStatus, SeenHealth};
+use crate::crd::{ClusterStatus, ProjectionStatus, SeenHealth, condition};
 use crate::names::ClusterName;
 
 const BUCKETS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
@@ -40,6 +40,7 @@ struct Figures {
     projections: Projections,
 }
 
+#[derive(Default)]
 struct Cluster {
     members: [usize; 3],
     conditions: Vec<(String, i8)>,
@@ -78,8 +79,23 @@ impl Metrics {
         *self.lock().watch_errors.entry(kind).or_insert(0) += 1;
     }
 
-    /// What a look at a cluster has shown.
+    /// A look at a cluster begins. Until one has come to its end, how old what is known is counts from the first.
+    pub(crate) fn begun(&self, name: &ClusterName, now: i64) {
+        let mut figures = self.lock();
+        figures.clusters.entry(name.clone()).or_insert_with(|| Cluster { observed: now, ..Cluster::default() });
+    }
+
+    /// What a look at a cluster has shown that came to its end.
     pub(crate) fn observed(&self, name: &ClusterName, status: &ClusterStatus, now: i64) {
+        self.begun(name, now);
+        self.shown(name, status);
+        if let Some(cluster) = self.lock().clusters.get_mut(name) {
+            cluster.observed = now;
+        }
+    }
+
+    /// What is shown of a cluster, however old it is.
+    pub(crate) fn shown(&self, name: &ClusterName, status: &ClusterStatus) {
         let count = |health| status.members.iter().filter(|member| member.healthy == health).count();
         let value = |status: &str| match status {
             "True" => 1,
@@ -170,7 +186,8 @@ fn clusters(page: &mut Page, figures: &Figures) {
             page.of(name, "cluster_operation", Some(("operation", operation)), 1);
         }
     }
-    page.family("cluster_observed_timestamp_seconds", "gauge", "When a look at the cluster last came to its end.");
+    let help = "When a look at the cluster last came to its end, or the first began.";
+    page.family("cluster_observed_timestamp_seconds", "gauge", help);
     for (name, cluster) in &figures.clusters {
         page.of(name, "cluster_observed_timestamp_seconds", None, cluster.observed);
     }
@@ -232,5 +249,22 @@ mod tests {
         assert!(metrics.text(false).contains(line));
         metrics.forget(&name);
         assert!(!metrics.text(false).contains("cluster=\"orders\""));
+    }
+
+    #[test]
+    fn a_cluster_of_which_no_look_comes_to_its_end_has_a_time_that_stands_still() {
+        let (metrics, name) = (Metrics::default(), ClusterName::new("shop", "orders"));
+        let figure = |metrics: &Metrics| {
+            let line = "coordd_operator_cluster_observed_timestamp_seconds{namespace=\"shop\",cluster=\"orders\"} ";
+            metrics.text(true).lines().find_map(|found| found.strip_prefix(line)?.parse::<i64>().ok())
+        };
+        for now in [100, 130, 190] {
+            metrics.begun(&name, now);
+            metrics.shown(&name, &ClusterStatus::default());
+            assert_eq!(figure(&metrics), Some(100));
+        }
+        metrics.observed(&name, &ClusterStatus::default(), 200);
+        metrics.begun(&name, 900);
+        assert_eq!(figure(&metrics), Some(200));
     }
 }

@@ -20,7 +20,7 @@ use super::children::ChildKind;
 use super::controller::{Looked, full_name};
 use super::failure::Failure;
 use super::observe::{Look, observe};
-use super::report::{self, report};
+use super::report::{self, report, seconds};
 use super::shelves::Calls;
 use super::{Context, Guarded, apply, claims, secret};
 use crate::build::{Ground, build};
@@ -46,16 +46,14 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     let span = tracing::info_span!("reconcile", cluster = %name);
     async {
         let began = Instant::now();
+        context.metrics.begun(&name, seconds(now()));
         let looked = match &object.0 {
             Ok(cluster) => look(&context, cluster).await,
-            Err(unreadable) => {
-                tracing::error!(error = unreadable.error, "the cluster cannot be read; this operator is older than it");
-                Ok(UNREADABLE)
-            }
+            Err(unreadable) => Err(Failure::Unreadable(unreadable.error.clone())),
         };
         let looked = match looked {
-            Err(failure) if failure.is_late() => {
-                tracing::debug!(%failure, "what was looked at has moved");
+            Err(failure) if failure.is_late() || failure.is_early() => {
+                tracing::debug!(%failure, "what was looked at has moved, or is not there yet");
                 Ok(AGAIN)
             }
             looked => looked,
@@ -83,8 +81,11 @@ impl Looked for CoordinationCluster {
         reconcile(object, context).await
     }
 
-    fn after_failure(object: Arc<Guarded>, _: &Failure, context: Arc<Context>) -> Action {
-        Action::requeue(context.failures.note(&full_name(&*object)))
+    fn after_failure(object: Arc<Guarded>, failure: &Failure, context: Arc<Context>) -> Action {
+        Action::requeue(match failure {
+            Failure::Unreadable(_) => jitter(UNREADABLE),
+            _ => context.failures.note(&full_name(&*object)),
+        })
     }
 
     fn forget(context: &Context, name: &ClusterName) {
@@ -94,9 +95,20 @@ impl Looked for CoordinationCluster {
     }
 }
 
+fn now() -> Moment {
+    Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
+}
+
 async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Duration, Failure> {
-    let mut look = observe(context, cluster).await?;
-    let now = Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond());
+    let observed = observe(context, cluster).await;
+    let now = now();
+    if let Err(failure) = &observed
+        && failure.blinds()
+        && let Err(unwritten) = report::unseen(context, cluster, failure, now).await
+    {
+        tracing::debug!(%unwritten, "that it cannot be looked at could not be written");
+    }
+    let mut look = observed?;
     let mut plan = plan(&cluster.spec, &look.world, &context.operator, now);
     let applied = children(context, cluster, &look, &plan).await?;
     if let Some(set) = applied.set {

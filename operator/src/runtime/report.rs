@@ -12,12 +12,13 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::Context;
+use super::controller::full_name;
 use super::failure::Failure;
 use super::observe::Look;
 use crate::crd::{ClusterStatus, CoordinationCluster};
 use crate::names::manager;
 use crate::plan::Plan;
-use crate::status::{Event, Scene, changes, of_step, status};
+use crate::status::{self, Event, Scene, changes, of_step, status};
 use crate::step::Step;
 use crate::world::Moment;
 
@@ -45,9 +46,13 @@ pub(crate) async fn report(context: &Context, seen: &Seen<'_>) -> Result<bool, F
         plan: seen.plan,
         now: seen.now,
     });
-    context.metrics.observed(&seen.look.world.name, &after, seen.now.0 / 1000);
+    context.metrics.observed(&seen.look.world.name, &after, seconds(seen.now));
     let changed = after != before;
-    let written = if changed { write(context, seen, &after).await } else { Ok(()) };
+    let name = match &seen.plan.step {
+        Some(step @ Step::Record(_)) => step.name(),
+        _ => "status",
+    };
+    let written = if changed { write(context, seen.cluster, name, &after).await } else { Ok(()) };
     // A step that was done is told even when the status could not be written: it will not be done again.
     let mut events: Vec<Event> = seen.done.and_then(of_step).into_iter().collect();
     if written.is_ok() {
@@ -59,21 +64,40 @@ pub(crate) async fn report(context: &Context, seen: &Seen<'_>) -> Result<bool, F
     written.map(|()| changed)
 }
 
-async fn write(context: &Context, seen: &Seen<'_>, status: &ClusterStatus) -> Result<(), Failure> {
-    let api: Api<CoordinationCluster> = Api::namespaced(context.client.clone(), &seen.look.world.name.namespace);
-    let meta = &seen.cluster.metadata;
+/// Writes that the cluster could not be looked at, and why.
+pub(crate) async fn unseen(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    why: &Failure,
+    now: Moment,
+) -> Result<(), Failure> {
+    let before = cluster.status.clone().unwrap_or_default();
+    let after = status::unseen(&before, &why.to_string(), now);
+    context.metrics.shown(&full_name(cluster), &after);
+    if after == before { Ok(()) } else { write(context, cluster, "status", &after).await }
+}
+
+/// In whole seconds, as Prometheus counts.
+pub(crate) fn seconds(now: Moment) -> i64 {
+    now.0 / 1000
+}
+
+async fn write(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    name: &str,
+    status: &ClusterStatus,
+) -> Result<(), Failure> {
+    let meta = &cluster.metadata;
+    let api: Api<CoordinationCluster> = Api::namespaced(context.client.clone(), &full_name(cluster).namespace);
     let patch = Patch::Apply(json!({
         "apiVersion": CoordinationCluster::api_version(&()),
         "kind": CoordinationCluster::kind(&()),
         "metadata": {"name": meta.name, "uid": meta.uid, "resourceVersion": meta.resource_version},
         "status": status,
     }));
-    let name = match &seen.plan.step {
-        Some(step @ Step::Record(_)) => step.name(),
-        _ => "status",
-    };
     let params = PatchParams::apply(manager::STATUS).force();
-    context.gate.write(name, api.patch_status(&seen.cluster.name_any(), &params, &patch)).await.map(drop)
+    context.gate.write(name, api.patch_status(&cluster.name_any(), &params, &patch)).await.map(drop)
 }
 
 /// Tells an event; that it could not be told changes nothing.

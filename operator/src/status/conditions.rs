@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::operation::{UnderWay, waits};
 use super::{Picture, Scene, time};
-use crate::crd::condition;
+use crate::crd::{ClusterStatus, condition};
 use crate::plan::{Operation, Reason, Row, Standing, Weight};
 use crate::world::{ClaimState, Seen};
 
@@ -22,6 +22,14 @@ struct Verdict {
 fn verdict(status: &'static str, reason: impl ToString, message: impl Into<String>) -> Verdict {
     Verdict { status, reason: reason.to_string(), message: message.into() }
 }
+
+/// Reason of what could not be looked at.
+pub(super) const NOT_OBSERVED: &str = "NotObserved";
+
+/// Reason of an ensemble whose leader says that it does not serve.
+pub(super) const NOT_SERVING: &str = "NotServing";
+/// An election, or a leader that does not serve yet, passes within this; what lasts longer needs somebody.
+const PASSES: Duration = Duration::from_secs(60);
 
 const TRUE: &str = "True";
 const FALSE: &str = "False";
@@ -55,12 +63,35 @@ pub(super) fn conditions(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &U
         (condition::PAUSED, flag(scene.spec.paused, "PausedBySpec", "Running")),
         (condition::HIBERNATED, flag(hibernated(scene), "HibernatedBySpec", "Running")),
     ];
-    verdicts.into_iter().map(|(type_, verdict)| dated(scene, type_, verdict)).collect()
+    let of_this_spec = |(type_, verdict)| Condition {
+        observed_generation: Some(scene.generation),
+        ..dated(scene.before, scene.now, type_, verdict)
+    };
+    verdicts.into_iter().map(of_this_spec).collect()
+}
+
+/// The conditions of a cluster that cannot be looked at: Unknown, but for what the spec alone says.
+pub(super) fn unseen(before: &ClusterStatus, why: &str, now: Moment) -> Vec<Condition> {
+    let observed = [
+        condition::READY,
+        condition::AVAILABLE,
+        condition::MEMBERS_READY,
+        condition::MEMBERS_UPDATED,
+        condition::PROGRESSING,
+        condition::DEGRADED,
+        condition::DATA_VOLUMES_READY,
+    ];
+    let unknown = observed.map(|type_| Condition {
+        observed_generation: before.observed_generation,
+        ..dated(before, now, type_, verdict(UNKNOWN, NOT_OBSERVED, why))
+    });
+    let others = before.conditions.iter().filter(|one| !observed.contains(&one.type_.as_str()));
+    unknown.into_iter().chain(others.cloned()).collect()
 }
 
 /// With the time at which its status last changed.
-fn dated(scene: &Scene<'_>, type_: &str, verdict: Verdict) -> Condition {
-    let before = scene.before.conditions.iter().find(|one| one.type_ == type_ && one.status == verdict.status);
+fn dated(before: &ClusterStatus, now: Moment, type_: &str, verdict: Verdict) -> Condition {
+    let before = before.conditions.iter().find(|one| one.type_ == type_ && one.status == verdict.status);
     Condition {
         type_: type_.to_owned(),
         status: verdict.status.to_owned(),
@@ -162,10 +193,10 @@ fn members_updated(scene: &Scene<'_>) -> Verdict {
     let newest = match &scene.world.stateful_set {
         Seen::There(set) => set.update_revision.as_deref(),
         Seen::Gone => return verdict(UNKNOWN, "NotCreated", "there is no StatefulSet yet"),
-        Seen::Unknown(why) => return verdict(UNKNOWN, "NotObserved", &**why),
+        Seen::Unknown(why) => return verdict(UNKNOWN, NOT_OBSERVED, &**why),
     };
     let Some(newest) = newest else {
-        return verdict(UNKNOWN, "NotObserved", "Kubernetes has not seen the newest template yet");
+        return verdict(UNKNOWN, NOT_OBSERVED, "Kubernetes has not seen the newest template yet");
     };
     let pods = scene.world.pods.len();
     let updated = scene.world.pods.iter().filter(|pod| pod.revision == newest).count();

@@ -20,7 +20,7 @@ use k8s_openapi::jiff::Timestamp;
 pub use event::{Event, changes, of_step};
 use operation::UnderWay;
 
-use crate::crd::{ClusterStatus, CoordinationClusterSpec, Endpoints};
+use crate::crd::{ClusterStatus, CoordinationClusterSpec, Endpoints, MemberStatus, SeenHealth, StatusRole};
 use crate::names::{CLIENT_PORT, HTTP_PORT};
 use crate::plan::{Children, Confirmed, Plan, Quorum, Reason, Weight, current_id, quorum};
 use crate::step::{Record, Step};
@@ -109,6 +109,29 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
         endpoints: bootstrap.is_some().then(|| endpoints(world)),
         bootstrap,
         recovery,
+    }
+}
+
+/// The status of a cluster that cannot be looked at, and why: what it was is not what it is, and stands as Unknown.
+pub fn unseen(before: &ClusterStatus, why: &str, now: Moment) -> ClusterStatus {
+    let member = |member: &MemberStatus| MemberStatus {
+        role: StatusRole::Unknown,
+        healthy: SeenHealth::Unknown,
+        message: None,
+        last_transition_time: match member.healthy {
+            SeenHealth::Unknown => member.last_transition_time.clone(),
+            SeenHealth::True | SeenHealth::False => Some(time(now)),
+        },
+        ..member.clone()
+    };
+    ClusterStatus {
+        state: Some(conditions::NOT_OBSERVED.to_owned()),
+        leader: None,
+        quorum: Some("unknown".to_owned()),
+        members_ready: None,
+        members: before.members.iter().map(member).collect(),
+        conditions: conditions::unseen(before, why, now),
+        ..before.clone()
     }
 }
 
