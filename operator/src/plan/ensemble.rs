@@ -28,8 +28,8 @@ pub(crate) fn majority(voters: usize) -> usize {
 
 pub(crate) enum Quorum<'a> {
     Confirmed(Confirmed<'a>),
-    /// A majority of the voters answers and follows nobody yet.
-    Electing,
+    /// A majority of the voters answers and follows nobody yet; what they say of it.
+    Electing(String),
     /// It may be there; why that is not known.
     Unknown(String),
     /// It is not there; who is missing.
@@ -53,6 +53,18 @@ pub(crate) struct Row<'a> {
     /// The pod of its name.
     pub pod: Option<&'a Pod>,
     pub standing: Standing,
+}
+
+impl Row<'_> {
+    /// Why it does not serve clients, in its own words.
+    pub(crate) fn not_serving(&self) -> Option<&str> {
+        self.pod?.asked.answer()?.not_serving.as_deref()
+    }
+
+    /// Why it does not serve though it is well, in its own words if it has any.
+    pub(crate) fn not_ready(&self) -> String {
+        self.not_serving().unwrap_or("its pod is not ready").to_owned()
+    }
 }
 
 /// How a member of the ensemble is.
@@ -195,10 +207,15 @@ fn unconfirmed<'a>(world: &'a World, id: &'a str) -> Quorum<'a> {
         return nobody(world);
     };
     let voters: Vec<_> = newest.peers.iter().filter(|peer| peer.voter).collect();
-    let (mut there, mut silent, mut missing) = (0, 0, Vec::new());
+    let (mut there, mut silent, mut missing, mut said) = (0, 0, Vec::new(), Vec::new());
     for voter in &voters {
         match standing(world, id, voter, newest) {
-            Standing::Well | Standing::Behind(_) | Standing::Astray(_) => there += 1,
+            Standing::Well | Standing::Behind(_) | Standing::Astray(_) => {
+                there += 1;
+                let answer = world.pod(&voter.name).and_then(|pod| pod.asked.answer());
+                let why = answer.and_then(|answer| answer.not_serving.as_deref());
+                said.extend(why.map(|why| format!("{}: {why}", voter.name)));
+            }
             Standing::Silent(_) => silent += 1,
             why @ (Standing::Down(_) | Standing::DiskLost) => {
                 missing.push(format!("{} ({})", voter.name, why.in_words()));
@@ -207,12 +224,21 @@ fn unconfirmed<'a>(world: &'a World, id: &'a str) -> Quorum<'a> {
     }
     let needed = majority(voters.len());
     if there >= needed {
-        return Quorum::Electing;
+        return Quorum::Electing(electing(&said));
     }
     if there + silent >= needed {
         return Quorum::Unknown(format!("{silent} of {} voters cannot be asked", voters.len()));
     }
     Quorum::Lost(format!("{needed} of {} voters are needed; not there: {}", voters.len(), missing.join(", ")))
+}
+
+/// That no leader is confirmed, in words, with those of the voters.
+fn electing(said: &[String]) -> String {
+    let words = if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) };
+    format!(
+        "the voters answer and are electing a leader{words}; if this lasts they do not hear each other: look at port \
+         2888 between the members"
+    )
 }
 
 /// What no answer from the ensemble means.

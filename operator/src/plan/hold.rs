@@ -40,6 +40,7 @@ pub enum Reason {
     MemberUnreachable,
     QuorumLost,
     QuorumUnknown,
+    Electing,
     EvenReplicas,
     HealingDisabled,
     ScaleBlocked,
@@ -69,7 +70,8 @@ impl Reason {
             | Reason::LearnerCatchingUp
             | Reason::PauseBetween
             | Reason::MemberUnreachable
-            | Reason::QuorumUnknown => Weight::Waiting,
+            | Reason::QuorumUnknown
+            | Reason::Electing => Weight::Waiting,
             Reason::EvenReplicas => Weight::Advice,
             Reason::QuorumLost
             | Reason::HealingDisabled

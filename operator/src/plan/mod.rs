@@ -195,6 +195,7 @@ fn awaits(reason: Reason) -> bool {
             | Reason::MemberBroken
             | Reason::QuorumUnknown
             | Reason::QuorumLost
+            | Reason::Electing
     )
 }
 
@@ -228,14 +229,14 @@ fn decide(ground: &Ground<'_>, notes: &mut Vec<Hold>) -> Decision {
     }
     let confirmed = match &quorum {
         Quorum::Confirmed(confirmed) => Some(confirmed),
-        Quorum::Electing | Quorum::Unknown(_) | Quorum::Lost(_) => None,
+        Quorum::Electing(_) | Quorum::Unknown(_) | Quorum::Lost(_) => None,
     };
     if let Some(decision) = pods::raise(ground, confirmed) {
         return decision;
     }
     match quorum {
         Quorum::Confirmed(confirmed) => with_quorum(ground, id, &confirmed, notes).unwrap_or_default(),
-        Quorum::Electing => quorumless::decide(ground, Reason::QuorumUnknown, "the voters are electing a leader"),
+        Quorum::Electing(why) => quorumless::decide(ground, Reason::Electing, &why),
         Quorum::Unknown(why) => quorumless::decide(ground, Reason::QuorumUnknown, &why),
         Quorum::Lost(why) => quorumless::decide(ground, Reason::QuorumLost, &why),
     }

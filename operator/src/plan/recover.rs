@@ -74,7 +74,7 @@ fn refusal(ground: &Ground<'_>, id: &str, order: &RecoverOrder, quorum: &Quorum<
     }
     match quorum {
         Quorum::Confirmed(_) => return Some("there is a quorum; remove the annotation".to_owned()),
-        Quorum::Electing => return Some("a majority of the voters is there and about to elect".to_owned()),
+        Quorum::Electing(_) => return Some("a majority of the voters is there and about to elect".to_owned()),
         Quorum::Unknown(_) | Quorum::Lost(_) => {}
     }
     let Some((pod, answer)) = survivor(ground, &order.survivor) else {

@@ -10,7 +10,9 @@
 //!   coordd_operator_cluster_members{namespace,cluster,health}       True, False, Unknown
 //!   coordd_operator_cluster_condition{namespace,cluster,condition}  1 True, 0 False, -1 Unknown
 //!   coordd_operator_cluster_operation{namespace,cluster,operation}  1 while it is under way
-//!   coordd_operator_cluster_observed_timestamp_seconds{namespace,cluster}  the last look that came to its end
+//!   coordd_operator_cluster_unavailable{namespace,cluster,reason}   1 while Available is False
+//!   coordd_operator_cluster_observed_timestamp_seconds{namespace,cluster}  the last look that came to its end, or the
+//!                                                        first that this process began
 //!   coordd_operator_projection_…                         see `projections::figures`
 //! ```
 //!
@@ -45,6 +47,8 @@ struct Cluster {
     members: [usize; 3],
     conditions: Vec<(String, i8)>,
     operation: Option<String>,
+    /// Why it is not available.
+    unavailable: Option<String>,
     observed: i64,
 }
 
@@ -103,13 +107,13 @@ impl Metrics {
             _ => -1,
         };
         let conditions = status.conditions.iter().map(|condition| (condition.type_.clone(), value(&condition.status)));
-        let cluster = Cluster {
-            members: [count(SeenHealth::True), count(SeenHealth::False), count(SeenHealth::Unknown)],
-            conditions: conditions.collect(),
-            operation: status.operation.as_ref().map(|operation| operation.type_.clone()),
-            observed: now,
-        };
-        self.lock().clusters.insert(name.clone(), cluster);
+        let not = status.conditions.iter().find(|one| one.type_ == condition::AVAILABLE && one.status == "False");
+        if let Some(cluster) = self.lock().clusters.get_mut(name) {
+            cluster.members = [count(SeenHealth::True), count(SeenHealth::False), count(SeenHealth::Unknown)];
+            cluster.conditions = conditions.collect();
+            cluster.operation = status.operation.as_ref().map(|operation| operation.type_.clone());
+            cluster.unavailable = not.map(|not| not.reason.clone());
+        }
     }
 
     pub(crate) fn forget(&self, name: &ClusterName) {
@@ -178,6 +182,12 @@ fn clusters(page: &mut Page, figures: &Figures) {
     for (name, cluster) in &figures.clusters {
         for (condition, value) in &cluster.conditions {
             page.of(name, "cluster_condition", Some(("condition", condition)), value);
+        }
+    }
+    page.family("cluster_unavailable", "gauge", "1 while condition Available is False, with its reason.");
+    for (name, cluster) in &figures.clusters {
+        if let Some(reason) = &cluster.unavailable {
+            page.of(name, "cluster_unavailable", Some(("reason", reason)), 1);
         }
     }
     page.family("cluster_operation", "gauge", "1 while this operation is under way.");

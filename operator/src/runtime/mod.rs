@@ -12,6 +12,8 @@
 //! decides is tried on a million worlds, what writes against a real API server; mixed, neither could be.
 
 mod act;
+#[cfg(test)]
+mod alarms;
 mod apply;
 mod ask;
 mod backoff;

@@ -4,13 +4,15 @@
 //! what to do; `Unknown` whenever it could not be seen. Reason: a condition that guesses is worse than none
 //! (operators.md §2, 14 and 18).
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::operation::{UnderWay, waits};
 use super::{Picture, Scene, time};
 use crate::crd::{ClusterStatus, condition};
 use crate::plan::{Operation, Reason, Row, Standing, Weight};
-use crate::world::{ClaimState, Seen};
+use crate::world::{ClaimState, Moment, Seen};
 
 /// True, False or Unknown, why in one word, and in many.
 struct Verdict {
@@ -97,8 +99,8 @@ fn dated(before: &ClusterStatus, now: Moment, type_: &str, verdict: Verdict) -> 
         status: verdict.status.to_owned(),
         reason: verdict.reason,
         message: verdict.message,
-        observed_generation: Some(scene.generation),
-        last_transition_time: before.map_or_else(|| time(scene.now), |before| before.last_transition_time.clone()),
+        observed_generation: None,
+        last_transition_time: before.map_or_else(|| time(now), |before| before.last_transition_time.clone()),
     }
 }
 
@@ -124,20 +126,19 @@ fn asleep(scene: &Scene<'_>, under_way: &UnderWay) -> Option<(Reason, &'static s
 
 fn available(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     match picture {
-        Picture::Lost(_) | Picture::Unknown(_) if let Some((reason, why)) = asleep(scene, under_way) => {
-            verdict(FALSE, reason, why)
+        Picture::Confirmed(confirmed) => {
+            if let Some(why) = picture.not_serving() {
+                return verdict(FALSE, NOT_SERVING, why);
+            }
+            let (well, voters) = (confirmed.well_without(None), confirmed.voters().count());
+            let words = format!("{} leads; {well} of {voters} voters are well", confirmed.leader.pod);
+            verdict(TRUE, "QuorumConfirmed", words)
         }
+        _ if let Some((reason, why)) = asleep(scene, under_way) => verdict(FALSE, reason, why),
         Picture::NotFounded => verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
+        Picture::Electing(why) => verdict(FALSE, Reason::Electing, why),
         Picture::Lost(why) => verdict(FALSE, Reason::QuorumLost, why),
         Picture::Unknown(why) => verdict(UNKNOWN, "MembersUnreachable", why),
-        Picture::Confirmed(confirmed) => {
-            let (well, voters) = (confirmed.well_without(None), confirmed.voters().count());
-            verdict(
-                TRUE,
-                "QuorumConfirmed",
-                format!("{} leads; {well} of {voters} voters are well", confirmed.leader.pod),
-            )
-        }
     }
 }
 
@@ -150,7 +151,7 @@ where
 
 fn in_words(rows: &[&Row<'_>]) -> String {
     let one = |row: &&Row<'_>| match &row.standing {
-        Standing::Well => format!("{}: its pod is not ready", row.name),
+        Standing::Well => format!("{}: {}", row.name, row.not_ready()),
         standing => format!("{}: {}", row.name, standing.in_words()),
     };
     rows.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -158,14 +159,13 @@ fn in_words(rows: &[&Row<'_>]) -> String {
 
 fn members_ready(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     let wanted = scene.spec.replicas;
-    if let Some((reason, why)) = asleep(scene, under_way) {
-        return verdict(FALSE, reason, why);
-    }
     let confirmed = match picture {
+        Picture::Confirmed(confirmed) => confirmed,
+        _ if let Some((reason, why)) = asleep(scene, under_way) => return verdict(FALSE, reason, why),
         Picture::NotFounded => return verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
+        Picture::Electing(why) => return verdict(FALSE, Reason::Electing, why),
         Picture::Lost(why) => return verdict(FALSE, Reason::QuorumLost, why),
         Picture::Unknown(why) => return verdict(UNKNOWN, "MembersUnreachable", why),
-        Picture::Confirmed(confirmed) => confirmed,
     };
     let ill = ill(confirmed.rows.iter());
     let voters = confirmed.voters().count();
@@ -213,6 +213,15 @@ fn progressing(scene: &Scene<'_>, under_way: &UnderWay) -> Verdict {
     }
 }
 
+/// Whether it has been unavailable for so long that it does not pass by itself.
+fn lasts(scene: &Scene<'_>) -> bool {
+    let before = scene.before.conditions.iter().find(|one| one.type_ == condition::AVAILABLE && one.status == FALSE);
+    before.is_some_and(|since| {
+        let since = Moment(since.last_transition_time.0.as_millisecond());
+        since.until(scene.now) >= PASSES
+    })
+}
+
 fn degraded(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Verdict {
     let stuck = scene.plan.holds.iter().find(|hold| hold.reason.weight() == Weight::Stuck);
     if let Some(hold) = stuck {
@@ -223,10 +232,14 @@ fn degraded(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> V
     }
     let confirmed = match picture {
         Picture::NotFounded => return verdict(FALSE, "NotFounded", "the ensemble is not founded yet"),
+        Picture::Electing(why) => return verdict(if lasts(scene) { TRUE } else { FALSE }, Reason::Electing, why),
         Picture::Lost(why) => return verdict(TRUE, Reason::QuorumLost, why),
         Picture::Unknown(why) => return verdict(UNKNOWN, "MembersUnreachable", why),
         Picture::Confirmed(confirmed) => confirmed,
     };
+    if let Some(why) = picture.not_serving() {
+        return verdict(if lasts(scene) { TRUE } else { FALSE }, NOT_SERVING, why);
+    }
     let ill = ill(confirmed.rows.iter());
     if ill.is_empty() || under_way.expected {
         return verdict(FALSE, "AsWanted", "");

@@ -58,7 +58,7 @@ fn health(
     let standing = own.or(row).map(|row| &row.standing);
     match standing {
         Some(Standing::Well) if pod.is_some_and(|pod| pod.ready_since.is_some()) => (SeenHealth::True, None),
-        Some(Standing::Well) => (SeenHealth::False, Some("its pod is not ready".to_owned())),
+        Some(Standing::Well) => (SeenHealth::False, own.or(row).map(Row::not_ready)),
         Some(silent @ Standing::Silent(_)) => (SeenHealth::Unknown, Some(silent.in_words())),
         Some(Standing::DiskLost) => (SeenHealth::False, Some("its disk is new or of another member".to_owned())),
         Some(other) => (SeenHealth::False, Some(other.in_words())),

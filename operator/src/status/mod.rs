@@ -12,7 +12,7 @@ mod event;
 mod members;
 mod operation;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -41,6 +41,7 @@ pub struct Scene<'a> {
 pub(crate) enum Picture<'a> {
     NotFounded,
     Confirmed(Confirmed<'a>),
+    Electing(String),
     Unknown(String),
     Lost(String),
 }
@@ -50,7 +51,7 @@ impl<'a> Picture<'a> {
         let Some(id) = current_id(world) else { return Picture::NotFounded };
         match quorum(world, id) {
             Quorum::Confirmed(confirmed) => Picture::Confirmed(confirmed),
-            Quorum::Electing => Picture::Unknown("the voters are electing a leader".to_owned()),
+            Quorum::Electing(why) => Picture::Electing(why),
             Quorum::Unknown(why) => Picture::Unknown(why),
             Quorum::Lost(why) => Picture::Lost(why),
         }
@@ -59,8 +60,15 @@ impl<'a> Picture<'a> {
     pub(crate) fn confirmed(&self) -> Option<&Confirmed<'a>> {
         match self {
             Picture::Confirmed(confirmed) => Some(confirmed),
-            Picture::NotFounded | Picture::Unknown(_) | Picture::Lost(_) => None,
+            Picture::NotFounded | Picture::Electing(_) | Picture::Unknown(_) | Picture::Lost(_) => None,
         }
+    }
+
+    /// Why the leader serves nobody, and so none of the others do, though a majority follows it.
+    pub(crate) fn not_serving(&self) -> Option<String> {
+        let leader = self.confirmed().and_then(|all| all.rows.iter().find(|row| row.id == all.leader_id))?;
+        let why = leader.not_serving().filter(|_| leader.standing.is_well())?;
+        Some(format!("{} leads and does not serve: {why}", leader.name))
     }
 }
 
@@ -92,7 +100,7 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
         members_ready: Some(match &picture {
             Picture::Confirmed(confirmed) => format!("{}/{}", confirmed.well_without(None), spec.replicas),
             Picture::Unknown(_) => format!("?/{}", spec.replicas),
-            Picture::NotFounded | Picture::Lost(_) => format!("0/{}", spec.replicas),
+            Picture::NotFounded | Picture::Electing(_) | Picture::Lost(_) => format!("0/{}", spec.replicas),
         }),
         selector: Some(world.name.selector_text()),
         leader: confirmed.map(|confirmed| confirmed.leader.pod.clone()),
@@ -156,7 +164,9 @@ fn state(scene: &Scene<'_>, picture: &Picture<'_>, under_way: &UnderWay) -> Stri
     match picture {
         Picture::NotFounded => "Pending".to_owned(),
         Picture::Lost(_) => Reason::QuorumLost.to_string(),
+        Picture::Electing(_) => Reason::Electing.to_string(),
         Picture::Unknown(_) => Reason::QuorumUnknown.to_string(),
+        Picture::Confirmed(_) if picture.not_serving().is_some() => conditions::NOT_SERVING.to_owned(),
         Picture::Confirmed(confirmed) if confirmed.rows.iter().all(|row| row.standing.is_well()) => {
             "Running".to_owned()
         }
@@ -169,7 +179,9 @@ fn margin(picture: &Picture<'_>) -> String {
     match picture {
         Picture::NotFounded => "none".to_owned(),
         Picture::Lost(_) => "lost".to_owned(),
+        Picture::Electing(_) => "electing".to_owned(),
         Picture::Unknown(_) => "unknown".to_owned(),
+        Picture::Confirmed(_) if picture.not_serving().is_some() => "not serving".to_owned(),
         Picture::Confirmed(confirmed) => {
             let needed = confirmed.voters().count() / 2 + 1;
             format!("tolerates {}", confirmed.well_without(None).saturating_sub(needed))

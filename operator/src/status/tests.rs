@@ -14,7 +14,7 @@ fn operator() -> Operator {
     }
 }
 
-const NOW: Moment = Moment(2_000_000_000);
+pub(crate) const NOW: Moment = Moment(2_000_000_000);
 
 fn answer(ordinal: i32) -> Answer {
     let id = u64::try_from(ordinal).unwrap() + 1;
@@ -53,7 +53,7 @@ fn pod(ordinal: i32) -> Pod {
     }
 }
 
-fn claim(ordinal: i32) -> Claim {
+pub(crate) fn claim(ordinal: i32) -> Claim {
     Claim {
         name: format!("data-orders-{ordinal}"),
         ordinal,
@@ -68,7 +68,7 @@ fn claim(ordinal: i32) -> Claim {
     }
 }
 
-fn healthy() -> World {
+pub(crate) fn healthy() -> World {
     let node = |number: i32| Node {
         name: format!("node-{number}"),
         zone: Some(format!("zone-{number}")),
@@ -102,12 +102,12 @@ fn healthy() -> World {
     }
 }
 
-fn shown_after(before: &ClusterStatus, spec: &CoordinationClusterSpec, world: &World) -> ClusterStatus {
+pub(crate) fn shown_after(before: &ClusterStatus, spec: &CoordinationClusterSpec, world: &World) -> ClusterStatus {
     let plan = plan(spec, world, &operator(), NOW);
     status(&Scene { spec, generation: 4, before, world, plan: &plan, now: NOW })
 }
 
-fn shown(world: &World) -> ClusterStatus {
+pub(crate) fn shown(world: &World) -> ClusterStatus {
     shown_after(&ClusterStatus::default(), &CoordinationClusterSpec::default(), world)
 }
 
@@ -117,9 +117,17 @@ fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
     (&found.status, &found.reason)
 }
 
-fn silence(world: &mut World, ordinals: &[usize]) {
+pub(crate) fn silence(world: &mut World, ordinals: &[usize]) {
     for ordinal in ordinals {
         world.pods[*ordinal].asked = Asked::Silent("no connection within 2 s".into());
+    }
+}
+
+/// Changes what every member answers.
+pub(crate) fn ask(world: &mut World, change: impl Fn(&mut Answer)) {
+    for pod in &mut world.pods {
+        let Asked::Answered(answer) = &mut pod.asked else { panic!() };
+        change(answer);
     }
 }
 
@@ -166,6 +174,67 @@ fn bug_18_what_could_not_be_asked_is_unknown_and_nothing_else() {
     }
     assert_eq!((status.quorum.as_deref(), status.members_ready.as_deref()), (Some("unknown"), Some("?/3")));
     assert!(status.members.iter().all(|member| member.healthy == SeenHealth::Unknown));
+}
+
+#[test]
+fn voters_that_answer_and_elect_nobody_are_an_alarm_after_a_minute() {
+    let mut world = healthy();
+    ask(&mut world, |answer| {
+        (answer.leader, answer.part) = (None, Part::Candidate);
+        answer.not_serving = Some("no leader is known".into());
+    });
+    let before = shown(&healthy());
+    let electing = at(&before, &world, NOW);
+    assert_eq!(of(&electing, condition::AVAILABLE), ("False", "Electing"));
+    assert_eq!((electing.state.as_deref(), electing.quorum.as_deref()), (Some("Electing"), Some("electing")));
+    let told = electing.conditions.iter().find(|one| one.type_ == condition::AVAILABLE).unwrap();
+    assert!(told.message.contains("orders-2: no leader is known") && told.message.contains("2888"), "{told:?}");
+    assert_eq!(of(&electing, condition::DEGRADED), ("False", "Electing"));
+    assert_eq!(changes(&before, &electing), [], "an election makes no noise");
+    let late = at(&electing, &world, Moment(NOW.0 + 61_000));
+    assert_eq!(of(&late, condition::DEGRADED), ("True", "Electing"));
+    assert_eq!(reasons(&changes(&electing, &late)), ["Electing"]);
+}
+
+#[test]
+fn a_leader_that_does_not_serve_is_told_in_its_own_words() {
+    let full = |world: &mut World, ordinals: &[usize]| {
+        for ordinal in ordinals {
+            world.pods[*ordinal].ready_since = None;
+            let Asked::Answered(answer) = &mut world.pods[*ordinal].asked else { panic!() };
+            answer.not_serving = Some("the disk of this member is full".into());
+        }
+    };
+    let mut world = healthy();
+    full(&mut world, &[1]);
+    let status = shown(&world);
+    assert_eq!(of(&status, condition::AVAILABLE), ("True", "QuorumConfirmed"));
+    assert_eq!(status.members[1].message.as_deref(), Some("the disk of this member is full"));
+    full(&mut world, &[0]);
+    let status = at(&shown(&healthy()), &world, NOW);
+    assert_eq!(of(&status, condition::AVAILABLE), ("False", "NotServing"));
+    assert_eq!((status.state.as_deref(), status.quorum.as_deref()), (Some("NotServing"), Some("not serving")));
+    let late = at(&status, &world, Moment(NOW.0 + 61_000));
+    assert_eq!(of(&late, condition::DEGRADED), ("True", "NotServing"));
+    let told = late.conditions.iter().find(|one| one.type_ == condition::READY).unwrap();
+    assert_eq!(told.message, "orders-0 leads and does not serve: the disk of this member is full");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_shown_as_it_was() {
+    let before = shown(&healthy());
+    let now = Moment(NOW.0 + 60_000);
+    let after = unseen(&before, "the objects of Kubernetes are not known: pods: forbidden", now);
+    for type_ in [condition::READY, condition::AVAILABLE, condition::DEGRADED, condition::DATA_VOLUMES_READY] {
+        assert_eq!(of(&after, type_), ("Unknown", "NotObserved"), "{type_}");
+    }
+    assert_eq!(of(&after, condition::PAUSED), ("False", "Running"), "the spec says that");
+    assert_eq!((after.state.as_deref(), after.quorum.as_deref()), (Some("NotObserved"), Some("unknown")));
+    assert!(after.members.iter().all(|member| member.healthy == SeenHealth::Unknown));
+    assert_eq!((&after.bootstrap, after.feature_level), (&before.bootstrap, Some(1)), "records are kept");
+    assert_eq!(unseen(&after, "the objects of Kubernetes are not known: pods: forbidden", Moment(now.0 + 9)), after);
+    let new = unseen(&ClusterStatus::default(), "Service/orders of a former cluster is on its way out", now);
+    assert_eq!(new.conditions[0].status, "Unknown");
 }
 
 #[test]
