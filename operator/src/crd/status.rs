@@ -1,8 +1,9 @@
 //! What was observed, as `kubectl get` and `kubectl wait` show it.
 //!
-//! Rule: all of it can be made anew from what is observed, but for two records that are written before the deed:
-//! `bootstrap` (an ensemble is founded once) and `recovery` (a quorum is given up by order only). Reason: the operator
-//! may die between any two writes, and the next one must know that a deed may have been done.
+//! Rule: all of it can be made anew from what is observed, but for two records that are written before the deed,
+//! `bootstrap` (an ensemble is founded once) and `recovery` (a quorum is given up by order only), and for
+//! `featureLevel`, which never falls. Reason: the operator may die between any two writes, and the next one must know
+//! that a deed may have been done; and what an ensemble uses nobody tells while all of it is asleep.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
@@ -47,7 +48,7 @@ pub struct ClusterStatus {
     /// Name of the member that leads, as a majority sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leader: Option<String>,
-    /// How many more members may be lost, such as: tolerates 1.
+    /// How many more members may be lost, such as: tolerates 1; or lost, electing, not serving, unknown, none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quorum: Option<String>,
     /// Version that the members run.
@@ -59,6 +60,9 @@ pub struct ClusterStatus {
     /// Id of the ensemble; another after a recovery from quorum loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble_id: Option<String>,
+    /// The highest feature level that the ensemble is known to use; a version that does not understand it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature_level: Option<i64>,
     /// The members, one row each, by pod.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

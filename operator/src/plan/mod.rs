@@ -29,6 +29,7 @@ use std::time::Duration;
 
 pub(crate) use ensemble::{Confirmed, Quorum, Row, Standing, current_id, quorum};
 pub use hold::{Hold, Reason, Weight};
+pub(crate) use image::used;
 pub(crate) use roll::update_timeout;
 
 use crate::crd::CoordinationClusterSpec;
@@ -127,6 +128,8 @@ pub(crate) struct Ground<'a> {
     pub now: Moment,
     /// Whether the spec can be carried out; otherwise what is there is kept and healed, and no more.
     pub valid: bool,
+    /// Whether the version that it asks for is refused as too old for what the ensemble uses.
+    pub downgrade: bool,
 }
 
 /// What one concern says.
@@ -157,7 +160,8 @@ pub fn plan(spec: &CoordinationClusterSpec, world: &World, operator: &Operator, 
         return Plan { children: Children::Nothing, step: None, operation: None, holds: vec![hold], requeue: STEADY };
     }
     let image = image::image(spec, world, operator);
-    let ground = Ground { spec, world, operator, now, valid: image.is_ok() };
+    let downgrade = image.as_ref().is_err_and(|hold| hold.reason == Reason::DowngradeRefused);
+    let ground = Ground { spec, world, operator, now, valid: image.is_ok(), downgrade };
     let mut notes = Vec::new();
     if spec.replicas % 2 == 0 {
         notes.push(Hold::new(Reason::EvenReplicas, even(spec.replicas)));

@@ -55,6 +55,10 @@ pub(crate) fn roll(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Dec
         return unseen(ground);
     }
     outdated(ground).next()?;
+    if ground.downgrade {
+        // It may stand in the template since a look in which nobody told the level.
+        return None;
+    }
     if let Some(decision) = settle(ground, confirmed) {
         return Some(decision);
     }

@@ -50,6 +50,7 @@ pub(crate) async fn observe(context: &Context, cluster: &CoordinationCluster) ->
         orders: Orders::read(meta.annotations.as_ref().unwrap_or(&std::collections::BTreeMap::new())),
         bootstrap: status.bootstrap,
         recovery: status.recovery,
+        feature_level: status.feature_level.and_then(|level| u32::try_from(level).ok()),
         stateful_set: children.set.as_ref().map_or(Seen::Gone, |set| Seen::There(set.set.clone())),
         pods,
         claims,

@@ -22,7 +22,7 @@ use operation::UnderWay;
 
 use crate::crd::{ClusterStatus, CoordinationClusterSpec, Endpoints, MemberStatus, SeenHealth, StatusRole};
 use crate::names::{CLIENT_PORT, HTTP_PORT};
-use crate::plan::{Children, Confirmed, Plan, Quorum, Reason, Weight, current_id, quorum};
+use crate::plan::{Children, Confirmed, Plan, Quorum, Reason, Weight, current_id, quorum, used};
 use crate::step::{Record, Step};
 use crate::world::{Moment, World};
 
@@ -111,6 +111,7 @@ pub fn status(scene: &Scene<'_>) -> ClusterStatus {
             Children::Nothing | Children::WithoutMembers => None,
         },
         ensemble_id: current_id(world).map(str::to_owned),
+        feature_level: used(world).map(i64::from),
         members,
         conditions: conditions::conditions(scene, &picture, &under_way),
         operation: under_way.operation,

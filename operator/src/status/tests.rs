@@ -87,6 +87,7 @@ pub(crate) fn healthy() -> World {
             adopted_from: None,
         }),
         recovery: None,
+        feature_level: None,
         stateful_set: Seen::There(StatefulSet {
             uid: "set".into(),
             resource_version: "1".into(),

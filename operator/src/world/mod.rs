@@ -69,6 +69,8 @@ pub struct World {
     /// The records of the cluster's status.
     pub bootstrap: Option<Bootstrap>,
     pub recovery: Option<Recovery>,
+    /// The highest feature level that the ensemble is known to use.
+    pub feature_level: Option<u32>,
     pub stateful_set: Seen<StatefulSet>,
     /// Pods of this cluster's StatefulSet, by ordinal; complete, or the whole observation has failed.
     pub pods: Vec<Pod>,

@@ -40,3 +40,23 @@ async fn a_version_that_is_unknown_or_too_old_is_a_condition_and_restarts_nobody
     stage.until_ready(NAME, 3).await;
     assert_eq!(stage.uids::<Pod>().await, before.0, "they have been running it all the time");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_too_old_is_refused_also_while_all_are_asleep() {
+    let Some(stage) = Stage::set("versions-asleep").await else { return };
+    let _operator = stage.operator("a", &["--versions", &format!("{TOO_OLD}=0")]);
+    stage.apply(NAME, json!({})).await;
+    stage.until_ready(NAME, 3).await;
+    let template = async || stage.api::<StatefulSet>().get(NAME).await.unwrap().spec.unwrap().template;
+    let before = template().await;
+    stage.apply(NAME, json!({"hibernate": true})).await;
+    stage.until(NAME, "asleep", 180, |status| is(status, "Hibernated", "True")).await;
+    let refused = |status: &operator::crd::ClusterStatus| {
+        status.conditions.iter().any(|one| one.type_ == "MembersUpdated" && one.reason == "DowngradeRefused")
+    };
+    stage.apply(NAME, json!({"hibernate": true, "version": TOO_OLD})).await;
+    stage.until(NAME, "refused", 180, refused).await;
+    stage.apply(NAME, json!({"version": TOO_OLD})).await;
+    stage.until(NAME, "awake", 180, |status| is(status, "Available", "True") && refused(status)).await;
+    assert_eq!(template().await, before, "they come back as what they were");
+}

@@ -6,7 +6,7 @@ use super::sim::{Disk, Sim, SimNode, name, operator};
 use crate::step::{RestartReason, Step};
 use crate::world::*;
 
-fn names(steps: &[Step]) -> Vec<&'static str> {
+pub(super) fn names(steps: &[Step]) -> Vec<&'static str> {
     steps.iter().map(Step::name).collect()
 }
 
@@ -14,7 +14,7 @@ fn changes_membership(step: &Step) -> bool {
     matches!(step, Step::Bootstrap { .. } | Step::AddLearner { .. } | Step::Promote { .. } | Step::Remove { .. })
 }
 
-fn reasons(plan: &Plan) -> Vec<Reason> {
+pub(super) fn reasons(plan: &Plan) -> Vec<Reason> {
     plan.holds.iter().map(|hold| hold.reason).collect()
 }
 
@@ -23,7 +23,7 @@ fn lose_disk(sim: &mut Sim, ordinal: i32) {
     sim.pods.remove(&ordinal);
 }
 
-fn silence(sim: &mut Sim, ordinals: impl IntoIterator<Item = i32>) {
+pub(super) fn silence(sim: &mut Sim, ordinals: impl IntoIterator<Item = i32>) {
     for ordinal in ordinals {
         sim.pods.get_mut(&ordinal).unwrap().silent = true;
     }
@@ -440,13 +440,14 @@ fn a_version_that_is_not_known_or_too_old_changes_nothing_and_says_so() {
     assert!(plan.holds[0].message.contains("0.1.0, 0.2.0"), "{}", plan.holds[0].message);
     sim.spec.version = Some("0.1.0".into());
     let mut world = sim.world();
-    let Asked::Answered(answer) = &mut world.pods[0].asked else { panic!() };
-    answer.feature_level = 2;
-    let plan = super::super::plan(&sim.spec, &world, &operator(), Moment(sim.now));
-    assert_eq!(plan.holds[0].reason, Reason::DowngradeRefused);
-    sim.spec.image = Some("elsewhere/coordd:x".into());
-    let plan = super::super::plan(&sim.spec, &world, &operator(), Moment(sim.now));
-    assert_eq!(plan.children, Children::All { replicas: 3, image: "elsewhere/coordd:x".into() }, "the image wins");
+    for ordinal in [0, 1] {
+        world.pods[ordinal].asked = Asked::WrongToken;
+    }
+    let Asked::Answered(answer) = &mut world.pods[2].asked else { panic!() };
+    (answer.leader, answer.part) = (None, Part::Candidate);
+    let plan = plan(&sim.spec, &world, &operator(), Moment(sim.now));
+    assert_eq!(plan.holds[0].reason, Reason::SecretMismatch);
+    assert!(plan.holds[0].message.contains("orders-0, orders-1 cannot be asked"), "{}", plan.holds[0].message);
 }
 
 #[test]

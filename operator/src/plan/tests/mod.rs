@@ -6,4 +6,5 @@ mod laws;
 mod lives;
 mod real;
 mod sim;
+mod versions;
 mod view;

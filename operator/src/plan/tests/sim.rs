@@ -78,6 +78,7 @@ pub(super) struct Sim {
     pub deleting: bool,
     pub bootstrap: Option<Bootstrap>,
     pub recovery: Option<Recovery>,
+    pub feature_level: Option<u32>,
     pub set: Option<(i32, u64)>,
     /// Revision of the newest template; those in `bad` cannot run.
     pub revision: u64,
@@ -113,6 +114,7 @@ impl Sim {
             deleting: false,
             bootstrap: None,
             recovery: None,
+            feature_level: None,
             set: None,
             revision: 1,
             bad: Vec::new(),
@@ -179,8 +181,10 @@ impl Sim {
         self.ensembles.iter().find(|ensemble| ensemble.id == id)
     }
 
-    /// What is applied besides the step: the StatefulSet comes to be with its first number of pods.
+    /// What is written besides the step: the StatefulSet comes to be with its first number of pods, and the level that
+    /// the ensemble uses is recorded.
     pub(super) fn apply(&mut self, plan: &Plan) {
+        self.feature_level = used(&self.world());
         if let Children::All { replicas, .. } = &plan.children
             && self.set.is_none()
         {

@@ -32,6 +32,7 @@ impl Sim {
             orders: self.orders.clone(),
             bootstrap: self.bootstrap.clone(),
             recovery: self.recovery.clone(),
+            feature_level: self.feature_level,
             stateful_set: self.set.map_or(Seen::Gone, |(replicas, version)| {
                 Seen::There(StatefulSet {
                     uid: "set".into(),
