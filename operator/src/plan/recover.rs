@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Rule: the order names the ensemble that it gives up, so it is void once that is done; it is refused while there is
-//! a quorum, or about to be one. Reason: what only the others had is lost by it, and only a person can know that they
-//! will not come back.
+//! a quorum, or about to be one, and while the survivor itself says that it serves. Reason: what only the others had is
+//! lost by it, and only a person can know that they will not come back; but who serves hears them.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -83,6 +83,13 @@ fn refusal(ground: &Ground<'_>, id: &str, order: &RecoverOrder, quorum: &Quorum<
     let voter = answer.peers.iter().any(|peer| Some(peer.id) == answer.node_id && peer.voter);
     if answer.ensemble_id.as_deref() != Some(id) || !voter || pod.deleting.is_some() {
         return Some(format!("{} is not a voter of ensemble {id}", order.survivor));
+    }
+    if answer.leader.is_some() && answer.not_serving.is_none() {
+        return Some(format!(
+            "{} follows a leader and serves: there is a quorum that the operator cannot see; repair its way to the \
+             other members",
+            order.survivor
+        ));
     }
     ensemble::answers(ground.world, id)
         .find(|(_, other)| other.membership_index > answer.membership_index)

@@ -206,3 +206,17 @@ fn a_second_order_that_is_withdrawn_leaves_the_ensemble_of_the_first() {
     assert!(sim.is_settled(), "{:?}", sim.plan());
     assert_eq!(sim.current().unwrap().id, second);
 }
+
+#[test]
+fn a_survivor_that_serves_is_not_told_to_go_on_alone() {
+    let mut sim = Sim::settled(3);
+    for ordinal in [1, 2] {
+        sim.pods.get_mut(&ordinal).unwrap().silent = true;
+    }
+    sim.ensembles[0].leader = Some(2);
+    order(&mut sim, "orders-0");
+    let plan = sim.plan();
+    assert_eq!(plan.step, None);
+    let refused = plan.holds.iter().find(|hold| hold.reason == Reason::RecoverRefused).unwrap();
+    assert!(refused.message.contains("orders-0 follows a leader and serves"), "{}", refused.message);
+}
