@@ -18,8 +18,11 @@ pub(crate) fn decide(ground: &Ground<'_>, reason: Reason, why: &str) -> Decision
         return decision;
     }
     let pods = &ground.world.pods;
-    if !pods.is_empty() && pods.iter().all(|pod| pod.asked == Asked::WrongToken) {
-        return Decision::stop(Reason::SecretMismatch, format!("no member can be asked: {WRONG_TOKEN}"));
+    let refusing = pods.iter().filter(|pod| pod.asked == Asked::WrongToken).map(|pod| pod.name.as_str());
+    let refusing: Vec<&str> = refusing.collect();
+    if reason == Reason::QuorumUnknown && !refusing.is_empty() {
+        let message = format!("{why}: {} cannot be asked: {WRONG_TOKEN}", refusing.join(", "));
+        return Decision::stop(Reason::SecretMismatch, message);
     }
     let empty = |asked: &Asked| asked.answer().is_some_and(|answer| answer.node_id.is_none());
     if reason == Reason::QuorumLost && !pods.is_empty() && pods.iter().all(|pod| empty(&pod.asked)) {

@@ -431,14 +431,8 @@ fn two_lost_nodes_of_three_are_waited_for_as_long_as_it_takes() {
 }
 
 #[test]
-fn a_version_that_is_not_known_or_too_old_changes_nothing_and_says_so() {
-    let mut sim = Sim::settled(3);
-    sim.spec.version = Some("9.9.9".into());
-    let plan = sim.plan();
-    assert_eq!((plan.children, plan.step), (Children::WithoutMembers, None));
-    assert_eq!(plan.holds[0].reason, Reason::UnknownVersion);
-    assert!(plan.holds[0].message.contains("0.1.0, 0.2.0"), "{}", plan.holds[0].message);
-    sim.spec.version = Some("0.1.0".into());
+fn whoever_refuses_the_token_is_named_also_when_others_take_it() {
+    let sim = Sim::settled(3);
     let mut world = sim.world();
     for ordinal in [0, 1] {
         world.pods[ordinal].asked = Asked::WrongToken;
