@@ -50,10 +50,18 @@ pub struct Desired {
     pub client_service: Service,
     pub connection_map: ConfigMap,
     pub network_policy: NetworkPolicy,
-    /// `None` for a single member: then there must be none.
+    /// `None` for a single member: then there must be none, unless it is not known how many there are.
     pub disruption_budget: Option<PodDisruptionBudget>,
     /// `None` while none may be applied; one that is there stays as it is.
     pub stateful_set: Option<StatefulSet>,
+}
+
+impl Desired {
+    /// Whether one that is there is to go. While no StatefulSet may be applied, the spec is not what is carried out,
+    /// and there may be more members than it says.
+    pub(crate) fn forbids_budget(&self) -> bool {
+        self.disruption_budget.is_none() && self.stateful_set.is_some()
+    }
 }
 
 /// Builds what `cluster`, as the API server knows it, consists of.
@@ -67,5 +75,24 @@ pub fn build(cluster: &CoordinationCluster, ground: &Ground) -> Desired {
         network_policy: shields::network_policy(&owner, &ground.operator_namespace),
         disruption_budget: shields::disruption_budget(&owner, spec, ground.members.as_ref()),
         stateful_set: ground.members.as_ref().map(|members| set::stateful_set(&owner, spec, members)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::CoordinationClusterSpec;
+
+    #[test]
+    fn a_budget_goes_only_where_the_spec_is_what_is_carried_out() {
+        let spec = CoordinationClusterSpec { replicas: 1, ..CoordinationClusterSpec::default() };
+        let cluster = CoordinationCluster::new("orders", spec);
+        let forbids = |members: Option<i32>| {
+            let members = members.map(|replicas| Members { replicas, image: "coordd".to_owned() });
+            build(&cluster, &Ground { members, operator_namespace: "system".to_owned() }).forbids_budget()
+        };
+        assert!(forbids(Some(1)), "it would block every drain");
+        assert!(!forbids(Some(3)), "three that are to become one");
+        assert!(!forbids(None), "nobody knows how many there are");
     }
 }

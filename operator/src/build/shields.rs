@@ -118,7 +118,6 @@ mod tests {
     #[test]
     fn bug_28_a_single_member_has_no_budget_but_keeps_it_while_others_are_still_there() {
         assert_eq!(allowed(1, Some(1), 1), None);
-        assert_eq!(allowed(1, None, 1), None);
         assert_eq!(allowed(1, Some(3), 1), Some(1));
         assert_eq!(allowed(2, Some(2), 1), Some(1));
     }

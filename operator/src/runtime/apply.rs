@@ -63,6 +63,7 @@ pub(crate) async fn apply(
     desired: Desired,
 ) -> Result<Done, Failure> {
     let mut refused = Vec::new();
+    let no_budget = desired.forbids_budget();
     let apply = Apply { context, cluster, children };
     let mut note = |done: Result<(), Failure>| match done {
         Err(failure) => failure.refused().map(|why| refused.push(why)).ok_or(failure),
@@ -72,9 +73,11 @@ pub(crate) async fn apply(
     note(apply.one(ChildKind::ClientService, desired.client_service).await.map(drop))?;
     note(apply.one(ChildKind::ConnectionMap, desired.connection_map).await.map(drop))?;
     note(apply.one(ChildKind::NetworkPolicy, desired.network_policy).await.map(drop))?;
-    match desired.disruption_budget {
-        Some(budget) => note(apply.one(ChildKind::DisruptionBudget, budget).await.map(drop))?,
-        None => apply.no_budget().await?,
+    if no_budget {
+        apply.no_budget().await?;
+    }
+    if let Some(budget) = desired.disruption_budget {
+        note(apply.one(ChildKind::DisruptionBudget, budget).await.map(drop))?;
     }
     let mut set = None;
     if let Some(desired) = desired.stateful_set {
