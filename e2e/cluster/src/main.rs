@@ -1,5 +1,6 @@
 //! `coordd-e2e`: the command line of the library beside it; `cargo e2e run` brings up a cluster for it.
 
+use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -40,7 +41,10 @@ fn main() -> ExitCode {
             ALL.iter().for_each(|scenario| println!("{:24} {}", scenario.name, scenario.about));
             Ok(())
         }
-        Command::Run { scenarios, short, times } => chosen(&scenarios, short).and_then(|chosen| run(&chosen, times)),
+        Command::Run { scenarios, short, times } => {
+            let by_name = !scenarios.is_empty();
+            chosen(&scenarios, short).and_then(|chosen| run(&chosen, times)).and_then(|left| all_played(&left, by_name))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,9 +65,9 @@ fn chosen(names: &[String], short: bool) -> Result<Vec<&'static Scenario>> {
     Ok(ALL.iter().filter(is_chosen).collect())
 }
 
-/// All of them, also after one has failed.
-fn run(scenarios: &[&Scenario], times: u16) -> Result<()> {
-    let (mut figures, mut failed) = (Vec::new(), Vec::new());
+/// All of them, also after one has failed; which were left out.
+fn run(scenarios: &[&Scenario], times: u16) -> Result<Vec<&'static str>> {
+    let (mut figures, mut failed, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let begin = Instant::now();
     if let Err(why) = operator::install(&[]) {
         println!("{}", operator::seen());
@@ -71,11 +75,19 @@ fn run(scenarios: &[&Scenario], times: u16) -> Result<()> {
         return Err(why.context("install the chart"));
     }
     println!("      the operator is installed with Helm, in {:.0} s", begin.elapsed().as_secs_f64());
-    let plays = scenarios.iter().flat_map(|scenario| (0..times).map(move |_| *scenario));
-    for (i, scenario) in plays.enumerate() {
+    let plays = scenarios.iter().flat_map(|scenario| (0..times).map(move |turn| (*scenario, turn)));
+    for (i, (scenario, turn)) in plays.enumerate() {
         println!("  ({}/{}) {}: {}", i + 1, scenarios.len() * usize::from(times), scenario.name, scenario.about);
+        let script = match script(scenario.play, Machine::here(), |variable| env::var(variable).ok()) {
+            Ok(script) => script,
+            Err(why) => {
+                println!("      LEFT OUT: {why}");
+                left.push(scenario.name);
+                continue;
+            }
+        };
         let begin = Instant::now();
-        match play(scenario, &mut figures) {
+        match play(scenario.name, turn, &script, &mut figures) {
             Ok(()) => println!("      kept in {:.0} s", begin.elapsed().as_secs_f64()),
             Err(why) => {
                 println!("      FAILED after {:.0} s: {why:#}", begin.elapsed().as_secs_f64());
@@ -85,21 +97,38 @@ fn run(scenarios: &[&Scenario], times: u16) -> Result<()> {
     }
     println!("{}", table(&figures));
     let removed = operator::uninstall().context("uninstall the chart");
-    if failed.is_empty() { removed } else { bail!("failed: {}", failed.join(" ")) }
+    left.dedup();
+    if failed.is_empty() { removed.map(|()| left) } else { bail!("failed: {}", failed.join(" ")) }
+}
+
+/// Says what was left out. Whoever asks for a scenario by its name wants it played.
+fn all_played(left: &[&str], by_name: bool) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    println!("left out, and so not shown: {}", left.join(" "));
+    if by_name { bail!("asked for by name and left out: {}", left.join(" ")) } else { Ok(()) }
 }
 
 type Script = Box<dyn Fn(&Scene) -> Result<()>>;
 
-fn play(scenario: &Scenario, figures: &mut Vec<Figure>) -> Result<()> {
-    let script: Script = match (scenario.play, Machine::here()) {
-        (Play::Anywhere(play), _) => Box::new(play),
-        (Play::Here(play), Some(machine)) => Box::new(move |scene| play(scene, &machine)),
-        (Play::Here(_), None) => {
-            println!("      left out: it pulls cables, which only the cluster of `cargo e2e` has");
-            return Ok(());
-        }
-    };
-    let scene = Scene::enter(scenario.name)?;
+/// What is played, or why it cannot be here.
+fn script(play: Play, machine: Option<Machine>, value: impl Fn(&str) -> Option<String>) -> Result<Script, String> {
+    match play {
+        Play::Anywhere(play) => Ok(Box::new(play)),
+        Play::Here(play) => match machine {
+            Some(machine) => Ok(Box::new(move |scene| play(scene, &machine))),
+            None => Err("it pulls cables, which only the cluster of `cargo e2e` has".to_owned()),
+        },
+        Play::With(variable, play) => match value(variable).filter(|value| !value.is_empty()) {
+            Some(value) => Ok(Box::new(move |scene| play(scene, &value))),
+            None => Err(format!("{variable} is not set")),
+        },
+    }
+}
+
+fn play(name: &str, turn: u16, script: &Script, figures: &mut Vec<Figure>) -> Result<()> {
+    let scene = Scene::enter(name, turn)?;
     let done = script(&scene);
     figures.extend(scene.figures());
     if done.is_err() || scene.figures().iter().any(Figure::is_above) {
@@ -107,4 +136,23 @@ fn play(scenario: &Scenario, figures: &mut Vec<Figure>) -> Result<()> {
         println!("      what is there to see is kept in {}", scene.kept.display());
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_told_and_is_no_success_for_whoever_asked_for_it() {
+        let nothing = |_: &str| None;
+        assert!(script(Play::Anywhere(|_| Ok(())), None, nothing).is_ok());
+        assert!(script(Play::Here(|_, _| Ok(())), None, nothing).is_err_and(|why| why.contains("cables")));
+        let with = Play::With("OTHER_IMAGE", |_, _| Ok(()));
+        assert!(script(with, None, nothing).is_err_and(|why| why == "OTHER_IMAGE is not set"));
+        assert!(script(with, None, |_| Some(String::new())).is_err());
+        assert!(script(with, None, |_| Some("coordd:old".to_owned())).is_ok());
+        assert!(all_played(&[], true).is_ok());
+        assert!(all_played(&["other-build"], false).is_ok());
+        assert!(all_played(&["other-build"], true).is_err_and(|why| why.to_string().contains("other-build")));
+    }
 }

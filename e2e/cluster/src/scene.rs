@@ -3,6 +3,7 @@
 //! ```text
 //!   Scene::enter ─► namespace e2e-NAME (restricted) ─► the scenario ─► figures        dropped: namespace deleted
 //!                                                            └─ failed ─► target/e2e/scenarios/NAME/…
+//!                                                                         played again: …/NAME/turn-2/…
 //! ```
 //!
 //! Rule: a scenario waits for what must come true, never for time to pass. Reason: a sleep is too long on a fast
@@ -31,16 +32,17 @@ pub struct Scene {
     pub namespace: String,
     /// Where is kept what helps to understand a failure.
     pub kept: PathBuf,
+    /// How often it was played before in this run.
+    pub turn: u16,
     figures: RefCell<Vec<Figure>>,
 }
 
 impl Scene {
     /// An empty namespace in which only restricted pods may run.
-    pub fn enter(name: &str) -> Result<Self> {
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/e2e/scenarios").join(name);
-        let _absent = fs::remove_dir_all(&kept);
-        fs::create_dir_all(&kept)?;
-        let scene = Scene { namespace: format!("e2e-{name}"), kept, figures: RefCell::default() };
+    pub fn enter(name: &str, turn: u16) -> Result<Self> {
+        let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/e2e/scenarios");
+        let kept = place(&all.join(name), turn)?;
+        let scene = Scene { namespace: format!("e2e-{name}"), kept, turn, figures: RefCell::default() };
         // What a run that was killed left in a cluster that stayed.
         kubectl(&["delete", "namespace", &scene.namespace, "--ignore-not-found"])?;
         kubectl(&["create", "namespace", &scene.namespace])?;
@@ -159,6 +161,15 @@ impl Scene {
     }
 }
 
+/// An empty folder for what this turn keeps. The first one clears what an earlier run left; no other takes away what
+/// the ones before it kept.
+fn place(of_scenario: &Path, turn: u16) -> Result<PathBuf> {
+    let kept = if turn == 0 { of_scenario.to_owned() } else { of_scenario.join(format!("turn-{}", turn + 1)) };
+    let _absent = fs::remove_dir_all(&kept);
+    fs::create_dir_all(&kept)?;
+    Ok(kept)
+}
+
 impl Drop for Scene {
     fn drop(&mut self) {
         // The cluster itself may be gone, and then this is, too.
@@ -186,4 +197,24 @@ pub fn until<T>(what: &str, limit: Duration, attempt: impl Fn() -> Result<T>) ->
 /// A number, text or list at a path of an answer.
 pub fn at<'a>(answer: &'a Value, pointer: &str) -> Result<&'a Value> {
     answer.pointer(pointer).with_context(|| format!("{pointer} is missing")).map_err(|why| anyhow!("{why} in {answer}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_turn_keeps_outlasts_the_turns_after_it_and_not_the_next_run() {
+        let all = std::env::temp_dir().join(format!("coordd-e2e-scene-{}", std::process::id()));
+        let evidence = |turn: u16| {
+            let file = place(&all, turn).unwrap().join("history.json");
+            fs::write(&file, "{}").unwrap();
+            file
+        };
+        let kept = [0, 1, 2].map(evidence);
+        assert!(kept.iter().all(|file| file.exists()), "{kept:?}");
+        evidence(0);
+        assert_eq!(kept.map(|file| file.exists()), [true, false, false]);
+        fs::remove_dir_all(&all).unwrap();
+    }
 }

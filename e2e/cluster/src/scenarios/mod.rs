@@ -42,6 +42,8 @@ pub enum Play {
     Anywhere(fn(&Scene) -> Result<()>),
     /// The cluster of this machine, whose cables can be pulled.
     Here(fn(&Scene, &Machine) -> Result<()>),
+    /// Any cluster, with the value of this variable of the environment.
+    With(&'static str, fn(&Scene, &str) -> Result<()>),
 }
 
 /// One scenario.

@@ -24,7 +24,7 @@ const PAUSE: Promise = Promise::within("neighbours are hurt: longest time withou
 const BESIDE: &str = "orders-eu";
 
 fn play(scene: &Scene) -> Result<()> {
-    let elsewhere = Scene::enter("neighbours-elsewhere")?;
+    let elsewhere = Scene::enter("neighbours-elsewhere", scene.turn)?;
     let single = json!({"replicas": 1, "storage": {"retention": {"whenDeleted": "Delete"}}});
     let first = Ensemble::ordered(scene, NAME, &json!({}))?;
     let beside = Ensemble::ordered(scene, BESIDE, &single)?;
