@@ -54,7 +54,7 @@ pub(super) fn read(text: &str, namespace: &str, world: &World) -> Result<Name, S
 
 /// The names that are asked for: those that are already, and as many new ones as there is room for.
 pub(super) fn wanted(children: &[Child<'_>], namespace: &str, world: &World) -> BTreeSet<String> {
-    let instances = children.iter().filter_map(|child| child.known.as_ref()).flat_map(|known| &known.instances);
+    let instances = children.iter().filter_map(|child| child.known.as_ref()).flat_map(|known| known.instances.iter());
     let (mut wanted, mut new) = (BTreeSet::new(), 0);
     for instance in instances.filter(|instance| super::address::address(&instance.address).is_none()) {
         let Ok(Name::Host(name)) = read(&instance.address, namespace, world) else { continue };

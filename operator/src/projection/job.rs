@@ -2,6 +2,7 @@
 //!
 //! Rule: what has not come, or may not be asked for, is told and nothing is done about it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use coordd_api::discovery::{ConfigTree, Instance, LeaderView, Rejected, ServiceEntry, ServiceList, ServiceView};
@@ -15,13 +16,15 @@ use crate::crd::projection::{LeaderTarget, Port, Rejection, ServiceTarget, Traff
 /// Of one Service.
 const INSTANCES_MAX: usize = 10_000;
 
+static WAITING: View<ServiceView> = View::Waiting;
+
 /// One Service that is wanted.
 #[derive(Clone)]
 pub(super) struct Child<'a> {
     pub name: String,
     pub path: String,
     /// `None` while it is not known who is registered.
-    pub known: Option<Known>,
+    pub known: Option<Known<'a>>,
     /// It may not be asked for.
     pub refused: bool,
     pub ports: &'a [Port],
@@ -33,9 +36,9 @@ pub(super) struct Child<'a> {
 
 /// Who is registered.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct Known<'a> {
     pub zxid: i64,
-    pub instances: Vec<Instance>,
+    pub instances: Cow<'a, [Instance]>,
 }
 
 pub(super) enum Job<'a> {
@@ -58,9 +61,8 @@ pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
                 return Job::Nothing;
             }
             let children = children(ground, service, list.value(), plan);
-            let waiting = View::Waiting;
             let of = |(name, path): (String, String)| {
-                let view = services.get(&path).unwrap_or(&waiting);
+                let view = services.get(&path).unwrap_or(&WAITING);
                 if let View::Refused(why) = view {
                     plan.partial.push(refusal(&path, why));
                     return Child { refused: true, ..child(service, name, path, None) };
@@ -85,14 +87,14 @@ pub(super) fn jobs<'a>(ground: &Ground<'a>, plan: &mut Plan) -> Job<'a> {
     }
 }
 
-fn child<'a>(service: &'a ServiceTarget, name: String, path: String, known: Option<Known>) -> Child<'a> {
+fn child<'a>(service: &'a ServiceTarget, name: String, path: String, known: Option<Known<'a>>) -> Child<'a> {
     let ServiceTarget { ports, headless, traffic_distribution, .. } = service;
     let (headless, traffic) = (*headless, *traffic_distribution);
     Child { name, path, known, refused: false, ports, headless, traffic, guarded: true }
 }
 
 fn refusal(path: &str, why: &str) -> String {
-    format!("{path} may not be asked for: {why}")
+    format!("{path} cannot be had: {why}")
 }
 
 /// Whether an answer says how things are; else why not is told.
@@ -106,19 +108,19 @@ pub(super) fn usable<T>(path: &str, view: &View<T>, plan: &mut Plan) -> bool {
     false
 }
 
-fn instances(view: &View<ServiceView>, plan: &mut Plan) -> Known {
+fn instances<'a>(view: &'a View<ServiceView>, plan: &mut Plan) -> Known<'a> {
     let rejected = view.value().map(|view| view.rejected.as_slice()).unwrap_or_default();
     plan.rejected.extend(rejected.iter().map(|Rejected { znode, reason }| {
         let (znode, reason) = (znode.clone(), reason.clone());
         Rejection { znode, reason }
     }));
-    let mut instances = view.value().map(|view| view.instances.clone()).unwrap_or_default();
-    let beyond = instances.split_off(INSTANCES_MAX.min(instances.len()));
-    plan.rejected.extend(beyond.into_iter().map(|instance| Rejection {
-        znode: instance.znode,
+    let instances = view.value().map(|view| view.instances.as_slice()).unwrap_or_default();
+    let (instances, beyond) = instances.split_at(INSTANCES_MAX.min(instances.len()));
+    plan.rejected.extend(beyond.iter().map(|instance| Rejection {
+        znode: instance.znode.clone(),
         reason: format!("there are more than {INSTANCES_MAX} instances"),
     }));
-    Known { zxid: view.zxid().unwrap_or(0), instances }
+    Known { zxid: view.zxid().unwrap_or(0), instances: Cow::Borrowed(instances) }
 }
 
 /// The children that are projected, as (name, path): those that are already, and of the others, by name, as many as are
@@ -170,7 +172,7 @@ fn leading<'a>(ground: &Ground<'a>, target: &'a LeaderTarget, view: &View<Leader
     if target.lease {
         super::maps::lease(ground, &name, view, plan);
     }
-    let known = Known { zxid: view.zxid().unwrap_or(0), instances: instance.into_iter().collect() };
+    let known = Known { zxid: view.zxid().unwrap_or(0), instances: instance.into_iter().collect::<Vec<_>>().into() };
     let LeaderTarget { ports, headless, .. } = target;
     let headless = *headless;
     Child { name, path, known: Some(known), refused: false, ports, headless, traffic: None, guarded: false }

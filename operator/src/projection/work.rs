@@ -78,7 +78,7 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
 }
 
 /// The instances as endpoints, and what is told of them.
-fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known, plan: &mut Plan) -> Read {
+fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known<'_>, plan: &mut Plan) -> Read {
     let reading = Reading {
         ports: child.ports,
         addresses: ground.addresses,
@@ -87,7 +87,7 @@ fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known, plan: &mut Plan) 
         hosts: &plan.hosts,
         traffic: child.traffic,
     };
-    let read = reading.read(&known.instances);
+    let read = reading.read(known.instances.as_ref());
     plan.rejected.extend(read.rejected.iter().cloned());
     if !read.waiting.is_empty() {
         let shown: Vec<&str> = read.waiting.iter().take(NAMES_SHOWN).map(String::as_str).collect();
@@ -101,7 +101,7 @@ fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known, plan: &mut Plan) 
 fn slices(
     ground: &Ground<'_>,
     child: &Child<'_>,
-    known: &Known,
+    known: &Known<'_>,
     wanted: &Wanted<'_>,
     present: &Present<Shape>,
     plan: &mut Plan,

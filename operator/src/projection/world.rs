@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use coordd_api::discovery::{ConfigTree, LeaderView, ServiceList, ServiceView};
 
@@ -26,7 +27,8 @@ pub enum View<T> {
     },
     There {
         zxid: i64,
-        value: T,
+        /// Shared: each look has it, and none copies it.
+        value: Arc<T>,
     },
     /// It may not be asked for; why. What was there before is not known any more.
     Refused(String),

@@ -120,9 +120,9 @@ impl Metrics {
         self.lock().clusters.remove(name);
     }
 
-    /// What a look at a projection has shown.
-    pub(crate) fn projected(&self, name: &ClusterName, status: &ProjectionStatus) {
-        self.lock().projections.observed(name, status);
+    /// What a look at a projection has shown, and what its answers take.
+    pub(crate) fn projected(&self, name: &ClusterName, status: &ProjectionStatus, bytes: usize) {
+        self.lock().projections.observed(name, status, bytes);
     }
 
     pub(crate) fn forget_projection(&self, name: &ClusterName) {

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::members::backoff;
 use super::sse::{Message, Parser, TooLong};
-use super::{Discovery, DiscoveryError, Miss, Question};
+use super::{Discovery, DiscoveryError, LARGE, Miss, Question};
 use crate::discovery::Problem;
 
 /// A question that is refused may be allowed later, by another ACL.
@@ -182,8 +182,13 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let mut body = response.into_body();
         let mut parser = Parser::new(self.discovery.patience.bytes);
         let mut first = true;
+        let turns = self.discovery.clone();
+        let mut turn = None;
         loop {
             let piece = self.piece(&mut body).await?;
+            if turn.is_none() && parser.kept() + piece.len() > LARGE {
+                turn = turns.turn().await;
+            }
             for message in parser.push(&piece).map_err(|too_long| self.too_large(&too_long))? {
                 let Some((zxid, event)) = self.understood(message, std::mem::take(&mut first))? else { continue };
                 self.seen = Some(zxid);
@@ -199,6 +204,7 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
                     return Ok(());
                 }
             }
+            turn = turn.filter(|_| parser.kept() > LARGE);
         }
     }
 

@@ -38,10 +38,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, ETAG, HOST};
 use hyper::{Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep};
 
 use crate::discovery::Problem;
@@ -77,6 +78,8 @@ const PATIENCE: Patience = Patience {
 
 /// What the members take for a wait.
 const WAIT_MAX: Duration = Duration::from_mins(5);
+/// What is larger than this is taken in turns, where there are turns.
+const LARGE: usize = 64 << 10;
 const NO_ZNODE: &str = "urn:coordd:problem:no-znode";
 
 /// Why there is no answer.
@@ -135,12 +138,15 @@ pub struct Discovery {
     expected: Option<Arc<str>>,
     authorization: Option<String>,
     patience: Patience,
+    /// Who takes a large answer waits for one of these.
+    turns: Option<Arc<Semaphore>>,
 }
 
 impl Discovery {
     /// A client of the HTTP ports at `addresses`, each `host:port`.
     pub fn new(addresses: impl IntoIterator<Item = impl Into<String>>) -> Discovery {
-        Discovery { members: Members::new(addresses), expected: None, authorization: None, patience: PATIENCE }
+        let members = Members::new(addresses);
+        Discovery { members, expected: None, authorization: None, patience: PATIENCE, turns: None }
     }
 
     /// The same for a user of ZooKeeper's digest scheme.
@@ -177,6 +183,20 @@ impl Discovery {
     pub fn with_bytes_max(mut self, bytes: usize) -> Discovery {
         self.patience.bytes = bytes;
         self
+    }
+
+    /// Of the answers that are larger than 64 KiB no more are received at once than `turns` has permits, over all
+    /// clients that share it: many that follow large answers need no more memory for it than a few.
+    #[must_use]
+    pub fn with_turns(mut self, turns: Arc<Semaphore>) -> Discovery {
+        self.turns = Some(turns);
+        self
+    }
+
+    /// Waits until a large answer may be received; it may until the permit is dropped.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.as_ref()?.acquire().await.ok()
     }
 
     /// Asks once.
@@ -272,6 +292,8 @@ impl Discovery {
         let read_at = read_at(&response);
         let zxid = zxid_of(&etag).or(read_at).ok_or_else(|| Miss::elsewhere("the answer has no zxid"))?;
         let read_at = read_at.unwrap_or(zxid);
+        let large = response.body().size_hint().upper().is_none_or(|most| most > LARGE as u64);
+        let _turn = if large { self.turn().await } else { None };
         let body = self.read(response).await.map_err(Miss::Elsewhere)?;
         let value = typed(body).map_err(Miss::Elsewhere)?;
         Ok(Some(Answer { zxid, read_at, etag, value }))

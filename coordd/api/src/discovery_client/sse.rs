@@ -66,9 +66,13 @@ impl Parser {
         Ok(messages)
     }
 
+    /// How many bytes are kept of an event that has not ended.
+    pub(super) fn kept(&self) -> usize {
+        self.line.len() + self.event.len() + self.id.len() + self.data.as_ref().map_or(0, String::len)
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
-        let kept = self.line.len() + self.event.len() + self.id.len() + self.data.as_ref().map_or(0, String::len);
-        if kept + bytes.len() > self.max {
+        if self.kept() + bytes.len() > self.max {
             return Err(TooLong(self.max));
         }
         self.line.extend_from_slice(bytes);
@@ -77,7 +81,9 @@ impl Parser {
 
     fn end_of_line(&mut self) -> Option<Message> {
         let line = std::mem::take(&mut self.line);
-        let mut line = String::from_utf8_lossy(&line).into_owned();
+        // What is text already is not copied: it may be long.
+        let lossy = |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let mut line = String::from_utf8(line).unwrap_or_else(lossy);
         if std::mem::take(&mut self.first_line) && line.starts_with('\u{feff}') {
             line.remove(0);
         }
@@ -88,11 +94,15 @@ impl Parser {
         }
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
+        let begin = line.len() - value.len();
         match field {
             "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "event" => value.clone_into(&mut self.event),
             "data" => match &mut self.data {
-                None => self.data = Some(value.to_owned()),
+                None => {
+                    line.drain(..begin);
+                    self.data = Some(line);
+                }
                 Some(data) => {
                     data.push('\n');
                     data.push_str(value);

@@ -15,6 +15,7 @@ use crate::discovery::ZnodeView;
 #[derive(Clone)]
 enum Act {
     Say(String),
+    Wait(Duration),
     /// Says nothing more and keeps the line.
     Hang,
 }
@@ -76,6 +77,7 @@ async fn serve(
     for act in script.get(turn).or_else(|| script.last()).unwrap() {
         match act {
             Act::Say(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+            Act::Wait(pause) => sleep(*pause).await,
             Act::Hang => {
                 let _end_or_reset = stream.read_u8().await;
                 let _nobody_asks = closing.send(());
@@ -396,6 +398,30 @@ async fn an_event_beyond_its_bound_is_not_kept_and_is_a_refusal() {
     let refused = follower.next().await.unwrap_err();
     assert!(matches!(&refused, DiscoveryError::Refused(problem) if problem.status == 413), "{refused}");
     assert_eq!(next(&mut follower).await, ("snapshot", 4));
+}
+
+#[tokio::test]
+async fn large_events_are_received_one_after_the_other_where_there_is_one_turn() {
+    let large = |zxid: i64| event_of("snapshot", zxid, &format!("{}{}", " ".repeat(2 * LARGE), znode(zxid)));
+    let Act::Say(text) = large(3) else { unreachable!() };
+    let (half, rest) = text.split_at(text.len() / 2);
+    let parts = vec![Act::Say(half.to_owned()), Act::Wait(Duration::from_millis(300)), Act::Say(rest.to_owned())];
+    let slow = Member::play("e", vec![stream([parts, vec![Act::Hang]].concat())]).await;
+    let other = Member::play("e", vec![stream(vec![large(5), Act::Hang])]).await;
+    let small = Member::play("e", vec![stream(vec![said("snapshot", 7), Act::Hang])]).await;
+    let turns = Arc::new(Semaphore::new(1));
+    let follow = |member: &Member| client(&[member]).with_turns(Arc::clone(&turns)).follow(a());
+    let mut first = follow(&slow);
+    while turns.available_permits() > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let (mut second, mut third) = (follow(&other), follow(&small));
+    assert_eq!(next(&mut third).await, ("snapshot", 7), "what is small waits for nobody");
+    assert!(timeout(Duration::from_millis(50), second.next()).await.is_err(), "it is the other one's turn");
+    assert_eq!(next(&mut first).await, ("snapshot", 3));
+    assert_eq!(next(&mut second).await, ("snapshot", 5));
+    sleep(Duration::from_millis(20)).await;
+    assert_eq!(turns.available_permits(), 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::projection::*;
 fn tree(values: &[(&str, &str)]) -> Views {
     let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let value = ConfigTree { path: "/services/orders".to_owned(), zxid: 7, values, left_out: Vec::new() };
-    Views::ConfigMap(View::There { zxid: 7, value })
+    Views::ConfigMap(View::There { zxid: 7, value: value.into() })
 }
 
 #[test]
@@ -38,9 +38,10 @@ fn too_much_for_a_config_map_is_told_and_the_last_one_stays() {
 fn a_value_that_may_not_be_read_any_more_holds_all_of_them() {
     let (projection, mut shelf) = (projection(json!({"configMap": {}}), json!({})), Shelf::default());
     shelf.settle(&projection, &tree(&[("db/url", "a"), ("size", "3")]), 0);
-    let Views::ConfigMap(View::There { zxid, mut value }) = tree(&[("size", "4")]) else { unreachable!() };
+    let Views::ConfigMap(View::There { zxid, value }) = tree(&[("size", "4")]) else { unreachable!() };
+    let mut value = ConfigTree::clone(&value);
     value.left_out = vec![LeftOut { key: "db/url".to_owned(), reason: "it may not be read".to_owned() }];
-    let (plan, writes) = shelf.settle(&projection, &Views::ConfigMap(View::There { zxid, value }), 1);
+    let (plan, writes) = shelf.settle(&projection, &Views::ConfigMap(View::There { zxid, value: value.into() }), 1);
     assert_eq!((writes, plan.problems.len()), (0, 1));
     assert!(plan.problems[0].contains("db.url"), "{:?}", plan.problems);
     shelf.settle(&projection, &tree(&[("size", "4")]), 2);
@@ -72,7 +73,7 @@ fn leader(id: Option<&str>, token: i64) -> Views {
         fencing_token: id.map(|_| token),
         candidates: id.map(candidate).into_iter().collect(),
     };
-    Views::Leader(View::There { zxid: token, value })
+    Views::Leader(View::There { zxid: token, value: value.into() })
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn what_was_made_of_a_path_further_below_goes_when_the_path_is_made_shorter() {
     let services = vec![entry("cart"), entry("pay")];
     let value = ServiceList { path: "/services/orders/old".to_owned(), zxid: 7, services };
     let of = |name: &str| (path(name), view(&path(name), 7, vec![up("10.0.0.1")]));
-    let deep = Views::Children { list: View::There { zxid: 7, value }, services: [of("cart"), of("pay")].into() };
+    let deep = Views::Children { list: View::There { zxid: 7, value: value.into() }, services: [of("cart"), of("pay")].into() };
     shelf.settle(&projection, &deep, 0);
     projection.spec.path = "/services/orders".to_owned();
     shelf.settle(&projection, &views(&[("cart", &["10.0.0.2"])]), 1);

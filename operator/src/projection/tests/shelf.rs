@@ -50,7 +50,8 @@ pub(super) fn up(address: &str) -> Instance {
 
 pub(super) fn view(path: &str, zxid: i64, instances: Vec<Instance>) -> View<ServiceView> {
     let (path, format) = (path.to_owned(), Some(Format::Curator));
-    View::There { zxid, value: ServiceView { path, format, zxid, instances, rejected: Vec::new() } }
+    let value = ServiceView { path, format, zxid, instances, rejected: Vec::new() };
+    View::There { zxid, value: value.into() }
 }
 
 pub(super) fn list(zxid: i64, names: &[&str]) -> View<ServiceList> {
@@ -60,7 +61,7 @@ pub(super) fn list(zxid: i64, names: &[&str]) -> View<ServiceList> {
         children: None,
     };
     let (path, services) = ("/services/orders".to_owned(), names.iter().map(entry).collect());
-    View::There { zxid, value: ServiceList { path, zxid, services } }
+    View::There { zxid, value: ServiceList { path, zxid, services }.into() }
 }
 
 /// What is there.

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each
-//! line begins with the whole answer; one that is older than what was written from before is not taken for a minute.
-//! Reason: nothing is written before that, and nothing is forgotten by a fault. The first member that a new operator
+//! line begins with the whole answer; one that is older than what was written from before is not taken for a minute,
+//! and one that is more than may be kept (`budget`) is refused. Reason: nothing is written before that, and nothing is forgotten by a fault. The first member that a new operator
 //! asks may be behind, and what it has not heard of yet must not be taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use coordd_api::{Discovery, Event, Follower, Line, Question};
-use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::answer::Kept;
+use super::budget::{Account, Budget};
 use super::source::Key;
 use crate::names::ClusterName;
 use crate::projection::{Source, View, Views};
@@ -32,12 +33,16 @@ const QUIET: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(2);
 /// A member that is behind has caught up by then, or the numbers are not what they were.
 const CATCH_UP: Duration = Duration::from_secs(60);
-/// Of what one tenant registers; the operator's memory is that of all.
+/// Of one answer, as it is sent.
 const ANSWER_MAX: usize = 4 << 20;
 const READ_AGAIN: Duration = Duration::from_secs(600);
+/// After an answer for which there was no room.
+const ROOM_AGAIN: Duration = Duration::from_secs(30);
 
 struct State {
     views: Views,
+    /// What they take.
+    account: Account,
     /// Of each answer that is followed, by path; that of the list is "".
     lines: BTreeMap<String, Way>,
 }
@@ -85,14 +90,19 @@ impl Inside {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put<T: PartialEq>(&self, path: &str, place: Place<T>, view: View<T>) {
+    /// Shows an answer, or that it is more than may be kept; whether it was not.
+    fn put<T: Kept>(&self, path: &str, place: Place<T>, view: View<T>) -> bool {
         let mut state = self.lock();
-        if let Some(old) = place(&mut state.views, path)
-            && *old != view
-        {
+        let State { views, account, .. } = &mut *state;
+        let Some(old) = place(views, path) else { return true };
+        let kept = account.put(path, view.value().map_or(0, Kept::bytes));
+        let fits = kept.is_ok();
+        let view = kept.map_or_else(View::Refused, |()| view);
+        if *old != view {
             *old = view;
             self.dirty.notify_one();
         }
+        fits
     }
 
     fn zxid<T>(&self, path: &str, place: Place<T>) -> Option<i64> {
@@ -119,19 +129,20 @@ impl Inside {
     /// Follows one answer for ever.
     async fn follow<T>(self: Arc<Self>, discovery: Discovery, question: Question<T>, at: String, place: Place<T>)
     where
-        T: DeserializeOwned + PartialEq + Send + 'static,
+        T: Kept,
     {
         let mut follower: Follower<T> = discovery.follow(question.clone());
         let mut line = follower.line();
         let mut again = Instant::now() + jitter(READ_AGAIN);
         let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
         let mut behind = None;
+        let mut fits = true;
         loop {
             tokio::select! {
                 event = follower.next() => {
                     let view = match event {
                         Ok(Event::Snapshot { zxid, value } | Event::Change { zxid, value }) => {
-                            View::There { zxid, value }
+                            View::There { zxid, value: Arc::new(value.trimmed()) }
                         }
                         Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
                         Err(refused) => View::Refused(refused.to_string()),
@@ -141,11 +152,14 @@ impl Inside {
                     if is_behind && Instant::now() < end {
                         behind = Some(view);
                     } else {
-                        self.put(&at, place, view);
+                        fits = self.put(&at, place, view);
+                        if !fits {
+                            again = Instant::now() + jitter(ROOM_AGAIN);
+                        }
                     }
                 }
                 () = sleep_until(end), if behind.is_some() => {
-                    behind.take().into_iter().for_each(|view| self.put(&at, place, view));
+                    fits = behind.take().is_none_or(|view| self.put(&at, place, view));
                 }
                 changed = line.changed() => {
                     if changed.is_err() {
@@ -157,11 +171,12 @@ impl Inside {
                 () = sleep_until(again) => {
                     // The stream says so too; this is for what nobody has thought of.
                     if let Ok(answer) = discovery.get(&question).await
-                        && self.zxid(&at, place).is_some_and(|seen| answer.zxid >= seen)
+                        && (!fits || self.zxid(&at, place).is_some_and(|seen| answer.zxid >= seen))
                     {
-                        self.put(&at, place, View::There { zxid: answer.zxid, value: answer.value });
+                        let value = Arc::new(answer.value.trimmed());
+                        fits = self.put(&at, place, View::There { zxid: answer.zxid, value });
                     }
-                    again = Instant::now() + jitter(READ_AGAIN);
+                    again = Instant::now() + jitter(if fits { READ_AGAIN } else { ROOM_AGAIN });
                 }
             }
         }
@@ -190,17 +205,18 @@ impl Feed {
         key: Key,
         addresses: Vec<String>,
         written: BTreeMap<String, i64>,
+        budget: Arc<Budget>,
         calls: Arc<Calls>,
         projection: ClusterName,
     ) -> Feed {
         // While there is no ensemble there is nobody to be believed.
-        let discovery = Discovery::new(addresses).with_bytes_max(ANSWER_MAX);
+        let discovery = Discovery::new(addresses).with_bytes_max(ANSWER_MAX).with_turns(Arc::clone(&budget.turns));
         let mut discovery = discovery.expecting(key.ensemble.as_deref().unwrap_or_default());
         if let Some((user, password)) = &key.credentials {
             discovery = discovery.with_credentials(user, password);
         }
         let views = key.views();
-        let state = State { views: views.clone(), lines: BTreeMap::new() };
+        let state = State { views: views.clone(), account: Account::new(budget), lines: BTreeMap::new() };
         let (state, began) = (Mutex::new(state), Instant::now());
         let inside = Arc::new(Inside { state, written, began, dirty: Notify::new() });
         let mut tasks = JoinSet::new();
@@ -238,7 +254,7 @@ impl Feed {
 
     fn begin<T>(&self, tasks: &mut JoinSet<()>, at: String, question: Question<T>, place: Place<T>)
     where
-        T: DeserializeOwned + PartialEq + Send + 'static,
+        T: Kept,
     {
         self.inside.lock().lines.insert(at.clone(), Way::New { since: now() });
         tasks.spawn(Arc::clone(&self.inside).follow(self.discovery.clone(), question, at, place));
@@ -258,6 +274,7 @@ impl Feed {
             children.remove(&path);
             let mut state = self.inside.lock();
             state.lines.remove(&path);
+            state.account.forget(&path);
             if let Views::Children { services, .. } = &mut state.views {
                 services.remove(&path);
             }
@@ -282,6 +299,11 @@ impl Feed {
     pub(super) fn look(&self) -> (Views, Source, BTreeSet<String>) {
         let state = self.inside.lock();
         (state.views.clone(), state.source(), state.reached())
+    }
+
+    /// How many bytes the answers take.
+    pub(super) fn held(&self) -> usize {
+        self.inside.lock().account.held()
     }
 
     /// Whether an answer names any of these words as an address or as a leader.
@@ -359,7 +381,8 @@ mod tests {
         let paths = lines.iter().map(|(path, _)| *path).filter(|path| !path.is_empty());
         let services = paths.map(|path| (path.to_owned(), view(path))).collect();
         let lines = lines.iter().map(|(path, way)| ((*path).to_owned(), way.clone())).collect();
-        State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, lines }
+        let account = Account::new(Arc::default());
+        State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, account, lines }
     }
 
     #[test]

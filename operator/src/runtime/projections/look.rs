@@ -227,7 +227,10 @@ async fn feed(
     let reference = &projection.spec.cluster_ref;
     let cluster = format!("{}/{}", reference.namespace.as_ref().unwrap_or(&name.namespace), reference.name);
     let written = written(room, &key, &cluster);
-    let feed = Arc::new(Feed::open(key, addresses, written, Arc::clone(&desk.calls), name.clone()));
+    // What the former one holds is given back first.
+    desk.set_feed(name, None);
+    let (budget, calls) = (Arc::clone(&desk.budget), Arc::clone(&desk.calls));
+    let feed = Arc::new(Feed::open(key, addresses, written, budget, calls, name.clone()));
     desk.set_feed(name, Some(Arc::clone(&feed)));
     Ok(Ok(feed))
 }
@@ -345,7 +348,7 @@ async fn say(
     after: &ProjectionStatus,
 ) -> Result<(), Failure> {
     let before = projection.status.clone().unwrap_or_default();
-    context.metrics.projected(name, after);
+    context.metrics.projected(name, after, context.desk.held(name));
     if *after == before {
         return Ok(());
     }

@@ -9,6 +9,8 @@
 //! Rule: only where the lease is; every write through the gate; no session in ZooKeeper and no znode of its own.
 //! Reason: what the operator is told over HTTP any application can be told, so there is one way to be right.
 
+mod answer;
+mod budget;
 mod cluster;
 mod feed;
 mod figures;
@@ -27,6 +29,7 @@ pub(crate) use figures::Projections;
 use super::shelves::Calls;
 use crate::names::ClusterName;
 use crate::projection::{Cidr, Memory};
+use budget::Budget;
 use feed::Feed;
 use hosts::Hosts;
 use room::Room;
@@ -47,6 +50,7 @@ pub(crate) struct Desk {
     pub bounds: Bounds,
     pub calls: Arc<Calls>,
     pub hosts: Arc<Hosts>,
+    budget: Arc<Budget>,
     rooms: Mutex<BTreeMap<String, Arc<Room>>>,
     feeds: Mutex<HashMap<ClusterName, Arc<Feed>>>,
     memories: Mutex<HashMap<ClusterName, Memory>>,
@@ -69,6 +73,11 @@ impl Desk {
 
     fn feed(&self, projection: &ClusterName) -> Option<Arc<Feed>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner).get(projection).cloned()
+    }
+
+    /// How many bytes its answers take.
+    fn held(&self, projection: &ClusterName) -> usize {
+        self.feed(projection).map_or(0, |feed| feed.held())
     }
 
     fn set_feed(&self, projection: &ClusterName, feed: Option<Arc<Feed>>) {
