@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   of a child that is called otherwise now ─► followed (`plan`), and deleted when the one in its place is complete
-//!   of a child that went ────────────────────► held as an empty one is, then deleted
+//!   of a child that went ────────────────────► held as an empty one is, then deleted; not while the list may be old
 //!   of another path, or made by another spec ► deleted when all that is wanted now is complete
 //! ```
 //!
@@ -47,17 +47,21 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     let target = ground.projection.spec.target.service.as_ref();
     let templated = target.is_some_and(|service| service.name_template.is_some());
     let there = endpoints(ground, &present.owned);
+    let mut reachable = ground.reaches(LIST);
     let stays = match wanted.get(source) {
         Some((_, Standing::Pending | Standing::Refused)) => return false,
         Some((other, Standing::Complete)) => {
             let other = ground.world.services.get(*other);
             other.map_or(0, |other| endpoints(ground, &other.owned))
         }
-        None if templated && ground.is_child(source) => 0,
+        None if templated && ground.is_child(source) => {
+            reachable &= ground.world.settled;
+            0
+        }
         None if !wanted.is_empty() => {
             let all = wanted.values().all(|(_, standing)| *standing != Standing::Pending);
             let any = wanted.values().any(|(_, standing)| *standing == Standing::Complete);
-            return all && any && ground.reaches(LIST);
+            return all && any && reachable;
         }
         None => 0,
     };
@@ -66,7 +70,6 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     // With nothing in its place it is held as one that has become empty.
     let lost = if stays == 0 { there } else { 0 };
     let change = Change { most: there, wanted: stays, lost };
-    let reachable = ground.reaches(LIST);
     let before = ground.memory.holds.get(name).copied();
     let (hold, held) = judge(&policy, change, Sight::of(reachable), before, ground.now);
     plan.memory.holds.extend(held.map(|held| (name.to_owned(), held)));

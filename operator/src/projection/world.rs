@@ -134,6 +134,9 @@ pub struct World {
     /// While that is lost for some answer: the paths of children that are followed as before, and "" for the list.
     pub reached: BTreeSet<String>,
     pub views: Views,
+    /// Whether the list of children is surely no older than what was written from before: whoever is missing in it has
+    /// gone, and is not one that the member has not heard of.
+    pub settled: bool,
     /// Of the projection's namespace, whosever they are, by name.
     pub services: BTreeMap<String, Present<Shape>>,
     pub config_maps: BTreeMap<String, Present<MapShape>>,

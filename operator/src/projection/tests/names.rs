@@ -83,6 +83,23 @@ fn a_child_that_goes_is_held_and_then_deleted_where_it_is_drained() {
 }
 
 #[test]
+fn a_child_that_a_new_operator_is_not_told_of_by_a_member_that_is_behind_stays() {
+    let drain = each(json!({"guards": {"emptyPolicy": "Drain", "emptyGrace": "0s"}}));
+    let mut shelf = Shelf::default();
+    shelf.settle(&drain, &views(&[("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"]), ("new", &[])]), 0);
+    shelf.memory = Memory::default();
+    let behind = |shelf: &Shelf| World { settled: false, ..shelf.world(views(&[("cart", &["10.0.0.3"])])) };
+    for seconds in 1..4 {
+        let plan = shelf.plan(&drain, &behind(&shelf), seconds);
+        plan.writes.iter().for_each(|write| shelf.write(write));
+    }
+    assert_eq!(shelf.services.keys().collect::<Vec<_>>(), ["cart", "new", "pay"]);
+    assert!(shelf.endpoints("cart").contains_key("10.0.0.3:8080"), "who is told of is followed");
+    shelf.settle(&drain, &views(&[("cart", &["10.0.0.3"])]), 60);
+    assert!(!shelf.services.contains_key("pay"), "it has gone");
+}
+
+#[test]
 fn too_many_children_are_told_and_those_that_are_there_stay() {
     let (projection, mut shelf) = (each(json!({"guards": {"maxServices": 2}})), Shelf::default());
     shelf.settle(&projection, &views(&[("m", &["10.0.0.1"]), ("n", &["10.0.0.1"])]), 0);

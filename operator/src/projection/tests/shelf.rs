@@ -91,6 +91,7 @@ impl Shelf {
             source: Source::Reachable,
             reached: BTreeSet::new(),
             views,
+            settled: true,
             services: self
                 .services
                 .values()

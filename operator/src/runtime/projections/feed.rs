@@ -31,6 +31,17 @@ use crate::world::Moment;
 
 const QUIET: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(2);
+/// What a look finds.
+pub(super) struct Sight {
+    pub views: Views,
+    /// How the way there is.
+    pub source: Source,
+    /// What is followed though that is lost.
+    pub reached: BTreeSet<String>,
+    /// The list of children is no older than what was written before.
+    pub settled: bool,
+}
+
 /// A member that is behind has caught up by then, or the numbers are not what they were.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Of one answer, as it is sent.
@@ -295,10 +306,11 @@ impl Feed {
         }
     }
 
-    /// What is known, how the way there is, and what is followed though that is lost.
-    pub(super) fn look(&self) -> (Views, Source, BTreeSet<String>) {
+    /// What is known, and how.
+    pub(super) fn look(&self) -> Sight {
         let state = self.inside.lock();
-        (state.views.clone(), state.source(), state.reached())
+        let settled = Instant::now() >= self.inside.began + CATCH_UP || state.is_as_new_as(&self.inside.written);
+        Sight { views: state.views.clone(), source: state.source(), reached: state.reached(), settled }
     }
 
     /// How many bytes the answers take.
@@ -357,6 +369,13 @@ impl State {
         self.lines.iter().filter(|(_, way)| open(way)).map(|(at, _)| at.clone()).collect()
     }
 
+    /// Whether the list of children rests on a change that is as new as any that something was written from. That it
+    /// does not need not say that it is old: what is set below a child does not change the list.
+    fn is_as_new_as(&self, written: &BTreeMap<String, i64>) -> bool {
+        let Views::Children { list, .. } = &self.views else { return true };
+        written.values().max().is_none_or(|newest| list.zxid().is_some_and(|zxid| zxid >= *newest))
+    }
+
     fn is_refused(&self, at: &str) -> bool {
         match &self.views {
             Views::Service(view) => matches!(view, View::Refused(_)),
@@ -383,6 +402,14 @@ mod tests {
         let lines = lines.iter().map(|(path, way)| ((*path).to_owned(), way.clone())).collect();
         let account = Account::new(Arc::default());
         State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, account, lines }
+    }
+
+    #[test]
+    fn a_list_that_is_older_than_what_was_written_is_not_known_to_be_whole() {
+        let list = state(&[("", Way::Open)], "");
+        assert!(list.is_as_new_as(&BTreeMap::new()), "nothing was written: there is nothing to be behind of");
+        assert!(list.is_as_new_as(&[("/a".to_owned(), 1)].into()));
+        assert!(!list.is_as_new_as(&[("/a".to_owned(), 1), ("/b".to_owned(), 2)].into()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use serde_json::json;
 use tracing::Instrument;
 
 use super::cluster::{self, Closed, Open};
-use super::feed::Feed;
+use super::feed::{Feed, Sight};
 use super::room::{Ours, Room, Shelves};
 use super::source::Key;
 use super::write::{Done, Writer};
@@ -264,11 +264,11 @@ fn newest(
 }
 
 fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) -> World {
-    let (views, source, reached) = match feed {
+    let Sight { views, source, reached, settled } = match feed {
         Ok(feed) => feed.look(),
         Err(Closed(reason, why)) => {
             let source = Source::Closed { reason, why: why.clone() };
-            (Views::Service(View::Waiting), source, BTreeSet::new())
+            Sight { views: Views::Service(View::Waiting), source, reached: BTreeSet::new(), settled: false }
         }
     };
     let zone = |node: &str| context.shelves.nodes.get(&shelf::Key::new("", node)).and_then(|node| node.zone.clone());
@@ -277,6 +277,7 @@ fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) ->
         source,
         reached,
         views,
+        settled,
         services: named(&shelves.services),
         config_maps: named(&shelves.config_maps),
         leases: named(&shelves.leases),
