@@ -6,13 +6,14 @@
 //!   of another path, or made by another spec ► deleted when all that is wanted now is complete
 //! ```
 //!
-//! Rule: each is judged by its own source; what stands in the way of one child keeps no other. Reason: whoever calls a
-//! Service that is replaced has it until the other one is there, and one znode that may not be read must not keep the
-//! dead of all others alive.
+//! Rule: each is judged by its own source; what stands in the way of one child keeps no other. Of a child that went the
+//! Service is what would be lost, with endpoints or without. Reason: whoever calls a Service that is replaced has it
+//! until the other one is there, and when the child comes back another one would have another address; and one znode
+//! that may not be read must not keep the dead of all others alive.
 
 use std::collections::BTreeMap;
 
-use super::guard::{Change, Sight, judge};
+use super::guard::{Change, Hold, Sight, judge};
 use super::job::Child;
 use super::mark::Kind;
 use super::plan::{Ground, Plan};
@@ -48,6 +49,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     let templated = target.is_some_and(|service| service.name_template.is_some());
     let there = endpoints(ground, &present.owned);
     let mut reachable = ground.reaches(LIST);
+    let mut most = there;
     let stays = match wanted.get(source) {
         Some((_, Standing::Pending | Standing::Refused)) => return false,
         Some((other, Standing::Complete)) => {
@@ -56,6 +58,7 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
         }
         None if templated && ground.is_child(source) => {
             reachable &= ground.world.settled;
+            most = there.max(1);
             0
         }
         None if !wanted.is_empty() => {
@@ -68,13 +71,13 @@ fn goes(ground: &Ground<'_>, wanted: &Wanted<'_>, name: &str, present: &Present<
     // Of what has gone there are no fewer than the least.
     let policy = Policy { min: 0, ..ground.policy };
     // With nothing in its place it is held as one that has become empty.
-    let lost = if stays == 0 { there } else { 0 };
-    let change = Change { most: there, wanted: stays, lost };
+    let lost = if stays == 0 { most } else { 0 };
+    let change = Change { most, wanted: stays, lost };
     let before = ground.memory.holds.get(name).copied();
     let (hold, held) = judge(&policy, change, Sight::of(reachable), before, ground.now);
     plan.memory.holds.extend(held.map(|held| (name.to_owned(), held)));
     let goes = hold.is_none() && reachable;
-    plan.holds.extend(hold.map(|hold| (name.to_owned(), hold)));
+    plan.holds.extend(hold.map(|hold| (name.to_owned(), Hold { kept: there, ..hold })));
     goes
 }
 

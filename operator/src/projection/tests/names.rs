@@ -100,6 +100,20 @@ fn a_child_that_a_new_operator_is_not_told_of_by_a_member_that_is_behind_stays()
 }
 
 #[test]
+fn a_child_without_endpoints_that_goes_keeps_its_service_and_its_address_as_others_do() {
+    let drain = each(json!({"guards": {"emptyPolicy": "Drain"}}));
+    for (projection, stays) in [(each(json!({})), true), (drain, false)] {
+        let mut shelf = Shelf::default();
+        shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"]), ("pay", &["127.0.0.1"])]), 0);
+        let uid = shelf.services["pay"].metadata.uid.clone();
+        let (plan, writes) = shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"])]), 10);
+        assert_eq!((writes, plan.holds["pay"].kind, plan.holds["pay"].kept), (0, HoldKind::Empty, 0));
+        shelf.settle(&projection, &views(&[("cart", &["10.0.0.1"])]), 70);
+        assert_eq!(shelf.services.get("pay").map(|service| service.metadata.uid.clone()), stays.then_some(uid));
+    }
+}
+
+#[test]
 fn too_many_children_are_told_and_those_that_are_there_stay() {
     let (projection, mut shelf) = (each(json!({"guards": {"maxServices": 2}})), Shelf::default());
     shelf.settle(&projection, &views(&[("m", &["10.0.0.1"]), ("n", &["10.0.0.1"])]), 0);
