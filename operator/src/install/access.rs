@@ -4,6 +4,7 @@
 //!   CLUSTER  what a cluster consists of: in all namespaces, or in those that are named
 //!   PROJECTIONS  what is projected there, if it is
 //!   NODES    nodes and volumes, which have no namespace: read only, to tell a lost node from a silent one
+//!   NETWORKS the networks of Services, which have none either: read only, if something is projected
 //!   LEASE    its own Lease, in its own namespace
 //!   view, edit  what people may do with clusters who may view or edit a namespace anyway
 //! ```
@@ -43,6 +44,8 @@ const PROJECTIONS: [Right; 5] = [
 ];
 const EVENTS: Right = ("events.k8s.io", &["events"], &["create", "patch"]);
 const NODES: Right = ("", &["nodes", "persistentvolumes"], &["list", "watch"]);
+/// No endpoint of a projection is in the networks of Services.
+const NETWORKS: Right = ("networking.k8s.io", &["servicecidrs"], &["list"]);
 /// The name of a Lease that is not there yet cannot be a condition.
 const NEW_LEASE: Right = ("coordination.k8s.io", &["leases"], &["create"]);
 const LEASE: Right = ("coordination.k8s.io", &["leases"], &["get", "update"]);
@@ -75,6 +78,10 @@ fn rule((group, resources, verbs): Right) -> PolicyRule {
 fn cluster_rules(options: &Options) -> Option<Vec<PolicyRule>> {
     let more = PROJECTIONS.into_iter().filter(|_| options.projections);
     Some(CLUSTER.into_iter().chain([EVENTS]).chain(more).map(rule).collect())
+}
+
+fn node_rules(options: &Options) -> Option<Vec<PolicyRule>> {
+    Some([NODES].into_iter().chain(options.projections.then_some(NETWORKS)).map(rule).collect())
 }
 
 fn lease_rules() -> Option<Vec<PolicyRule>> {
@@ -113,7 +120,7 @@ fn people((suffix, taken_in, verbs, resources): People) -> ClusterRole {
 pub(super) fn add(options: &Options, out: &mut Documents) -> Result<(), serde_yaml::ser::Error> {
     out.add(&ServiceAccount { metadata: within(&options.namespace, meta(NAME)), ..ServiceAccount::default() })?;
     for_all(options, NAME, cluster_rules(options).filter(|_| options.watch_namespaces.is_empty()), out)?;
-    for_all(options, &format!("{NAME}-nodes"), Some(vec![rule(NODES)]), out)?;
+    for_all(options, &format!("{NAME}-nodes"), node_rules(options), out)?;
     out.add(&people(READERS))?;
     out.add(&people(WRITERS))?;
     for namespace in &options.watch_namespaces {

@@ -91,10 +91,14 @@ pub struct Addresses {
     pub bound: Vec<Cidr>,
     /// By the operator's options: networks of Services, the API server's other addresses.
     pub denied: Vec<Cidr>,
+    /// Those of Services, as far as Kubernetes tells: nothing that is registered is there.
+    pub networks: Vec<Cidr>,
     /// The addresses of nodes, and that of the API server: nothing that is registered is there but what guards the
     /// cluster itself.
     pub machines: BTreeSet<IpAddr>,
-    /// The addresses of the Services that projections have made: their endpoints would be each other.
+    /// Where the API server is besides, as far as it may be read.
+    pub api_server: BTreeSet<IpAddr>,
+    /// The addresses of Services, as far as they are seen: those that projections have made, and those beside them.
     pub services: BTreeSet<IpAddr>,
 }
 
@@ -108,13 +112,13 @@ impl Addresses {
         if let Some(network) = self.denied.iter().find(|network| network.contains(address)) {
             return Err(format!("{address} is in {network}, which the operator forbids"));
         }
-        if self.machines.contains(&address) {
+        if self.services.contains(&address) || self.networks.iter().any(|network| network.contains(address)) {
+            return Err(format!("{address} is the address of a Service, or kept for one: register that of a pod"));
+        }
+        if self.machines.contains(&address) || self.api_server.contains(&address) {
             return Err(format!(
                 "{address} is a node's or the API server's: register the address of a pod, or have nodes allowed"
             ));
-        }
-        if self.services.contains(&address) {
-            return Err(format!("{address} is the address of a projected Service: it would be its own endpoint"));
         }
         if !self.bound.is_empty() && !self.bound.iter().any(|network| network.contains(address)) {
             return Err(format!("{address} is in none of the networks that the operator allows"));
@@ -176,13 +180,17 @@ mod tests {
             allowed: vec![cidr("10.0.0.0/8"), cidr("8.8.8.8/32")],
             bound: vec![cidr("10.0.0.0/8")],
             denied: vec![cidr("10.96.0.0/12")],
+            networks: vec![cidr("10.2.0.0/16")],
             machines: [address("10.1.0.2").unwrap()].into(),
+            api_server: [address("10.1.0.3").unwrap()].into(),
             services: [address("10.1.0.1").unwrap()].into(),
         };
         let why = |text: &str| addresses.check(address(text).unwrap()).err();
         assert_eq!(why("10.1.2.3"), None);
         assert!(why("10.96.0.1").unwrap().contains("the operator forbids"));
-        assert!(why("10.1.0.1").unwrap().contains("its own endpoint"));
+        assert!(why("10.1.0.1").unwrap().contains("the address of a Service"));
+        assert!(why("10.2.0.10").unwrap().contains("the address of a Service"), "that of some Service, or free");
+        assert!(why("10.1.0.3").unwrap().contains("a node's or the API server's"));
         assert!(why("10.1.0.2").unwrap().contains("a node's or the API server's"));
         assert!(why("8.8.8.8").unwrap().contains("none of the networks that the operator allows"));
         assert!(why("11.0.0.1").unwrap().contains("none of the networks"));

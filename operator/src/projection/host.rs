@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   web-0 ─► a pod of the projection's namespace        db.example.com ─► asked for, as it stands
-//!   orders.shop.svc.cluster.local ─► rejected where `orders` is a projected Service of the namespace `shop`
+//!   orders.shop.svc.cluster.local ─► rejected where some projection has made the Service `orders` of `shop`
 //! ```
 //!
 //! Rule: what a name means does not depend on where the operator runs, and of one projection there are not more than a
@@ -45,8 +45,12 @@ pub(super) fn read(text: &str, namespace: &str, world: &World) -> Result<Name, S
         }
         return Ok(Name::Pod(addresses));
     }
-    let projected = labels.windows(3).find(|three| three[1..] == [namespace, "svc"]).map(|three| three[0]);
-    if let Some(service) = projected.filter(|service| world.services.contains_key(*service)) {
+    let is_projected = |of: &&[&str]| {
+        let name = |text: &str| text.to_owned();
+        of[2] == "svc" && world.projected.contains(&(name(of[1]), name(of[0])))
+    };
+    if let Some(of) = labels.windows(3).find(is_projected) {
+        let service = if of[1] == namespace { of[0].to_owned() } else { format!("{}/{}", of[1], of[0]) };
         return Err(format!("{text} is a name of the projected Service {service}: it would be its own endpoint"));
     }
     Ok(Name::Host(name))

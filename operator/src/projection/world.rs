@@ -145,6 +145,8 @@ pub struct World {
     /// Names that were found to be somebody else's, without the label of projections.
     pub foreign: BTreeSet<(Kind, String)>,
     pub pods: BTreeMap<IpAddr, Pod>,
+    /// The Services that projections of any namespace have made, as (namespace, name).
+    pub projected: BTreeSet<(String, String)>,
     pub hosts: BTreeMap<String, Host>,
     /// Id of the ensemble that answers.
     pub ensemble: String,

@@ -67,6 +67,11 @@ impl Failure {
         Some(Hold::new(reason, format!("Kubernetes does not take the {what}: {}", refused.message)))
     }
 
+    /// Whether it may not be read, or there is no such kind, or object, here.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status.code, 403 | 404))
+    }
+
     /// Whether it says something of the one object that was to be written, and nothing of any other.
     pub(crate) fn is_of_one(&self) -> bool {
         self.status().is_some_and(|status| !matches!(status.code, 401 | 429 | 503))

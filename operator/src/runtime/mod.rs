@@ -124,7 +124,10 @@ async fn serve(options: &Run) -> Result<(), Failure> {
         () = &mut told => return Ok(()),
     }
     tracing::info!(identity = options.identity, "this replica leads");
-    let mut controllers = JoinSet::new();
+    let (mut controllers, mut aside) = (JoinSet::new(), JoinSet::new());
+    if options.projections {
+        aside.spawn(projections::keep_up(Arc::clone(&context), scopes.contains(&None)));
+    }
     for scope in scopes {
         if options.projections {
             let control = controller::control::<ServiceProjection>;

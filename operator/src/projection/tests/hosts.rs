@@ -81,7 +81,16 @@ fn a_projected_service_is_not_found_by_its_own_name() {
     let others = ["orders.other.svc.cluster.local".to_owned(), "DB.example.com.".to_owned()];
     let all = [mine, others].concat();
     carry_out(&mut shelf, |shelf| shelf.world(views(&[])), 0);
-    let plan = carry_out(&mut shelf, |shelf| shelf.world(views(&all)), 1);
+    let there = |name: &str| ("far".to_owned(), name.to_owned());
+    let far = |shelf: &Shelf, names: &[String]| {
+        let mut world = shelf.world(views(names));
+        world.projected.insert(there("pay"));
+        world
+    };
+    let theirs = ["x.pay.far.svc.cluster.local".to_owned()];
+    let plan = carry_out(&mut shelf, |shelf| far(shelf, &theirs), 1);
+    assert!(plan.rejected[0].reason.contains("projected Service far/pay"), "{:?}", plan.rejected);
+    let plan = carry_out(&mut shelf, |shelf| far(shelf, &all), 1);
     assert_eq!(plan.hosts.iter().collect::<Vec<_>>(), ["db.example.com", "orders.other.svc.cluster.local"]);
     assert!(plan.rejected.iter().all(|one| one.reason.contains("projected Service orders")), "{:?}", plan.rejected);
     assert_eq!(plan.rejected.len(), 2);

@@ -113,6 +113,7 @@ impl Shelf {
             slices: self.slices.values().filter(|one| ours(&one.metadata)).filter_map(seen_slice).collect(),
             foreign: self.foreign.clone(),
             pods: BTreeMap::new(),
+            projected: self.services.keys().map(|name| ("shop".to_owned(), name.clone())).collect(),
             hosts: BTreeMap::new(),
             ensemble: "e1".to_owned(),
             term: 3,

@@ -144,6 +144,15 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     if is_not_listed(&context.shelves.nodes) {
         return Ok(LISTED);
     }
+    match desk.networks.missing() {
+        None => {}
+        Some(why) if why == NOT_LISTED => return Ok(LISTED),
+        Some(why) => {
+            let failure = Failure::NotSeen { what: "the networks of Services", why };
+            say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
+            return Err(failure);
+        }
+    }
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
         if since.elapsed() >= BLOCKED {
@@ -155,7 +164,7 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     }
     let feed = feed(context, &room, name, projection).await?;
     let mut world = observe(context, &room, feed.as_ref());
-    let addresses = addresses(context, projection, &world);
+    let addresses = addresses(context, projection);
     world.hosts = desk.hosts.known(name);
     let plan = plan(projection, &world, &addresses, &memory, now());
     desk.remember(name, plan.memory.clone());
@@ -284,6 +293,7 @@ fn observe(context: &Context, room: &Room, feed: Result<&Arc<Feed>, &Closed>) ->
         slices: named(&shelves.slices).into_values().collect(),
         foreign: room.foreign().into_keys().collect(),
         pods: room.pods(zone),
+        projected: context.desk.services().0,
         ensemble: feed.ok().and_then(|feed| feed.key.ensemble.clone()).unwrap_or_default(),
         hosts: BTreeMap::new(),
         term: context.gate.held.transitions(),
@@ -295,16 +305,19 @@ fn named<T: Clone + PartialEq>(shelf: &Shelf<Ours<T>>) -> BTreeMap<String, T> {
     shelf.select(|_, _| true).into_iter().map(|(key, ours)| (key.name, ours.value.clone())).collect()
 }
 
-fn addresses(context: &Context, projection: &ServiceProjection, world: &World) -> Addresses {
+fn addresses(context: &Context, projection: &ServiceProjection) -> Addresses {
     let guards = &projection.spec.guards;
-    let bounds = &context.desk.bounds;
+    let desk = &context.desk;
+    let bounds = &desk.bounds;
     let nodes = context.shelves.nodes.select(|_, _| !bounds.at_nodes);
     Addresses {
         allowed: guards.allowed_cidrs.iter().filter_map(|text| text.parse().ok()).collect(),
         bound: bounds.allowed.clone(),
         denied: bounds.denied.clone(),
+        networks: desk.networks.of_services(),
         machines: nodes.iter().flat_map(|(_, node)| node.addresses.clone()).chain(bounds.api_server).collect(),
-        services: world.services.values().flat_map(|service| service.shape.addresses.iter().copied()).collect(),
+        api_server: desk.networks.api_server(),
+        services: desk.services().1,
     }
 }
 

@@ -16,22 +16,25 @@ mod feed;
 mod figures;
 mod hosts;
 mod look;
+mod networks;
 mod room;
 mod source;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use figures::Projections;
 
+use super::Context;
 use super::shelves::Calls;
 use crate::names::ClusterName;
 use crate::projection::{Cidr, Memory};
 use budget::Budget;
 use feed::Feed;
 use hosts::Hosts;
+use networks::Networks;
 use room::Room;
 
 /// What the operator's options say to all projections.
@@ -44,6 +47,11 @@ pub(crate) struct Bounds {
     pub at_nodes: bool,
 }
 
+/// What goes on beside the looks, in the replica that leads. `everywhere`: all namespaces are kept.
+pub(crate) async fn keep_up(context: Arc<Context>, everywhere: bool) {
+    context.desk.networks.keep_up(&context.client, everywhere).await;
+}
+
 /// What is kept of all projections between two looks.
 #[derive(Default)]
 pub(crate) struct Desk {
@@ -51,6 +59,7 @@ pub(crate) struct Desk {
     pub calls: Arc<Calls>,
     pub hosts: Arc<Hosts>,
     budget: Arc<Budget>,
+    networks: Networks,
     rooms: Mutex<BTreeMap<String, Arc<Room>>>,
     feeds: Mutex<HashMap<ClusterName, Arc<Feed>>>,
     memories: Mutex<HashMap<ClusterName, Memory>>,
@@ -93,6 +102,20 @@ impl Desk {
         let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let room = rooms.entry(namespace.to_owned()).or_insert_with(|| Arc::new(open()));
         Arc::clone(room)
+    }
+
+    /// The Services that projections have made, as (namespace, name), and the addresses of all Services that are seen.
+    fn services(&self) -> (BTreeSet<(String, String)>, BTreeSet<IpAddr>) {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut projected, mut addresses) = (BTreeSet::new(), BTreeSet::new());
+        for room in rooms.values() {
+            for (key, service) in room.shelves.services.select(|_, _| true) {
+                projected.insert((key.namespace, key.name));
+                addresses.extend(&service.value.shape.addresses);
+            }
+            addresses.extend(room.shelves.addresses.select(|_, _| true).iter().flat_map(|(_, all)| all.iter().copied()));
+        }
+        (projected, addresses)
     }
 
     /// Nothing of a projection stays. The last one of a namespace closes its room.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Services, slices, ConfigMaps, Leases of projections ─► shelves ─ changed? ─► its projection is called
+//!   all Services ─► their addresses
 //!   pods ─► name, addresses, node ─ changed? ─► the projections that name them
 //! ```
 //!
@@ -56,6 +57,8 @@ pub(super) struct Shelves {
     pub config_maps: Arc<Shelf<Ours<Present<MapShape>>>>,
     pub leases: Arc<Shelf<Ours<Present<LeaseShape>>>>,
     pub pods: Arc<Shelf<Place>>,
+    /// The addresses of all Services, whosever they are.
+    pub addresses: Arc<Shelf<Vec<IpAddr>>>,
 }
 
 pub(super) struct Room {
@@ -84,6 +87,11 @@ pub(super) fn config_map(object: &ConfigMap) -> Option<Ours<Present<MapShape>>> 
 
 pub(super) fn lease(object: &Lease) -> Option<Ours<Present<LeaseShape>>> {
     ours(object, Some(seen_lease(object)))
+}
+
+/// `None` for a Service without an address of its own.
+fn addresses(service: &Service) -> Option<Vec<IpAddr>> {
+    Some(seen_service(service).shape.addresses).filter(|addresses| !addresses.is_empty())
 }
 
 /// `None` for a pod that has ended, and for one that has its node's address, which is not its own.
@@ -157,6 +165,7 @@ impl Room {
             config_maps: new(namespace),
             leases: new(namespace),
             pods: new(namespace),
+            addresses: new(namespace),
         };
         let mut tasks = JoinSet::new();
         let Context { client, desk, metrics, .. } = context;
@@ -165,15 +174,16 @@ impl Room {
         watch.of("projected endpointslices", true, slice, &shelves.slices, call);
         watch.of("projected configmaps", true, config_map, &shelves.config_maps, call);
         watch.of("projected leases", true, lease, &shelves.leases, call);
+        watch.of("services beside projections", false, addresses, &shelves.addresses, |_, _, _| {});
         watch.of("pods of projections", false, place, &shelves.pods, call_for_pod);
         Room { shelves, foreign: Mutex::default(), _watches: tasks }
     }
 
     /// What has not been listed yet.
     pub(super) fn missing(&self) -> Option<String> {
-        let Shelves { services, slices, config_maps, leases, pods } = &self.shelves;
-        let all = [services.missing(), slices.missing(), config_maps.missing(), leases.missing(), pods.missing()];
-        all.into_iter().flatten().next()
+        let Shelves { services, slices, config_maps, leases, pods, addresses } = &self.shelves;
+        let kinds = [services.missing(), slices.missing(), config_maps.missing(), leases.missing(), pods.missing()];
+        kinds.into_iter().chain([addresses.missing()]).flatten().next()
     }
 
     /// The pods that have an address for themselves.
