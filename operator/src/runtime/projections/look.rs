@@ -51,7 +51,7 @@ const TOLD: usize = 5;
 const OFTEN: u32 = 4;
 /// Members may be elsewhere by now.
 const LOST: Duration = Duration::from_secs(1);
-/// Until the nodes have been listed.
+/// Until it is known where no endpoint may be: an endpoint could be at a node, and none has a zone.
 const LISTED: Duration = Duration::from_secs(1);
 /// What Kubernetes forbids, what is somebody else's, and a cluster or a Secret that is not there, may change.
 const BLOCKED: Duration = Duration::from_secs(10);
@@ -141,14 +141,11 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
             return Err(failure);
         }
     }
-    if is_not_listed(&context.shelves.nodes) {
-        return Ok(LISTED);
-    }
-    match desk.networks.missing() {
+    match desk.networks.missing(context.shelves.nodes.missing()) {
         None => {}
         Some(why) if why == NOT_LISTED => return Ok(LISTED),
         Some(why) => {
-            let failure = Failure::NotSeen { what: "the networks of Services", why };
+            let failure = Failure::NotSeen { what: "the addresses of nodes and Services", why };
             say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
             return Err(failure);
         }
@@ -190,12 +187,6 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
         }
         None => Ok(wait),
     }
-}
-
-/// Whether a list is on its way; one that cannot be had, as without the right, is not waited for. Before nodes are
-/// known an endpoint could be at one, and none has a zone.
-fn is_not_listed<T: PartialEq>(shelf: &Shelf<T>) -> bool {
-    shelf.missing().is_some_and(|why| why == NOT_LISTED)
 }
 
 /// What of the writes has to be told: what is refused, and what has failed or moved again and again.
@@ -394,14 +385,6 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_that_is_on_its_way_is_waited_for_and_one_that_is_forbidden_is_not() {
-        let nodes = Shelf::<u8>::new(&[None]);
-        assert!(is_not_listed(&nodes));
-        nodes.failed(&None, "forbidden".to_owned());
-        assert!(!is_not_listed(&nodes));
-    }
 
     #[test]
     fn the_newest_change_of_each_path_is_that_of_this_ensemble_and_cluster() {

@@ -49,7 +49,7 @@ pub(crate) struct Bounds {
 
 /// What goes on beside the looks, in the replica that leads. `everywhere`: all namespaces are kept.
 pub(crate) async fn keep_up(context: Arc<Context>, everywhere: bool) {
-    context.desk.networks.keep_up(&context.client, everywhere).await;
+    context.desk.networks.keep_up(&context.client, &context.shelves.nodes, everywhere).await;
 }
 
 /// What is kept of all projections between two looks.

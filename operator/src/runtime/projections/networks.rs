@@ -3,6 +3,7 @@
 //! ```text
 //!   every minute:  ServiceCIDRs ─► networks of Services          EndpointSlice default/kubernetes ─► the API server
 //!                  └─ may not be read, or there is no such kind (before 1.33): none; the operator's options name them
+//!   nodes (shelf)  not listed: why? ─► may not be read: done without ─┴─ anything else: waited for
 //! ```
 //!
 //! Rule: before it has been answered no projection is looked at; what was read once stays when it cannot be read again.
@@ -14,6 +15,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use kube::api::ListParams;
@@ -24,7 +26,8 @@ use crate::projection::Cidr;
 use crate::runtime::backoff::jitter;
 use crate::runtime::failure::Failure;
 use crate::runtime::read;
-use crate::runtime::shelf::NOT_LISTED;
+use crate::runtime::shelf::{NOT_LISTED, Shelf};
+use crate::world::Node;
 
 const AGAIN: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(1);
@@ -66,6 +69,8 @@ impl<T: Default> Found<T> {
 struct Known {
     services: Found<Vec<Cidr>>,
     api_server: Found<BTreeSet<IpAddr>>,
+    /// Whether nodes may not be read; asked when their list cannot be had.
+    nodes_are_closed: Option<bool>,
 }
 
 #[derive(Default)]
@@ -76,10 +81,14 @@ impl Networks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why it is not known yet where no endpoint may be.
-    pub(super) fn missing(&self) -> Option<String> {
+    /// Why it is not known yet where no endpoint may be, where `nodes` says why they have not been listed.
+    pub(super) fn missing(&self, nodes: Option<String>) -> Option<String> {
         let known = self.lock();
-        known.services.missing().or_else(|| known.api_server.missing())
+        let nodes = nodes.filter(|_| known.nodes_are_closed != Some(true)).map(|why| match known.nodes_are_closed {
+            Some(_) => why,
+            None => NOT_LISTED.to_owned(),
+        });
+        nodes.or_else(|| known.services.missing()).or_else(|| known.api_server.missing())
     }
 
     /// The networks of Services.
@@ -93,8 +102,13 @@ impl Networks {
     }
 
     /// Reads all again and again. `everywhere`: the operator keeps all namespaces, and may read in all.
-    pub(super) async fn keep_up(&self, client: &Client, everywhere: bool) {
+    pub(super) async fn keep_up(&self, client: &Client, nodes: &Shelf<Node>, everywhere: bool) {
         loop {
+            if nodes.missing().is_some_and(|why| why != NOT_LISTED) {
+                let one = ListParams::default().limit(1);
+                let read = read("nodes", Api::<v1::Node>::all(client.clone()).list_metadata(&one)).await;
+                self.lock().nodes_are_closed = Some(read.is_err_and(|failure| failure.is_closed()));
+            }
             let services = Api::<ServiceCIDR>::all(client.clone());
             let list = read("ServiceCIDRs", services.list(&ListParams::default())).await;
             let networks = list.map(|list| list.iter().flat_map(networks).collect());
@@ -103,7 +117,7 @@ impl Networks {
             }
             let api_server = if everywhere { self.read_api_server(client).await } else { Ok(BTreeSet::new()) };
             self.lock().api_server.note(api_server);
-            sleep(if self.missing().is_some() { SOON } else { jitter(AGAIN) }).await;
+            sleep(if self.missing(nodes.missing()).is_some() { SOON } else { jitter(AGAIN) }).await;
         }
     }
 
@@ -139,6 +153,24 @@ mod tests {
             found.note(Ok(vec![7]));
             found.note(Err(error(code)));
             assert_eq!((found.missing(), found.value), (None, Some(vec![7])), "{code}: what was read stays");
+        }
+    }
+
+    #[test]
+    fn nodes_that_may_not_be_read_are_done_without_and_those_that_cannot_be_had_now_are_waited_for() {
+        let networks = Networks::default();
+        networks.lock().services.note(Ok(Vec::new()));
+        networks.lock().api_server.note(Ok(BTreeSet::new()));
+        let nodes = |why: &str| Some(why.to_owned());
+        assert_eq!(networks.missing(None), None);
+        for (closed, why, missing) in [
+            (None, "connection refused", nodes(NOT_LISTED)),
+            (Some(false), NOT_LISTED, nodes(NOT_LISTED)),
+            (Some(false), "connection refused", nodes("connection refused")),
+            (Some(true), "nodes is forbidden", None),
+        ] {
+            networks.lock().nodes_are_closed = closed;
+            assert_eq!(networks.missing(nodes(why)), missing, "{why}");
         }
     }
 
