@@ -15,6 +15,7 @@
 mod address;
 mod config_map;
 mod endpoint;
+mod forbidden;
 mod guard;
 mod host;
 mod job;

@@ -4,6 +4,7 @@
 //!   views known? ─► each Service: its own? ─► made · mended ─► its slices, held by the guard
 //!                └─► Services of children that went ─► held, then deleted
 //!                └─► Services that are called otherwise now ─► followed until that in their place is complete
+//!   whatever is known ─► endpoints of its own that are forbidden ─► taken away
 //! ```
 //!
 //! Rule: the plan for a world in which it was carried out is empty. Reason: that is what makes dying between any two
@@ -16,7 +17,7 @@ use super::job::{Child, Job, jobs};
 use super::mark::Kind;
 use super::work::Standing;
 use super::world::{Owned, Source, World};
-use super::{Addresses, Policy, Write, host, maps, strays, work};
+use super::{Addresses, Policy, Write, forbidden, host, maps, strays, work};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::Rejection;
 use crate::world::Moment;
@@ -152,6 +153,9 @@ pub fn plan(
             Job::Nothing => {}
         }
     }
+    // These come first: nothing else is to keep them.
+    let forbidden = forbidden::without(&ground, &plan.writes);
+    plan.writes.splice(0..0, forbidden);
     count(&ground, &mut plan);
     plan.rejected.sort_by(|one, other| (&one.znode, &one.reason).cmp(&(&other.znode, &other.reason)));
     plan.rejected.dedup();

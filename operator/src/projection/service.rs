@@ -18,7 +18,7 @@ use super::mark::{
     self, APPLIED, ENSEMBLE, HEADLESS, SLICE_MANAGED_BY, SLICE_SERVICE, SLICES_MANAGED, SOURCE, TERM, ZXID,
 };
 use super::slices::{Put, Slice};
-use super::world::{Owned, Present, World};
+use super::world::{Owned, Present};
 use crate::crd::ServiceProjection;
 use crate::crd::projection::{Port, TrafficDistribution};
 
@@ -44,6 +44,10 @@ impl Shape {
     pub(super) fn calls_ports_as(&self, wanted: &Shape) -> bool {
         let names = |shape: &Shape| shape.ports.iter().map(|(name, ..)| name.clone()).collect::<BTreeSet<_>>();
         names(self) == names(wanted)
+    }
+
+    pub(super) fn is_headless(&self) -> bool {
+        self.headless
     }
 
     /// Whether nothing is missing of what is wanted, nor anything there that must not be.
@@ -132,8 +136,14 @@ impl Wanted<'_> {
         Service { metadata, spec: Some(spec), ..Service::default() }
     }
 
-    /// A slice of the Service `service`.
-    pub(super) fn slice(&self, put: &Put, service: &Owned, zxid: i64, world: &World) -> EndpointSlice {
+    /// A slice of the Service `service`, of the change `zxid` of an ensemble, in this term of the operator's Lease.
+    pub(super) fn slice(
+        &self,
+        put: &Put,
+        service: &Owned,
+        (ensemble, zxid): (&str, i64),
+        term: i32,
+    ) -> EndpointSlice {
         let mut labels = mark::labels(self.projection.metadata.name.as_deref().unwrap_or_default());
         labels.insert(SLICE_SERVICE.to_owned(), self.name.to_owned());
         labels.insert(SLICE_MANAGED_BY.to_owned(), SLICES_MANAGED.to_owned());
@@ -142,9 +152,9 @@ impl Wanted<'_> {
         }
         let annotations = [
             (SOURCE, self.source.to_owned()),
-            (ENSEMBLE, world.ensemble.clone()),
+            (ENSEMBLE, ensemble.to_owned()),
             (ZXID, zxid.to_string()),
-            (TERM, world.term.to_string()),
+            (TERM, term.to_string()),
         ];
         let owner = OwnerReference {
             api_version: "v1".to_owned(),

@@ -62,7 +62,8 @@ pub(super) fn service(ground: &Ground<'_>, child: &Child<'_>, plan: &mut Plan, d
     // Slices are owned by the Service: they are written when it is there.
     if let Some(present) = present {
         let packed = slices(ground, child, known, &wanted, present, plan);
-        let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, known.zxid, ground.world)));
+        let (change, term) = ((ground.world.ensemble.as_str(), known.zxid), ground.world.term);
+        let put = |put: &Put| Write::Slice(Box::new(wanted.slice(put, &present.owned, change, term)));
         plan.writes.extend(packed.adds.iter().map(put));
         let (first, last) = if present.shape.calls_ports_as(&shape) { (None, own) } else { (own, None) };
         plan.writes.extend(first);

@@ -114,6 +114,46 @@ fn a_child_without_endpoints_that_goes_keeps_its_service_and_its_address_as_othe
 }
 
 #[test]
+fn what_is_forbidden_goes_whatever_holds_the_rest() {
+    let mut projection = each(json!({}));
+    let open = projection.spec.guards.allowed_cidrs.clone();
+    let both: [(&str, &[&str]); 2] = [("cart", &["10.0.0.1", "10.1.0.1"]), ("pay", &["10.0.0.2", "10.1.0.2"])];
+    let Views::Children { list, mut services } = views(&both) else { unreachable!() };
+    services.insert("/services/orders/pay".to_owned(), View::Refused("403".to_owned()));
+    let refused = Views::Children { list, services };
+    let closed = Source::Closed { reason: "ClusterNotFound", why: String::new() };
+    let lost = Source::Lost { since: Moment(0), why: "503".to_owned() };
+    for (views_now, source) in [
+        (views(&both[..1]), Source::Reachable),
+        (views(&[]), Source::Reachable),
+        (refused, Source::Reachable),
+        (Views::Service(View::Waiting), closed),
+        (views(&both), lost),
+    ] {
+        let mut shelf = Shelf::default();
+        projection.spec.guards.allowed_cidrs = open.clone();
+        shelf.settle(&projection, &views(&both), 0);
+        let change = |shelf: &Shelf| shelf.world(views(&[])).slices.into_iter().map(|one| one.change).collect::<Vec<_>>();
+        let before = change(&shelf);
+        projection.spec.guards.allowed_cidrs = vec!["10.0.0.0/16".to_owned()];
+        for round in 0..4 {
+            let world = World { source: source.clone(), ..shelf.world(views_now.clone()) };
+            let plan = shelf.plan(&projection, &world, 1);
+            assert!(round < 3 || plan.writes.is_empty(), "it does not come to rest: {:?}", plan.writes);
+            plan.writes.iter().for_each(|write| shelf.write(write));
+        }
+        assert_eq!(shelf.endpoints("pay").into_keys().collect::<Vec<_>>(), ["10.0.0.2:8080"], "{source:?}");
+        assert_eq!(shelf.endpoints("cart").len(), 1, "{source:?}");
+        assert_eq!(change(&shelf), before, "nothing newer is known");
+        projection.spec.guards.allowed_cidrs = vec!["10.9.0.0/16".to_owned()];
+        let world = World { source: source.clone(), ..shelf.world(views_now) };
+        shelf.plan(&projection, &world, 2).writes.iter().for_each(|write| shelf.write(write));
+        assert!(shelf.endpoints("pay").is_empty(), "{source:?}");
+        assert!(shelf.services.contains_key("pay"));
+    }
+}
+
+#[test]
 fn too_many_children_are_told_and_those_that_are_there_stay() {
     let (projection, mut shelf) = (each(json!({"guards": {"maxServices": 2}})), Shelf::default());
     shelf.settle(&projection, &views(&[("m", &["10.0.0.1"]), ("n", &["10.0.0.1"])]), 0);
