@@ -16,9 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use coordd_api::{Discovery, Event, Follower, Line, Question};
+use futures_util::future::OptionFuture;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::answer::Kept;
 use super::budget::{Account, Budget};
@@ -47,6 +48,8 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 /// Of one answer, as it is sent.
 const ANSWER_MAX: usize = 4 << 20;
 const READ_AGAIN: Duration = Duration::from_secs(600);
+/// A read that takes longer is left to the next one.
+const READ_MAX: Duration = Duration::from_secs(5);
 /// After an answer for which there was no room.
 const ROOM_AGAIN: Duration = Duration::from_secs(30);
 
@@ -106,6 +109,10 @@ impl Inside {
         let mut state = self.lock();
         let State { views, account, .. } = &mut *state;
         let Some(old) = place(views, path) else { return true };
+        // It was on its way while a newer one was read from another member.
+        if old.zxid().zip(view.zxid()).is_some_and(|(old, new)| new < old) {
+            return true;
+        }
         let kept = account.put(path, view.value().map_or(0, Kept::bytes));
         let fits = kept.is_ok();
         let view = kept.map_or_else(View::Refused, |()| view);
@@ -116,8 +123,8 @@ impl Inside {
         fits
     }
 
-    fn zxid<T>(&self, path: &str, place: Place<T>) -> Option<i64> {
-        place(&mut self.lock().views, path)?.zxid()
+    fn is_known<T>(&self, path: &str, place: Place<T>) -> bool {
+        place(&mut self.lock().views, path).is_some_and(|view| view.is_known())
     }
 
     fn line(&self, path: &str, line: &Line) {
@@ -148,6 +155,7 @@ impl Inside {
         let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
         let mut behind = None;
         let mut fits = true;
+        let mut reading = None;
         loop {
             tokio::select! {
                 event = follower.next() => {
@@ -179,10 +187,14 @@ impl Inside {
                     let line = line.borrow_and_update().clone();
                     self.line(&at, &line);
                 }
-                () = sleep_until(again) => {
-                    // The stream says so too; this is for what nobody has thought of.
-                    if let Ok(answer) = discovery.get(&question).await
-                        && (!fits || self.zxid(&at, place).is_some_and(|seen| answer.zxid >= seen))
+                // The stream says so too; this is for what nobody has thought of.
+                () = sleep_until(again), if reading.is_none() => {
+                    reading = Some(Box::pin(timeout(READ_MAX, discovery.get(&question))));
+                }
+                read = OptionFuture::from(reading.as_mut()), if reading.is_some() => {
+                    reading = None;
+                    if let Some(Ok(Ok(answer))) = read
+                        && (!fits || self.is_known(&at, place))
                     {
                         let value = Arc::new(answer.value.trimmed());
                         fits = self.put(&at, place, View::There { zxid: answer.zxid, value });
@@ -389,6 +401,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use coordd_api::discovery::ServiceView;
+
     use super::*;
 
     fn lost() -> Way {
@@ -402,6 +416,34 @@ mod tests {
         let lines = lines.iter().map(|(path, way)| ((*path).to_owned(), way.clone())).collect();
         let account = Account::new(Arc::default());
         State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, account, lines }
+    }
+
+    #[test]
+    fn an_event_that_was_on_its_way_does_not_come_after_what_was_read_meanwhile() {
+        let state = state(&[("", Way::Open), ("/a", Way::Open)], "");
+        let (written, began) = (BTreeMap::new(), Instant::now());
+        let inside = Inside { state: Mutex::new(state), written, began, dirty: Notify::new() };
+        let place: Place<ServiceView> = |views, path| match views {
+            Views::Children { services, .. } => services.get_mut(path),
+            _ => None,
+        };
+        let view = |zxid: i64| {
+            let value = ServiceView {
+                path: "/a".to_owned(),
+                format: None,
+                zxid,
+                instances: Vec::new(),
+                rejected: Vec::new(),
+            };
+            View::There { zxid, value: Arc::new(value) }
+        };
+        for (said, shown) in [(view(12), 12), (view(10), 12), (View::Gone { zxid: 11 }, 12), (view(13), 13)] {
+            inside.put("/a", place, said);
+            assert_eq!(place(&mut inside.lock().views, "/a").unwrap().zxid(), Some(shown));
+        }
+        inside.put("/a", place, View::Refused("401".to_owned()));
+        inside.put("/a", place, view(10));
+        assert!(inside.is_known("/a", place), "after what is not known anything is news");
     }
 
     #[test]
