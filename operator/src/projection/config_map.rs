@@ -2,8 +2,10 @@
 //!
 //! Rule: two znodes never share a key. The one that a key is of keeps it; of two that come together neither has it; who
 //! has it not is told. A key that is there is that of the znode that it spells (`db.url` that of `db/url`) if it is not
-//! written down that it is another's. With more bytes than are allowed, or without a value that is there and cannot be
-//! had any more, nothing is written, and what was there stays. Reason: whoever may make a znode must not change the
+//! written down that it is another's. How many of a key's separators stand for a `/` is said once, as it is for most of
+//! them: all (`db.url` of `db/url`), none (`db.url` of `db.url`), or the first ones; whose the other keys are is written
+//! down for each. With more of those than annotations can hold, with more bytes than are allowed, or without a value
+//! that is there and cannot be had any more, nothing is written, and what was there stays. Reason: whoever may make a znode must not change the
 //! value that a running program has of another; and half of a configuration is another one.
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use coordd_api::discovery::ConfigTree;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::mark::{self, APPLIED, ENSEMBLE, HOLDERS, SOURCE, ZXID};
+use super::mark::{self, APPLIED, DEPTH, ENSEMBLE, HOLDERS, SOURCE, ZXID};
 use super::service::{annotation, change, owned};
 use super::world::{Owned, Present};
 use crate::crd::ServiceProjection;
@@ -20,9 +22,15 @@ use crate::crd::projection::{ConfigMapTarget, Rejection, Separator};
 
 /// Kubernetes takes no longer key.
 const KEY_MAX: usize = 253;
+/// What may be written down of whose keys are: all annotations of an object have 256 KiB.
+const HOLDERS_MAX: usize = 200 << 10;
+/// All separators of a key stand for a `/`.
+const ALL: usize = usize::MAX;
+/// How many of the first ones may.
+const DEPTHS: [usize; 4] = [ALL, 0, 1, 2];
 
 /// What of a ConfigMap is compared.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MapShape {
     labels: BTreeMap<String, String>,
     pub source: String,
@@ -31,20 +39,36 @@ pub struct MapShape {
     applied: String,
     /// Hash of the value by key.
     values: BTreeMap<String, u64>,
-    /// Of keys that are not those of the znodes that they spell: whose they are.
+    /// How many separators of its keys stand for a `/`, but for these: of those it is said whose they are.
+    depth: usize,
     holders: BTreeMap<String, String>,
+}
+
+impl Default for MapShape {
+    fn default() -> MapShape {
+        MapShape {
+            labels: BTreeMap::new(),
+            source: String::new(),
+            change: None,
+            applied: String::new(),
+            values: BTreeMap::new(),
+            depth: ALL,
+            holders: BTreeMap::new(),
+        }
+    }
 }
 
 impl MapShape {
     /// Whose a key is that is there.
     fn holder(&self, key: &str, target: &ConfigMapTarget) -> Option<String> {
-        let known = || self.holders.get(key).cloned().unwrap_or_else(|| spelled(key, target));
+        let known = || self.holders.get(key).cloned().unwrap_or_else(|| spelled(key, target, self.depth));
         self.values.contains_key(key).then(known)
     }
 
     pub(super) fn covers(&self, wanted: &MapShape) -> bool {
         wanted.labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
-            && (&self.source, &self.applied, &self.holders) == (&wanted.source, &wanted.applied, &wanted.holders)
+            && (&self.source, &self.applied) == (&wanted.source, &wanted.applied)
+            && (self.depth, &self.holders) == (wanted.depth, &wanted.holders)
             && wanted.values.iter().all(|(key, value)| self.values.get(key) == Some(value))
     }
 
@@ -68,6 +92,7 @@ pub fn seen(map: &ConfigMap) -> Present<MapShape> {
             change: change(&map.metadata),
             applied: annotation(&map.metadata, APPLIED),
             values: values.collect(),
+            depth: annotation(&map.metadata, DEPTH).parse().unwrap_or(ALL),
             holders: serde_json::from_str(&annotation(&map.metadata, HOLDERS)).unwrap_or_default(),
         },
     }
@@ -77,7 +102,8 @@ pub fn seen(map: &ConfigMap) -> Present<MapShape> {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Data {
     pub values: BTreeMap<String, String>,
-    /// Of keys that are not those of the znodes that they spell: whose they are.
+    /// How many separators of a key stand for a `/`, but for the keys of `holders`.
+    pub depth: usize,
     pub holders: BTreeMap<String, String>,
     /// Keys that are there, and whose values cannot be had any more; and why.
     pub unread: Vec<String>,
@@ -97,9 +123,17 @@ fn separator(target: &ConfigMapTarget) -> char {
     }
 }
 
-/// The znode that a key spells.
-fn spelled(key: &str, target: &ConfigMapTarget) -> String {
-    if target.root_key.as_deref() == Some(key) { String::new() } else { key.replace(separator(target), "/") }
+/// The znode that a key spells, where so many of its separators stand for a `/`.
+fn spelled(key: &str, target: &ConfigMapTarget, depth: usize) -> String {
+    let is_root = target.root_key.as_deref() == Some(key);
+    if is_root { String::new() } else { key.replacen(separator(target), "/", depth) }
+}
+
+/// How most keys are read, and whose the others are, by the znodes of all keys.
+fn told(all: &BTreeMap<String, &str>, target: &ConfigMapTarget) -> (usize, BTreeMap<String, String>) {
+    let odd = |depth: usize| all.iter().filter(move |(key, relative)| spelled(key, target, depth) != **relative);
+    let depth = DEPTHS.into_iter().min_by_key(|depth| odd(*depth).count()).unwrap_or(ALL);
+    (depth, odd(depth).map(|(key, relative)| (key.clone(), (*relative).to_owned())).collect())
 }
 
 /// The key of a value; `None` for the root's where it is not asked for.
@@ -141,6 +175,7 @@ pub(super) fn data(tree: &ConfigTree, target: &ConfigMapTarget, there: Option<&M
             alike.entry(key).or_default().push((relative, value));
         }
     }
+    let mut holders = BTreeMap::new();
     for (key, alike) in alike {
         let known = there.holder(&key, target);
         let holder = match alike.as_slice() {
@@ -152,12 +187,11 @@ pub(super) fn data(tree: &ConfigTree, target: &ConfigMapTarget, there: Option<&M
             rejected.push((relative, format!("its key {key} is that of {other:?} too: rename one of the znodes")));
         }
         let Some((relative, value)) = holder else { continue };
-        if spelled(&key, target) != relative {
-            data.holders.insert(key.clone(), relative.to_owned());
-        }
+        holders.insert(key.clone(), relative);
         data.bytes += key.len() + value.len();
         data.values.insert(key, value.to_owned());
     }
+    (data.depth, data.holders) = told(&holders, target);
     data.unread = unread(tree, target, there);
     data.rejected =
         rejected.into_iter().map(|(relative, reason)| Rejection { znode: at(tree, relative), reason }).collect();
@@ -192,18 +226,30 @@ fn above(relative: &str) -> Option<&str> {
     }
 }
 
+impl Data {
+    /// How many keys it has to be written down for whose they are, if those are too many for that.
+    pub(super) fn untold(&self) -> Option<usize> {
+        // As JSON, with quotes, a colon and a comma.
+        let bytes = self.holders.iter().map(|(key, relative)| key.len() + relative.len() + 6).sum::<usize>();
+        (bytes > HOLDERS_MAX).then_some(self.holders.len())
+    }
+}
+
 pub(super) fn config_map(
     projection: &ServiceProjection,
     name: &str,
     source: &str,
     (ensemble, zxid): (&str, i64),
-    Data { values: data, holders, .. }: Data,
+    Data { values: data, depth, holders, .. }: Data,
     seen: Option<&Owned>,
 ) -> ConfigMap {
     let applied = mark::applied(&data);
     let change = [(ENSEMBLE, ensemble.to_owned()), (ZXID, zxid.to_string())];
     let mut annotations = vec![(SOURCE, source.to_owned()), (APPLIED, applied)];
     annotations.extend(change);
+    if depth != ALL {
+        annotations.push((DEPTH, depth.to_string()));
+    }
     if !holders.is_empty() {
         annotations.extend(serde_json::to_string(&holders).map(|holders| (HOLDERS, holders)));
     }
@@ -238,7 +284,7 @@ mod tests {
 
     fn written(found: &Data) -> MapShape {
         let values = found.values.iter().map(|(key, value)| (key.clone(), mark::hash(value))).collect();
-        MapShape { values, holders: found.holders.clone(), ..MapShape::default() }
+        MapShape { values, depth: found.depth, holders: found.holders.clone(), ..MapShape::default() }
     }
 
     #[test]
@@ -281,6 +327,33 @@ mod tests {
         assert_eq!(without(&values, &["db.url", "a/b", "to"]), [""; 0], "these keys are not theirs");
         assert_eq!(without(&values[3..], &["a.b"]), ["a.b (/config/app/a.b x)"]);
         assert_eq!(without(&[], &[""]).len(), 4, "nothing may be read any more");
+    }
+
+    #[test]
+    fn of_many_keys_of_one_kind_nothing_needs_to_be_written_down_and_they_stay_whose_they_are() {
+        let target = ConfigMapTarget::default();
+        for prefix in ["", "app/", "env/app/"] {
+            let paths: Vec<String> = (0..5000).map(|at| format!("{prefix}spring.server.some.long.name.{at}")).collect();
+            let values: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "v")).chain([("db/url", "w")]).collect();
+            let found = data(&tree(&values), &target, None);
+            assert_eq!((found.values.len(), found.untold()), (5001, None));
+            assert!(found.holders.len() <= 1, "{:?}", found.holders);
+            let there = written(&found);
+            let alike = paths[0].replace('.', "/");
+            let more: Vec<(&str, &str)> = values.iter().copied().chain([(alike.as_str(), "x")]).collect();
+            let found = data(&tree(&more), &target, Some(&there));
+            assert_eq!(found.values[&paths[0].replace('/', ".")], "v", "{alike} does not take it");
+        }
+    }
+
+    #[test]
+    fn more_keys_of_many_kinds_than_can_be_written_down_are_told() {
+        let target = ConfigMapTarget::default();
+        let path = |at: usize| format!("a{}b.some.long.name.{at}", ["/", ".c/", ".c/d/", "/c/d.e/f/"][at % 4]);
+        let paths: Vec<String> = (0..9000).map(path).collect();
+        let values: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "v")).collect();
+        assert_eq!(data(&tree(&values[..1000]), &target, None).untold(), None);
+        assert!(data(&tree(&values), &target, None).untold().is_some_and(|keys| keys > 3000));
     }
 
     #[test]

@@ -44,6 +44,13 @@ pub(super) fn config_map(ground: &Ground<'_>, view: &View<ConfigTree>, plan: &mu
         ));
         return;
     }
+    if let Some(keys) = data.untold() {
+        plan.problems.push(format!(
+            "of {keys} keys it would have to be written down whose they are, which are too many for one ConfigMap: \
+             choose a narrower path, or name its znodes without separators"
+        ));
+        return;
+    }
     let there = there.map_or(0, config_map::MapShape::keys);
     let lost = if data.values.is_empty() { there } else { 0 };
     let change = Change { most: there, wanted: data.values.len(), lost };

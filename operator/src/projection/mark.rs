@@ -35,7 +35,9 @@ pub const ENSEMBLE: &str = "coordd.dev/source-ensemble";
 pub const TERM: &str = "coordd.dev/lease-transitions";
 /// What of it was applied, as a hash.
 pub const APPLIED: &str = "coordd.dev/applied";
-/// In a ConfigMap: of keys that are not those of the znodes that they spell, whose they are; as JSON.
+/// In a ConfigMap: how many separators of a key stand for a `/`, from the first on; all, where nothing is said.
+pub const DEPTH: &str = "coordd.dev/depth";
+/// In a ConfigMap: of keys that are not those of the znodes that they spell by that, whose they are; as JSON.
 pub const HOLDERS: &str = "coordd.dev/holders";
 /// Who leads, as a token that only grows.
 pub const FENCING_TOKEN: &str = "coordd.dev/fencing-token";

@@ -8,8 +8,9 @@
 //!
 //! Rule: views begin as `Waiting` and only ever become what a member said; a line that breaks changes no view. Each
 //! line begins with the whole answer; one that is older than what was written from before is not taken for a minute,
-//! and one that is more than may be kept (`budget`) is refused. Reason: nothing is written before that, and nothing is forgotten by a fault. The first member that a new operator
-//! asks may be behind, and what it has not heard of yet must not be taken away.
+//! and one that is more than may be kept (`budget`) is refused. Reason: nothing is written before that, and nothing is
+//! forgotten by a fault. The first member that a new operator asks may be behind, and what it has not heard of yet must
+//! not be taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
