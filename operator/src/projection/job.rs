@@ -11,10 +11,14 @@ use super::leader;
 use super::name::{Names, assign};
 use super::plan::{Ground, Plan};
 use super::world::{View, Views};
-use crate::crd::projection::{LeaderTarget, Port, Rejection, ServiceTarget, TrafficDistribution};
+use crate::crd::projection::{LeaderTarget, Port, Registered, Rejection, ServiceTarget, TrafficDistribution};
 
 /// Of one Service.
 const INSTANCES_MAX: usize = 10_000;
+
+/// What stands in Dubbo's root beside the interfaces: where it keeps what it knows of them.
+const DUBBO_KEEPS: [&str; 3] = ["metadata", "mapping", "config"];
+const DUBBO_ROOT: &str = "dubbo";
 
 static WAITING: View<ServiceView> = View::Waiting;
 
@@ -136,7 +140,11 @@ fn children(
     let held = ground.below();
     let projected: BTreeSet<&str> = held.values().map(String::as_str).collect();
     let entries = list.map(|list| list.services.as_slice()).unwrap_or_default();
-    let mut entries: Vec<&ServiceEntry> = entries.iter().collect();
+    let spec = &ground.projection.spec;
+    let is_root = spec.path.rsplit('/').next() == Some(DUBBO_ROOT);
+    let dubbo = spec.format == Registered::Dubbo || (spec.format == Registered::Auto && is_root);
+    let is_service = |entry: &&ServiceEntry| !(dubbo && DUBBO_KEEPS.contains(&entry.name.as_str()));
+    let mut entries: Vec<&ServiceEntry> = entries.iter().filter(is_service).collect();
     entries.sort_by_key(|entry| (!projected.contains(entry.path.as_str()), &entry.path));
     // Services that are there count whether or not their children are: those of children that went are kept too.
     let most = usize::try_from(ground.projection.spec.guards.max_services).unwrap_or(0);

@@ -33,6 +33,29 @@ fn each_child_has_a_service_of_its_name() {
 }
 
 #[test]
+fn what_dubbo_keeps_beside_its_interfaces_is_no_service() {
+    let names = ["com.acme.Orders", "config", "mapping", "metadata"];
+    for (path, format, services) in [
+        ("/dubbo", "Auto", 1),
+        ("/prod/dubbo", "Auto", 1),
+        ("/services", "Dubbo", 1),
+        ("/dubbo", "Curator", 4),
+        ("/services", "Auto", 4),
+    ] {
+        let projection = each(json!({"path": path, "format": format}));
+        let child = |name: &str| format!("{path}/{name}");
+        let entry = |name: &str| ServiceEntry { name: name.to_owned(), path: child(name), children: Some(1) };
+        let value = ServiceList { path: path.to_owned(), zxid: 7, services: names.map(entry).into() };
+        let of = |name: &str| (child(name), view(&child(name), 7, vec![up("10.0.0.1")]));
+        let list = View::There { zxid: 7, value: value.into() };
+        let mut shelf = Shelf::default();
+        let (plan, _) = shelf.settle(&projection, &Views::Children { list, services: names.map(of).into() }, 0);
+        assert_eq!((shelf.services.len(), plan.follow.unwrap().len()), (services, services), "{path} {format}");
+        assert!(plan.rejected.is_empty() && shelf.services.contains_key("com-acme-orders"));
+    }
+}
+
+#[test]
 fn a_child_whose_answer_has_not_come_is_left_as_it_is() {
     let (projection, mut shelf) = (each(json!({})), Shelf::default());
     let both: [(&str, &[&str]); 2] = [("cart", &["10.0.0.1"]), ("pay", &["10.0.0.2"])];
