@@ -226,7 +226,7 @@ async fn feed(
     }
     let reference = &projection.spec.cluster_ref;
     let cluster = format!("{}/{}", reference.namespace.as_ref().unwrap_or(&name.namespace), reference.name);
-    let written = written(room, &key, &cluster);
+    let written = written(&room.shelves, name, key.ensemble.as_deref(), &cluster);
     // What the former one holds is given back first.
     desk.set_feed(name, None);
     let (budget, calls) = (Arc::clone(&desk.budget), Arc::clone(&desk.calls));
@@ -235,16 +235,22 @@ async fn feed(
     Ok(Ok(feed))
 }
 
-/// The newest change by path that what stands there rests on, of this ensemble.
-fn written(room: &Room, key: &Key, cluster: &str) -> BTreeMap<String, i64> {
-    let Shelves { slices, config_maps, leases, .. } = &room.shelves;
-    let slices =
-        slices.select(|_, _| true).into_iter().map(|(_, one)| (one.value.source.clone(), one.value.change.clone()));
+/// The newest change by path that what stands there of a projection rests on, of this ensemble. Not that of others: who
+/// may read more is told of newer changes.
+fn written(shelves: &Shelves, of: &ClusterName, ensemble: Option<&str>, cluster: &str) -> BTreeMap<String, i64> {
+    let Shelves { slices, config_maps, leases, .. } = shelves;
+    let slices = mine(slices, of).into_iter().map(|one| (one.value.source.clone(), one.value.change.clone()));
     let shape = |one: Arc<Ours<Present<MapShape>>>| (one.value.shape.source.clone(), one.value.shape.change.clone());
-    let maps = config_maps.select(|_, _| true).into_iter().map(|(_, one)| shape(one));
+    let maps = mine(config_maps, of).into_iter().map(shape);
     let shape = |one: Arc<Ours<Present<LeaseShape>>>| (one.value.shape.source.clone(), one.value.shape.change.clone());
-    let leases = leases.select(|_, _| true).into_iter().map(|(_, one)| shape(one));
-    newest(slices.chain(maps).chain(leases), key.ensemble.as_deref(), cluster)
+    let leases = mine(leases, of).into_iter().map(shape);
+    newest(slices.chain(maps).chain(leases), ensemble, cluster)
+}
+
+/// What bears the label of one projection.
+fn mine<T: PartialEq>(shelf: &Shelf<Ours<T>>, of: &ClusterName) -> Vec<Arc<Ours<T>>> {
+    let all = shelf.select(|key, ours| key.namespace == of.namespace && ours.projection == of.name);
+    all.into_iter().map(|(_, ours)| ours).collect()
 }
 
 fn newest(
@@ -385,6 +391,20 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_projection_of_the_same_path_says_nothing_of_how_new_an_answer_is() {
+        let slices = Shelf::new(&[None]);
+        let put = |name: &str, projection: &str| {
+            let value = name.to_owned();
+            slices.put(&shelf::Key::new("web", name), Some(Ours { projection: projection.to_owned(), value }));
+        };
+        put("a-1", "a");
+        put("b-1", "b");
+        let found = mine(&slices, &ClusterName::new("web", "a"));
+        assert_eq!(found.iter().map(|one| one.value.as_str()).collect::<Vec<_>>(), ["a-1"]);
+        assert!(mine(&slices, &ClusterName::new("shop", "a")).is_empty());
+    }
 
     #[test]
     fn the_newest_change_of_each_path_is_that_of_this_ensemble_and_cluster() {
