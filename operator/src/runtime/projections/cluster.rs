@@ -20,6 +20,7 @@ pub(super) struct Closed(pub &'static str, pub String);
 
 /// What is needed to ask the cluster.
 pub(super) struct Open {
+    pub name: ClusterName,
     pub uid: String,
     /// Id of its ensemble, once that is founded.
     pub ensemble: Option<String>,
@@ -59,19 +60,20 @@ pub(super) async fn open(context: &Context, projection: &ServiceProjection) -> R
     };
     let uid = cluster.metadata.uid.unwrap_or_default();
     let ensemble = cluster.status.and_then(|status| status.ensemble_id);
-    let mut addresses = match &ensemble {
+    let addresses = match &ensemble {
         Some(_) => members(&context.shelves.pods, &name, &uid),
         None => Vec::new(),
     };
-    addresses.sort();
-    Ok(Ok(Open { uid, ensemble, addresses, credentials }))
+    Ok(Ok(Open { name, uid, ensemble, addresses, credentials }))
 }
 
 /// Where the pods of this cluster are that have not ended: not of a former one of its name, nor of somebody who has
 /// only taken its labels.
-fn members(pods: &Shelf<SeenPod>, name: &ClusterName, uid: &str) -> Vec<String> {
+pub(super) fn members(pods: &Shelf<SeenPod>, name: &ClusterName, uid: &str) -> Vec<String> {
     let members = pods.select(|_, pod| pod.cluster == *name && pod.cluster_uid == uid && !uid.is_empty());
-    members.iter().filter_map(|(_, pod)| pod.pod.ip.as_deref()).map(address).collect()
+    let mut addresses: Vec<_> = members.iter().filter_map(|(_, pod)| pod.pod.ip.as_deref()).map(address).collect();
+    addresses.sort();
+    addresses
 }
 
 fn allows(cluster: &CoordinationCluster, namespace: &str) -> bool {

@@ -289,6 +289,14 @@ impl Feed {
         self.discovery.relocate(addresses);
     }
 
+    /// While the way is lost, tells it where the members are now. Without an ensemble there is nobody to be believed.
+    pub(super) fn follow_members(&self, members: impl FnOnce(&Key) -> Vec<String>) {
+        let is_lost = !self.inside.lock().source().is_reachable();
+        if is_lost && self.key.ensemble.is_some() {
+            self.relocate(members(&self.key));
+        }
+    }
+
     /// Follows the instances of these children, and of no others.
     pub(super) fn children(&self, wanted: &BTreeSet<String>) {
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,7 @@ const WRITTEN: Duration = Duration::from_millis(300);
 const TOLD: usize = 5;
 /// What fails, or moves, so often in a row is told.
 const OFTEN: u32 = 4;
-/// Members may be elsewhere by now.
+/// The ensemble may be another by now; where its members are is told without a look.
 const LOST: Duration = Duration::from_secs(1);
 /// Until it is known where no endpoint may be: an endpoint could be at a node, and none has a zone.
 const LISTED: Duration = Duration::from_secs(1);
@@ -211,22 +211,20 @@ async fn feed(
     projection: &ServiceProjection,
 ) -> Result<Result<Arc<Feed>, Closed>, Failure> {
     let desk = &context.desk;
-    let Open { uid, ensemble, addresses, credentials } = match cluster::open(context, projection).await? {
+    let Open { name: cluster, uid, ensemble, addresses, credentials } = match cluster::open(context, projection).await? {
         Ok(open) => open,
         Err(closed) => {
             desk.set_feed(name, None);
             return Ok(Err(closed));
         }
     };
-    let key = Key::new(&projection.spec, uid, ensemble, credentials);
+    let key = Key::new(&projection.spec, cluster, uid, ensemble, credentials);
     if let Some(feed) = desk.feed(name).filter(|feed| feed.key == key) {
         // Even if there are none: an address that was a member's may be anybody's by now.
         feed.relocate(addresses);
         return Ok(Ok(feed));
     }
-    let reference = &projection.spec.cluster_ref;
-    let cluster = format!("{}/{}", reference.namespace.as_ref().unwrap_or(&name.namespace), reference.name);
-    let written = written(&room.shelves, name, key.ensemble.as_deref(), &cluster);
+    let written = written(&room.shelves, name, key.ensemble.as_deref(), &key.cluster.to_string());
     // What the former one holds is given back first.
     desk.set_feed(name, None);
     let (budget, calls) = (Arc::clone(&desk.budget), Arc::clone(&desk.calls));
@@ -321,9 +319,9 @@ fn addresses(context: &Context, projection: &ServiceProjection) -> Addresses {
 /// When to look again though nothing has changed.
 fn rest(world: &World, plan: &Plan, refused: &Refused) -> Duration {
     let mut wait = REST;
-    if matches!(world.source, Source::Lost { .. }) {
+    if let Source::Lost { since, .. } = &world.source {
         // Where the list is followed the members are where they were.
-        wait = wait.min(if world.reached.is_empty() { LOST } else { BLOCKED });
+        wait = wait.min(if world.reached.is_empty() { lost(since.until(now())) } else { BLOCKED });
     }
     let closed = matches!(world.source, Source::Closed { .. });
     if closed || refused.is_some() || !plan.conflicts.is_empty() {
@@ -333,6 +331,11 @@ fn rest(world: &World, plan: &Plan, refused: &Refused) -> Duration {
         wait = wait.min(now().until(wake) + SOON);
     }
     wait
+}
+
+/// How long to wait while an ensemble has been away for so long: hibernated for a night, it costs no look a second.
+fn lost(away: Duration) -> Duration {
+    (away / 4).clamp(LOST, REST)
 }
 
 /// Writes the status if it says something new, and tells what has changed.
@@ -391,6 +394,12 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longer_an_ensemble_is_away_the_rarer_it_is_looked_at() {
+        let waits = [0, 3, 20, 60, 86_400].map(|away| lost(Duration::from_secs(away)).as_secs());
+        assert_eq!(waits, [1, 1, 5, 15, 30]);
+    }
 
     #[test]
     fn another_projection_of_the_same_path_says_nothing_of_how_new_an_answer_is() {

@@ -24,8 +24,10 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub(crate) use figures::Projections;
+use tokio::time::sleep;
 
 use super::Context;
 use super::shelves::Calls;
@@ -36,6 +38,9 @@ use feed::Feed;
 use hosts::Hosts;
 use networks::Networks;
 use room::Room;
+
+/// How soon a member that is elsewhere is found.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What the operator's options say to all projections.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +54,19 @@ pub(crate) struct Bounds {
 
 /// What goes on beside the looks, in the replica that leads. `everywhere`: all namespaces are kept.
 pub(crate) async fn keep_up(context: Arc<Context>, everywhere: bool) {
-    context.desk.networks.keep_up(&context.client, &context.shelves.nodes, everywhere).await;
+    let desk = &context.desk;
+    let networks = desk.networks.keep_up(&context.client, &context.shelves.nodes, everywhere);
+    tokio::join!(networks, follow_members(&context));
+}
+
+/// Whoever has lost the way finds the members where their pods are now.
+async fn follow_members(context: &Context) {
+    loop {
+        for feed in context.desk.all_feeds() {
+            feed.follow_members(|key| cluster::members(&context.shelves.pods, &key.cluster, &key.cluster_uid));
+        }
+        sleep(TICK).await;
+    }
 }
 
 /// What is kept of all projections between two looks.
@@ -82,6 +99,10 @@ impl Desk {
 
     fn feed(&self, projection: &ClusterName) -> Option<Arc<Feed>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner).get(projection).cloned()
+    }
+
+    fn all_feeds(&self) -> Vec<Arc<Feed>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// How many bytes its answers take.

@@ -6,12 +6,14 @@ use coordd_api::discovery::{Format, ServiceView};
 
 use crate::crd::ServiceProjectionSpec;
 use crate::crd::projection::Registered;
+use crate::names::ClusterName;
 use crate::projection::{View, Views};
 
 /// A feed is begun anew when any of this changes. It holds a password and cannot be printed.
 #[derive(Clone, PartialEq)]
 pub(super) struct Key {
-    /// Uid of the cluster: one that was made anew counts its zxids anew.
+    pub cluster: ClusterName,
+    /// Its uid: one that was made anew counts its zxids anew.
     pub cluster_uid: String,
     /// Id of its ensemble, which is another after a recovery; of any other nothing is believed.
     pub ensemble: Option<String>,
@@ -23,6 +25,7 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn new(
         spec: &ServiceProjectionSpec,
+        cluster: ClusterName,
         cluster_uid: String,
         ensemble: Option<String>,
         credentials: Option<(String, String)>,
@@ -41,7 +44,7 @@ impl Key {
             (leader.name, leader.lease) = (None, false);
             leader.ports.clear();
         }
-        Key { cluster_uid, ensemble, credentials, asked }
+        Key { cluster, cluster_uid, ensemble, credentials, asked }
     }
 
     /// No answer yet.
