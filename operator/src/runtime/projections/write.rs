@@ -1,7 +1,8 @@
 //! Carries a plan out, one write after the other.
 //!
 //! Rule: each is fenced by uid and resource version, and what is made is refused where there is one; then it is looked
-//! at whose that is. A write that cannot be made ends its group and no other. Reason: between a look and a write the
+//! at whose that is. One that has moved is read: its watch may be late, or dead. A write that cannot be made ends its
+//! group and no other. Reason: between a look and a write the
 //! name may have become anybody's; and a quota, a policy or a webhook that stands against one Service must not leave
 //! the dead endpoints of all others where they are.
 
@@ -17,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::room::{self, Ours, Room};
-use crate::names::manager;
+use crate::names::{label, manager};
 use crate::projection::{Kind, Write, keeps_config_map, keeps_lease, keeps_service, keeps_slice, mark};
 use crate::runtime::failure::Failure;
 use crate::runtime::shelf::{Key, Shelf};
@@ -133,14 +134,12 @@ impl Writer<'_> {
                 self.apply("projection-lease", object.as_ref(), &shelves.leases, how).await
             }
             Write::Delete { kind: Kind::Service, name, uid, resource_version, .. } => {
-                self.delete::<Service>("projection-service-delete", name, uid, resource_version).await?;
-                shelves.services.put(&Key::new(self.namespace, name), None);
-                Ok(Kept::Whole)
+                let what = ("projection-service-delete", name.as_str());
+                self.delete(what, uid, resource_version, &shelves.services, room::service).await
             }
             Write::Delete { name, uid, resource_version, .. } => {
-                self.delete::<EndpointSlice>("projection-slice-delete", name, uid, resource_version).await?;
-                shelves.slices.put(&Key::new(self.namespace, name), None);
-                Ok(Kept::Whole)
+                let what = ("projection-slice-delete", name.as_str());
+                self.delete(what, uid, resource_version, &shelves.slices, room::slice).await
             }
         }
     }
@@ -170,24 +169,46 @@ impl Writer<'_> {
                 Ok(if keeps(object, &written) { Kept::Whole } else { Kept::Changed(why()) })
             }
             Err(failure) => {
-                if new && failure.is_late() {
+                if failure.is_late() && new {
                     let is = self.is_foreign::<K>(kind, &name).await?;
                     self.room.note_foreign(kind, &name, is);
+                } else if failure.is_late() {
+                    read_again(&api, shelf, &Key::new(self.namespace, &name), trim).await;
                 }
                 Err(failure)
             }
         }
     }
 
-    async fn delete<K>(&self, write: &str, name: &str, uid: &str, version: &str) -> Result<(), Failure>
+    async fn delete<K, T>(
+        &self,
+        (write, name): (&str, &str),
+        uid: &str,
+        version: &str,
+        shelf: &Shelf<Ours<T>>,
+        trim: fn(&K) -> Option<Ours<T>>,
+    ) -> Result<Kept, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
         K: Clone + std::fmt::Debug + DeserializeOwned,
+        Ours<T>: PartialEq,
     {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), self.namespace);
         let only_it = Preconditions { uid: Some(uid.to_owned()), resource_version: Some(version.to_owned()) };
         let params = DeleteParams { preconditions: Some(only_it), ..DeleteParams::default() };
-        self.context.gate.write(write, api.delete(name, &params)).await.map(drop)
+        let key = Key::new(self.namespace, name);
+        match self.context.gate.write(write, api.delete(name, &params)).await {
+            Ok(_) => {
+                shelf.put(&key, None);
+                Ok(Kept::Whole)
+            }
+            Err(failure) => {
+                if failure.is_late() {
+                    read_again(&api, shelf, &key, trim).await;
+                }
+                Err(failure)
+            }
+        }
     }
 
     /// Whether an object of this name is there that no projection has made, or another one.
@@ -198,7 +219,7 @@ impl Writer<'_> {
     {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), self.namespace);
         let Some(object) = read("object of this name", api.get_metadata_opt(name)).await? else { return Ok(false) };
-        let labelled = object.labels().get(crate::names::label::MANAGED_BY).is_some_and(|value| value == mark::MANAGED);
+        let labelled = is_labelled(&object);
         // What bears the label is on a shelf, and judged there by its owner; but for slices of a kind that no
         // projection makes.
         let unknown = || self.room.shelves.slices.get(&Key::new(self.namespace, name)).is_none();
@@ -218,8 +239,30 @@ impl Writer<'_> {
     }
 }
 
+fn is_labelled(object: &impl ResourceExt) -> bool {
+    object.labels().get(label::MANAGED_BY).is_some_and(|value| value == mark::MANAGED)
+}
+
+/// Puts on the shelf how an object is now that is not as it was seen: if its watch says nothing, nobody else does, and
+/// every further write would be late too.
+async fn read_again<K, T>(api: &Api<K>, shelf: &Shelf<Ours<T>>, key: &Key, trim: fn(&K) -> Option<Ours<T>>)
+where
+    K: Resource + Clone + std::fmt::Debug + DeserializeOwned,
+    Ours<T>: PartialEq,
+{
+    match read("object that has moved", api.get_opt(&key.name)).await {
+        Ok(found) => drop(shelf.put(key, found.filter(is_labelled).as_ref().and_then(trim))),
+        Err(failure) => tracing::debug!(%failure, "an object that has moved cannot be read"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::http::StatusCode;
+    use kube::{Client, Config};
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::runtime::gate::WRITE_MAX;
 
@@ -263,6 +306,43 @@ mod tests {
             assert_eq!(tried, ["a", "b", "c", "c-1"], "{code}");
             assert_eq!((done.count, done.refused.len()), (3, refused), "{code}");
             assert_eq!(done.failed.map(|failure| failure.is_late()), failed, "{code}");
+        }
+    }
+
+    /// A client of an API server that has this object alone, or none.
+    async fn client(object: Option<Value>) -> Client {
+        let answer = match object {
+            Some(object) => (StatusCode::OK, object.to_string()),
+            None => {
+                let status = json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
+                (StatusCode::NOT_FOUND, status.to_string())
+            }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(move || std::future::ready(answer.clone()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Client::try_from(Config::new(url.parse().unwrap())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_object_that_has_moved_is_known_as_it_is_now_though_its_watch_is_dead() {
+        let object = |version: &str, managed: &str| {
+            let labels = json!({label::MANAGED_BY: managed, mark::PROJECTION: "web"});
+            let metadata = json!({"name": "web", "namespace": "shop", "resourceVersion": version, "labels": labels});
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata})
+        };
+        let key = Key::new("shop", "web");
+        for (now, known) in [
+            (Some(object("9", mark::MANAGED)), Some("9".to_owned())),
+            (Some(object("9", "somebody")), None),
+            (None, None),
+        ] {
+            let shelf = Shelf::new(&[None]);
+            shelf.put(&key, room::service(&serde_json::from_value(object("7", mark::MANAGED)).unwrap()));
+            let api = Api::<Service>::namespaced(client(now).await, "shop");
+            read_again(&api, &shelf, &key, room::service).await;
+            assert_eq!(shelf.get(&key).map(|ours| ours.value.owned.resource_version.clone()), known);
         }
     }
 
