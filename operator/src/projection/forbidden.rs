@@ -25,7 +25,13 @@ pub(super) fn without(ground: &Ground<'_>, planned: &[Write]) -> Vec<Write> {
     for (name, service) in mine {
         let is_of = |slice: &&Slice| slice.owned.owner.as_deref() == Some(service.owned.uid.as_str());
         let is_deleted = planned.iter().any(|write| is_deletion_of(write, name));
-        let slices = ground.world.slices.iter().filter(is_of).filter(|slice| !slice.owned.deleting && !is_deleted);
+        let slices = ground
+            .world
+            .slices
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(is_of)
+            .filter(|slice| !slice.owned.deleting && !is_deleted);
         for slice in slices.filter(|slice| !written.contains(slice.owned.name.as_str())) {
             let mut left = slice.endpoints.clone();
             left.retain(|ip, _| ground.addresses.check(*ip).is_ok());

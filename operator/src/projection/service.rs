@@ -137,13 +137,7 @@ impl Wanted<'_> {
     }
 
     /// A slice of the Service `service`, of the change `zxid` of an ensemble, in this term of the operator's Lease.
-    pub(super) fn slice(
-        &self,
-        put: &Put,
-        service: &Owned,
-        (ensemble, zxid): (&str, i64),
-        term: i32,
-    ) -> EndpointSlice {
+    pub(super) fn slice(&self, put: &Put, service: &Owned, (ensemble, zxid): (&str, i64), term: i32) -> EndpointSlice {
         let mut labels = mark::labels(self.projection.metadata.name.as_deref().unwrap_or_default());
         labels.insert(SLICE_SERVICE.to_owned(), self.name.to_owned());
         labels.insert(SLICE_MANAGED_BY.to_owned(), SLICES_MANAGED.to_owned());

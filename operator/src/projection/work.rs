@@ -88,7 +88,7 @@ fn read(ground: &Ground<'_>, child: &Child<'_>, known: &Known<'_>, plan: &mut Pl
         hosts: &plan.hosts,
         traffic: child.traffic,
     };
-    let read = reading.read(known.instances.as_ref());
+    let read = reading.read(known.instances.iter());
     plan.rejected.extend(read.rejected.iter().cloned());
     if !read.waiting.is_empty() {
         let shown: Vec<&str> = read.waiting.iter().take(NAMES_SHOWN).map(String::as_str).collect();
@@ -110,7 +110,8 @@ fn slices(
     let owned = &present.owned;
     let mut read = read(ground, child, known, plan);
     let mine: Vec<Slice> = {
-        let mine = ground.world.slices.iter().filter(|slice| slice.owned.owner.as_deref() == Some(owned.uid.as_str()));
+        let slices = ground.world.slices.iter().map(AsRef::as_ref);
+        let mine = slices.filter(|slice: &&Slice| slice.owned.owner.as_deref() == Some(owned.uid.as_str()));
         let mine = mine.filter(|slice| !slice.owned.deleting);
         // Callers find it by the label that names the Service.
         let is_whole = |slice: &Slice| (slice.source.as_str(), slice.service.as_str()) == (wanted.source, wanted.name);

@@ -22,9 +22,7 @@ pub enum View<T> {
     /// None has come yet.
     Waiting,
     /// There is no such znode.
-    Gone {
-        zxid: i64,
-    },
+    Gone { zxid: i64 },
     There {
         zxid: i64,
         /// Shared: each look has it, and none copies it.
@@ -141,7 +139,7 @@ pub struct World {
     pub services: BTreeMap<String, Present<Shape>>,
     pub config_maps: BTreeMap<String, Present<MapShape>>,
     pub leases: BTreeMap<String, Present<LeaseShape>>,
-    pub slices: Vec<Slice>,
+    pub slices: Vec<Arc<Slice>>,
     /// Names that were found to be somebody else's, without the label of projections.
     pub foreign: BTreeSet<(Kind, String)>,
     pub pods: BTreeMap<IpAddr, Pod>,

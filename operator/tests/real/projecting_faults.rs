@@ -61,6 +61,24 @@ async fn a_member_that_is_behind_takes_nothing_away_from_a_new_operator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_endpoint_is_in_the_network_of_services_and_what_is_forbidden_later_goes_though_it_is_held() {
+    let Some((stage, operator, registry)) = set("projection-networks").await else { return };
+    // The API server's network of Services is 10.0.0.0/16.
+    registry.services(PATH, [two(), vec![instance(PATH, "10.0.77.7", 8080)]].concat());
+    project(&stage, "web", spec(to_service(), json!({}))).await;
+    until_endpoints(&stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
+    until_status(&stage, "web", "rejected", |status| {
+        status.rejected == 1 && status.rejections[0].reason.contains("the address of a Service")
+    })
+    .await;
+    registry.gone(PATH);
+    until_status(&stage, "web", "held", |status| is(status, "Synced", "False")).await;
+    drop(operator);
+    let _operator = stage.operator("b", &["--projection-denied-cidrs", "10.7.0.2/32"]);
+    until_endpoints(&stage, "web", &["10.7.0.1:8080"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_kubernetes_refuses_for_one_child_stops_no_other() {
     let Some((stage, _operator, registry)) = set("projection-refused").await else { return };
     let policy = json!({

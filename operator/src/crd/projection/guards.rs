@@ -10,7 +10,8 @@ use crate::crd::Span;
 #[serde(rename_all = "camelCase", default)]
 pub struct Guards {
     /// What becomes of the endpoints when nothing is registered any more: Keep (they stay until something is) or Drain
-    /// (they go after emptyGrace). Also for a subtree of configuration. An election is followed at once. Default: Keep.
+    /// (they go after emptyGrace). Also for a subtree of configuration, and for the Service of a child that is gone. An
+    /// election is followed at once. Default: Keep.
     pub empty_policy: EmptyPolicy,
     /// How long endpoints stay that went with all others, or with more than half of the most that were there within
     /// this time: after a fault of the ensemble all sessions may end, at once or one after the other, and come again.
@@ -27,10 +28,11 @@ pub struct Guards {
     #[schemars(range(min = 0, max = 1000))]
     pub min_endpoints: i32,
     /// Networks such as 10.0.0.0/8 or fd00::/8 that endpoints may be in; instances elsewhere are rejected. Loopback,
-    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected; so are
-    /// those of nodes and in networks of Services as far as the operator may read them, those of Services in namespaces
-    /// with projections, the one under which pods call the API server, and those that the operator's own options forbid.
-    /// Default: the private networks 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 and fc00::/7.
+    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected; so are,
+    /// as far as the operator may read them, those of nodes, of the API server and in networks of Services (Kubernetes
+    /// 1.33 or later), those of Services in namespaces with projections, the one under which pods call the API server,
+    /// and those that the operator's own options forbid. Default: the private networks
+    /// 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 and fc00::/7.
     #[serde(rename = "allowedCIDRs")]
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-validations" = [{
         "rule": "self.all(each, isCIDR(each))",

@@ -156,7 +156,8 @@ fn what_is_forbidden_goes_whatever_holds_the_rest() {
         let mut shelf = Shelf::default();
         projection.spec.guards.allowed_cidrs = open.clone();
         shelf.settle(&projection, &views(&both), 0);
-        let change = |shelf: &Shelf| shelf.world(views(&[])).slices.into_iter().map(|one| one.change).collect::<Vec<_>>();
+        let change =
+            |shelf: &Shelf| shelf.world(views(&[])).slices.iter().map(|one| one.change.clone()).collect::<Vec<_>>();
         let before = change(&shelf);
         projection.spec.guards.allowed_cidrs = vec!["10.0.0.0/16".to_owned()];
         for round in 0..4 {
@@ -205,7 +206,10 @@ fn what_was_made_of_a_path_further_below_goes_when_the_path_is_made_shorter() {
     let services = vec![entry("cart"), entry("pay")];
     let value = ServiceList { path: "/services/orders/old".to_owned(), zxid: 7, services };
     let of = |name: &str| (path(name), view(&path(name), 7, vec![up("10.0.0.1")]));
-    let deep = Views::Children { list: View::There { zxid: 7, value: value.into() }, services: [of("cart"), of("pay")].into() };
+    let deep = Views::Children {
+        list: View::There { zxid: 7, value: value.into() },
+        services: [of("cart"), of("pay")].into(),
+    };
     shelf.settle(&projection, &deep, 0);
     projection.spec.path = "/services/orders".to_owned();
     shelf.settle(&projection, &views(&[("cart", &["10.0.0.2"])]), 1);

@@ -110,7 +110,13 @@ impl Shelf {
                 .filter(|one| ours(&one.metadata))
                 .map(|one| (named(&one.metadata), seen_lease(one)))
                 .collect(),
-            slices: self.slices.values().filter(|one| ours(&one.metadata)).filter_map(seen_slice).collect(),
+            slices: self
+                .slices
+                .values()
+                .filter(|one| ours(&one.metadata))
+                .filter_map(seen_slice)
+                .map(Into::into)
+                .collect(),
             foreign: self.foreign.clone(),
             pods: BTreeMap::new(),
             projected: self.services.keys().map(|name| ("shop".to_owned(), name.clone())).collect(),

@@ -30,7 +30,7 @@ fn text(text: &str) -> usize {
 }
 
 fn nodes<K, V>(map: &BTreeMap<K, V>) -> usize {
-    let node = NODE * (mem::size_of::<K>() + mem::size_of::<V>()) + 2 * BLOCK;
+    let node = NODE * (size_of::<K>() + size_of::<V>()) + 2 * BLOCK;
     map.len().div_ceil(if map.len() > NODE { NODE.div_ceil(2) } else { NODE }) * node
 }
 
@@ -38,7 +38,7 @@ fn instance(one: &Instance) -> usize {
     let texts = [&one.id, &one.address, &one.znode].map(|one| text(one)).iter().sum::<usize>();
     let ports = nodes(&one.ports) + one.ports.keys().map(|name| text(name)).sum::<usize>();
     let said = one.metadata.iter().map(|(key, value)| text(key) + text(value)).sum::<usize>();
-    mem::size_of::<Instance>() + texts + ports + nodes(&one.metadata) + said + one.zone.as_deref().map_or(0, text)
+    size_of::<Instance>() + texts + ports + nodes(&one.metadata) + said + one.zone.as_deref().map_or(0, text)
 }
 
 impl Kept for ServiceView {
@@ -54,7 +54,7 @@ impl Kept for ServiceView {
     }
 
     fn bytes(&self) -> usize {
-        let rejected = self.rejected.iter().map(|one| mem::size_of_val(one) + text(&one.znode) + text(&one.reason));
+        let rejected = self.rejected.iter().map(|one| size_of_val(one) + text(&one.znode) + text(&one.reason));
         self.instances.iter().map(instance).sum::<usize>() + rejected.sum::<usize>()
     }
 }
@@ -66,7 +66,7 @@ impl Kept for ServiceList {
     }
 
     fn bytes(&self) -> usize {
-        let one = |one: &ServiceEntry| mem::size_of_val(one) + text(&one.name) + text(&one.path);
+        let one = |one: &ServiceEntry| size_of_val(one) + text(&one.name) + text(&one.path);
         self.services.iter().map(one).sum()
     }
 }
@@ -78,7 +78,7 @@ impl Kept for ConfigTree {
 
     fn bytes(&self) -> usize {
         let values = self.values.iter().map(|(key, value)| text(key) + text(value)).sum::<usize>();
-        let left_out = self.left_out.iter().map(|one| mem::size_of_val(one) + text(&one.key) + text(&one.reason));
+        let left_out = self.left_out.iter().map(|one| size_of_val(one) + text(&one.key) + text(&one.reason));
         nodes(&self.values) + values + left_out.sum::<usize>()
     }
 }
@@ -92,7 +92,7 @@ impl Kept for LeaderView {
 
     fn bytes(&self) -> usize {
         let leader = self.leader.iter().map(|one| text(&one.znode) + one.id.as_deref().map_or(0, text));
-        mem::size_of::<LeaderView>() + leader.sum::<usize>()
+        size_of::<LeaderView>() + leader.sum::<usize>()
     }
 }
 

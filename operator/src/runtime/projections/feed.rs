@@ -100,6 +100,11 @@ fn now() -> Moment {
     Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
 }
 
+/// When an answer is read beside its stream.
+fn next_read(fits: bool) -> Instant {
+    Instant::now() + jitter(if fits { READ_AGAIN } else { ROOM_AGAIN })
+}
+
 impl Inside {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -152,7 +157,7 @@ impl Inside {
     {
         let mut follower: Follower<T> = discovery.follow(question.clone());
         let mut line = follower.line();
-        let mut again = Instant::now() + jitter(READ_AGAIN);
+        let mut again = next_read(true);
         let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
         let mut behind = None;
         let mut fits = true;
@@ -173,13 +178,12 @@ impl Inside {
                         behind = Some(view);
                     } else {
                         fits = self.put(&at, place, view);
-                        if !fits {
-                            again = Instant::now() + jitter(ROOM_AGAIN);
-                        }
+                        again = again.min(next_read(fits));
                     }
                 }
                 () = sleep_until(end), if behind.is_some() => {
                     fits = behind.take().is_none_or(|view| self.put(&at, place, view));
+                    again = again.min(next_read(fits));
                 }
                 changed = line.changed() => {
                     if changed.is_err() {
@@ -200,7 +204,7 @@ impl Inside {
                         let value = Arc::new(answer.value.trimmed());
                         fits = self.put(&at, place, View::There { zxid: answer.zxid, value });
                     }
-                    again = Instant::now() + jitter(if fits { READ_AGAIN } else { ROOM_AGAIN });
+                    again = next_read(fits);
                 }
             }
         }
@@ -437,13 +441,8 @@ mod tests {
             _ => None,
         };
         let view = |zxid: i64| {
-            let value = ServiceView {
-                path: "/a".to_owned(),
-                format: None,
-                zxid,
-                instances: Vec::new(),
-                rejected: Vec::new(),
-            };
+            let value =
+                ServiceView { path: "/a".to_owned(), format: None, zxid, instances: Vec::new(), rejected: Vec::new() };
             View::There { zxid, value: Arc::new(value) }
         };
         for (said, shown) in [(view(12), 12), (view(10), 12), (View::Gone { zxid: 11 }, 12), (view(13), 13)] {

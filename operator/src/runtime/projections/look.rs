@@ -211,7 +211,8 @@ async fn feed(
     projection: &ServiceProjection,
 ) -> Result<Result<Arc<Feed>, Closed>, Failure> {
     let desk = &context.desk;
-    let Open { name: cluster, uid, ensemble, addresses, credentials } = match cluster::open(context, projection).await? {
+    let Open { name: cluster, uid, ensemble, addresses, credentials } = match cluster::open(context, projection).await?
+    {
         Ok(open) => open,
         Err(closed) => {
             desk.set_feed(name, None);

@@ -134,7 +134,8 @@ impl Desk {
                 projected.insert((key.namespace, key.name));
                 addresses.extend(&service.value.shape.addresses);
             }
-            addresses.extend(room.shelves.addresses.select(|_, _| true).iter().flat_map(|(_, all)| all.iter().copied()));
+            addresses
+                .extend(room.shelves.addresses.select(|_, _| true).iter().flat_map(|(_, all)| all.iter().copied()));
         }
         (projected, addresses)
     }

@@ -53,7 +53,7 @@ pub(super) struct Place {
 #[derive(Clone)]
 pub(super) struct Shelves {
     pub services: Arc<Shelf<Ours<Present<Shape>>>>,
-    pub slices: Arc<Shelf<Ours<Slice>>>,
+    pub slices: Arc<Shelf<Ours<Arc<Slice>>>>,
     pub config_maps: Arc<Shelf<Ours<Present<MapShape>>>>,
     pub leases: Arc<Shelf<Ours<Present<LeaseShape>>>>,
     pub pods: Arc<Shelf<Place>>,
@@ -77,8 +77,9 @@ pub(super) fn service(object: &Service) -> Option<Ours<Present<Shape>>> {
     ours(object, Some(seen_service(object)))
 }
 
-pub(super) fn slice(object: &EndpointSlice) -> Option<Ours<Slice>> {
-    ours(object, seen_slice(object))
+/// Shared with the looks: there may be thousands of endpoints.
+pub(super) fn slice(object: &EndpointSlice) -> Option<Ours<Arc<Slice>>> {
+    ours(object, seen_slice(object).map(Arc::new))
 }
 
 pub(super) fn config_map(object: &ConfigMap) -> Option<Ours<Present<MapShape>>> {
