@@ -8,6 +8,7 @@
 //!
 //! Rule: an identity that a connection gained counts for the requests that come after it. `digest` proves nothing but
 //! that the client knows a password: it always succeeds, and ACLs compare the hash. A new scheme is one more `Scheme`.
+//! What a connection gathers is bounded in number and in bytes. Reason: each of its writes carries it through the log.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,28 +27,37 @@ use super::conn::Queue;
 pub(crate) struct Identities {
     pub ids: Vec<AuthId>,
     pub list: AuthList,
+    /// Schemes and ids.
+    pub bytes: usize,
 }
 
 impl Identities {
     pub(crate) fn new(ids: Vec<AuthId>) -> Arc<Identities> {
         let list = ids.iter().collect();
-        Arc::new(Identities { ids, list })
+        let bytes = ids.iter().map(|id| id.scheme.len() + id.id.len()).sum();
+        Arc::new(Identities { ids, list, bytes })
     }
 
-    /// These and the `ids` that are new among them; `None` beyond the bound.
-    fn with(&self, ids: Vec<AuthId>) -> Option<Arc<Identities>> {
+    /// These and the `ids` that are new among them; `None` beyond a bound.
+    fn with(self: &Arc<Self>, ids: Vec<AuthId>) -> Option<Arc<Identities>> {
         let mut all = self.ids.clone();
         for id in ids {
             if !all.contains(&id) {
                 all.push(id);
             }
         }
-        (all.len() <= IDENTITIES_MAX).then(|| Identities::new(all))
+        if all.len() == self.ids.len() {
+            return Some(self.clone());
+        }
+        Some(Identities::new(all)).filter(|all| all.ids.len() <= IDENTITIES_MAX && all.bytes <= IDENTITIES_MAX_BYTES)
     }
 }
 
-/// Identities that one connection may gather; each travels with every write.
+/// Identities that one connection may gather.
 const IDENTITIES_MAX: usize = 64;
+
+/// Their schemes and ids in bytes; one of an ordinary user has about fifty.
+const IDENTITIES_MAX_BYTES: usize = 16 * 1024;
 
 /// A way to prove an identity by an `auth` packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +128,7 @@ pub(crate) fn answer(shared: &Shared, peer: SocketAddr, xid: Xid, record: &[u8],
             encode_reply(&mut queue.out, xid, Zxid::ZERO, Ok(&Reply::Empty));
         }
         None => {
+            tracing::debug!(%peer, "an identity is refused");
             shared.hub.metrics.auth_failed_count.add(1);
             encode_reply(&mut queue.out, xid, Zxid::ZERO, Err(ErrorCode::AuthFailed));
             queue.close_after_flush();
@@ -151,6 +162,14 @@ mod tests {
         assert_eq!(once.with(one.clone()).unwrap().ids, one);
         let many: Vec<_> = (0..65).map(|n| AuthId::new("digest", n.to_string())).collect();
         assert!(once.with(many).is_none());
+    }
+
+    #[test]
+    fn identities_are_bounded_in_bytes_too() {
+        let of = |bytes: usize, fill: &str| vec![AuthId::new("digest", fill.repeat(bytes))];
+        let some = Identities::new(Vec::new()).with(of(IDENTITIES_MAX_BYTES / 2, "a")).unwrap();
+        assert!(some.with(of(IDENTITIES_MAX_BYTES / 2, "b")).is_none());
+        assert!(some.with(of(100, "b")).is_some());
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) const OUT_HIGH_BYTES: usize = 256 * 1024;
 /// Frames that wait for their turn, in bytes, beyond which nothing more is taken.
 const HELD_MAX_BYTES: usize = 1024 * 1024;
 
+/// What the writes of one batch bring to the log, beyond which no more are taken: room is asked for by the first only.
+const WRITES_MAX_BYTES: usize = 1024 * 1024;
+
 /// `length`, `xid`, `op`.
 const HEADER_LEN: usize = 12;
 
@@ -148,7 +151,7 @@ pub(crate) fn take(
     if let Some(turn) = turn.as_mut() {
         turn.run_ready(&mut queue);
     }
-    let mut batch = Batch { conn, shared, writes, since, received: 0, barrier: false };
+    let mut batch = Batch { conn, shared, writes, since, received: 0, write_bytes: 0, barrier: false };
     let step = batch.run(input, max, &mut queue, turn.as_mut());
     queue.tally.received += batch.received;
     let (received, barrier) = (batch.received, batch.barrier);
@@ -173,6 +176,8 @@ struct Batch<'a> {
     writes: &'a mut Vec<Write>,
     since: Instant,
     received: u64,
+    /// Of `writes`, with the identities that each carries.
+    write_bytes: usize,
     /// A `sync` was queued; nothing behind it was looked at.
     barrier: bool,
 }
@@ -204,11 +209,13 @@ impl Batch<'_> {
                     }
                 },
                 Route::Write(op) => {
-                    if !self.writes.is_empty() || self.shared.consensus.has_room() {
-                        self.write(xid, op, input.split_to(4 + len), queue);
-                    } else {
+                    if self.write_bytes >= WRITES_MAX_BYTES {
+                        return Ok(Step::Again);
+                    }
+                    if self.writes.is_empty() && !self.shared.consensus.has_room() {
                         return Ok(Step::NoRoom);
                     }
+                    self.write(xid, op, input.split_to(4 + len), queue);
                 }
                 Route::Sync => {
                     let record = input.split_to(4 + len).freeze().slice(HEADER_LEN..);
@@ -255,6 +262,7 @@ impl Batch<'_> {
             return;
         }
         queue.pending.push_back(Pending::Write { xid, op, since: self.since });
+        self.write_bytes += record.len() + queue.auth.bytes;
         self.writes.push(Write {
             session: self.conn.session(),
             attach: self.conn.attach(),

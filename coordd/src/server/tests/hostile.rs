@@ -152,6 +152,16 @@ async fn an_unknown_scheme_fails_and_closes() {
 }
 
 #[tokio::test]
+async fn an_identity_that_every_write_would_drag_along_fails_and_closes_and_the_session_lives() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let refused = c.ask(-4, OpCode::Auth, |w| auth(w, "digest", &"u".repeat(1_000_000))).await;
+    assert_eq!((refused.zxid, refused.code()), (0, Some(ErrorCode::AuthFailed)));
+    assert!(c.raw.is_closed().await);
+    assert!(member.attach(c.session, c.password).await.is_some());
+}
+
+#[tokio::test]
 async fn reconfig_is_disabled_and_sasl_answers_a_null_token() {
     let member = Member::start().await;
     let mut c = member.client().await;

@@ -4,9 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use coordd_proto::{ErrorCode, OpCode};
+use coordd_proto::{ErrorCode, OpCode, Writer};
+use tokio::time::Instant;
 
 use super::support::{Member, create, delete, frame, read, set};
+use crate::server::batch::{self, Step};
 
 #[tokio::test]
 async fn connections_beyond_the_limit_of_an_address_are_closed_without_a_word() {
@@ -48,6 +50,28 @@ async fn a_write_waits_for_room_and_reads_of_others_do_not() {
     assert_eq!(other.ask(1, OpCode::Exists, |w| read(w, "/a", false)).await.code(), Some(ErrorCode::NoNode));
     member.double.roomy.store(true, Ordering::SeqCst);
     assert_eq!(c.got().await.err, 0);
+}
+
+#[tokio::test]
+async fn writes_that_drag_many_identities_along_reach_the_log_in_parts() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    let proof = "u".repeat(15_000);
+    let auth = |w: &mut Writer<'_>| {
+        w.i32(0);
+        w.string("digest");
+        w.buffer(Some(proof.as_bytes()));
+    };
+    assert_eq!(c.ask(-4, OpCode::Auth, auth).await.err, 0);
+    member.double.holding.store(true, Ordering::SeqCst);
+    let conn = member.hub.connections().remove(0);
+    let (mut input, mut writes) = (BytesMut::new(), Vec::new());
+    (1..=500).for_each(|n| frame(&mut input, n, OpCode::Delete.to_wire(), |w| delete(w, "/a")));
+    let mut take = || batch::take(&conn, &member.server.shared, &mut input, &mut writes, Instant::now()).unwrap();
+    assert_eq!(take(), Step::Again);
+    assert!((60..80).contains(&member.double.waiting()), "about a megabyte: {}", member.double.waiting());
+    while take() == Step::Again {}
+    assert_eq!(member.double.waiting(), 500);
 }
 
 #[tokio::test]
