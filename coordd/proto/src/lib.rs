@@ -40,7 +40,7 @@ pub use ids::{SessionId, Xid, Zxid};
 pub use jute::{DecodeError, Reader, Writer};
 pub use multi::{MultiOp, MultiResult, reads_before_null};
 pub use op_code::OpCode;
-pub use reply::{ClientInfo, Reply, ReplyHeader, begin_frame, encode_cut_reads, encode_reply, end_frame};
+pub use reply::{ClientInfo, Reply, ReplyHeader, begin_frame, encode_reads, encode_reply, end_frame};
 pub use request::{
     AclListRef, AclRef, AddWatchMode, Create, Request, RequestHeader, SetData, SetWatches, WatcherType,
     is_refused_unnumbered,

@@ -12,7 +12,7 @@ use crate::acl::Acl;
 use crate::error_code::ErrorCode;
 use crate::ids::{Xid, Zxid};
 use crate::jute::{DecodeError, Reader, Writer};
-use crate::multi::{MultiResult, encode_results};
+use crate::multi::{MultiResult, encode_results, put_header};
 use crate::stat::Stat;
 
 /// Stands before every reply's record and every event.
@@ -153,12 +153,27 @@ pub fn end_frame(out: &mut BytesMut, start: usize) {
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 
-/// Appends the reply to a multiRead that fails at a path: the code, and nevertheless what was read before.
-pub fn encode_cut_reads(out: &mut BytesMut, xid: Xid, zxid: Zxid, code: ErrorCode, read: &[MultiResult<'_>]) {
+/// Appends the reply to a multiRead, each result as it is read; behind `cut`, the code that a bad path ended it with, if
+/// so. One that comes to more than `bytes_max` before its last result leaves MARSHALLINGERROR and nothing else.
+pub fn encode_reads<'a>(
+    out: &mut BytesMut,
+    xid: Xid,
+    zxid: Zxid,
+    cut: Option<ErrorCode>,
+    results: impl Iterator<Item = MultiResult<'a>>,
+    bytes_max: usize,
+) {
     let start = begin_frame(out);
-    let mut w = Writer::new(out);
-    ReplyHeader { xid, zxid, error: code.to_wire() }.encode(&mut w);
-    encode_results(read, &mut w);
+    let error = cut.map_or(0, ErrorCode::to_wire);
+    ReplyHeader { xid, zxid, error }.encode(&mut Writer::new(out));
+    for result in results {
+        if out.len() - start > bytes_max {
+            out.truncate(start);
+            return encode_reply(out, xid, zxid, Err(ErrorCode::MarshallingError));
+        }
+        result.encode(&mut Writer::new(out));
+    }
+    put_header(&mut Writer::new(out), -1, true, -1);
     end_frame(out, start);
 }
 

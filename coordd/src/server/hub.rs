@@ -50,7 +50,7 @@ pub struct Hub {
     /// The newest zxid whose events are delivered or needed none.
     told_upto: AtomicI64,
     tick_ms: AtomicU64,
-    max_outbox_bytes: usize,
+    pub(crate) max_outbox_bytes: usize,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) slow: SlowLog,
 }

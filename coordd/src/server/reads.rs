@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use coordd_proto::{
     AuthId, ClientInfo, ErrorCode, MultiOp, MultiResult, Reply, ReplyHeader, Request, SessionId, Writer, Xid, Zxid,
-    begin_frame, encode_cut_reads, encode_reply, end_frame, reads_before_null,
+    begin_frame, encode_reply, end_frame,
 };
 use coordd_tree::State;
 
@@ -54,7 +54,6 @@ fn read<'a>(
         }
         Request::GetAllChildrenNumber { path } => Reply::Count(state.all_children_number(path, auth)?),
         Request::WhoAmI => Reply::WhoAmI(who(auth)),
-        Request::MultiRead(ops) => Reply::Multi(ops.iter().map(|op| one_of_many(state, auth, op)).collect()),
         _ => return Err(ErrorCode::Unimplemented),
     })
 }
@@ -76,14 +75,8 @@ fn children(state: &State, zxid: Zxid, auth: &[AuthId], xid: Xid, path: &str, wi
     end_frame(out, start);
 }
 
-/// A multiRead with a null path in it: what stands before is read and told, behind MARSHALLINGERROR.
-pub(crate) fn cut_short(state: &State, zxid: Zxid, auth: &[AuthId], xid: Xid, record: &[u8], out: &mut BytesMut) {
-    let ops = reads_before_null(record);
-    let read: Vec<_> = ops.iter().map(|op| one_of_many(state, auth, op)).collect();
-    encode_cut_reads(out, xid, zxid, ErrorCode::MarshallingError, &read);
-}
-
-fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> MultiResult<'a> {
+/// One part of a multiRead.
+pub(crate) fn one_of_many<'a>(state: &'a State, auth: &[AuthId], op: &MultiOp<'_>) -> MultiResult<'a> {
     let result = match op {
         MultiOp::GetData { path } => {
             state.get_data(path, auth).map(|(data, stat)| MultiResult::Data(data.map(Cow::Borrowed), stat))

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use coordd_proto::{AuthId, DecodeError, ErrorCode, OpCode, Reply, Request, Xid, Zxid, encode_reply};
+use coordd_proto::{
+    AuthId, DecodeError, ErrorCode, MultiOp, OpCode, Reply, Request, Xid, Zxid, encode_reads, encode_reply,
+    reads_before_null,
+};
 use coordd_tree::State;
 use tokio::time::Instant;
 
@@ -164,7 +167,8 @@ impl<'a> Turn<'a> {
             }
             Err(DecodeError::Null) if op == OpCode::MultiRead => {
                 let Queue { out, auth: now, .. } = queue;
-                reads::cut_short(self.state, self.zxid, &auth.unwrap_or(now).ids, xid, &frame[12..], out);
+                let before = reads_before_null(&frame[12..]);
+                self.many(out, &auth.unwrap_or(now).ids, xid, &before, Some(ErrorCode::MarshallingError));
             }
             Err(_) => encode_reply(&mut queue.out, xid, self.zxid, Err(ErrorCode::MarshallingError)),
         }
@@ -172,6 +176,9 @@ impl<'a> Turn<'a> {
     }
 
     fn execute(&mut self, out: &mut BytesMut, auth: &[AuthId], xid: Xid, request: &Request<'_>) {
+        if let Request::MultiRead(ops) = request {
+            return self.many(out, auth, xid, ops, None);
+        }
         let Turn { conn, state, zxid, watches, .. } = self;
         match watches {
             Some(watches) if watching::concerns(request) => {
@@ -179,6 +186,12 @@ impl<'a> Turn<'a> {
             }
             _ => reads::run(state, *zxid, conn.session(), auth, xid, request, out),
         }
+    }
+
+    /// A multiRead, whose answer may be far longer than itself; `cut` when a null path stood behind `ops`.
+    fn many(&self, out: &mut BytesMut, auth: &[AuthId], xid: Xid, ops: &[MultiOp<'_>], cut: Option<ErrorCode>) {
+        let results = ops.iter().map(|op| reads::one_of_many(self.state, auth, op));
+        encode_reads(out, xid, self.zxid, cut, results, self.conn.hub.max_outbox_bytes);
     }
 
     fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {

@@ -98,6 +98,29 @@ async fn a_multi_read_with_a_null_path_tells_what_it_read_before() {
 }
 
 #[tokio::test]
+async fn a_multi_read_whose_answer_would_fill_the_memory_is_a_marshalling_error_and_the_connection_stays() {
+    let member = Member::with_outbox(256 * 1024).await;
+    let mut c = member.client().await;
+    c.create(1, "/a", &vec![7; 100_000]).await;
+    let ask = |parts: usize| {
+        move |w: &mut Writer<'_>| {
+            for _ in 0..parts {
+                w.i32(OpCode::GetData.to_wire());
+                w.bool(false);
+                w.i32(-1);
+                read(w, "/a", false);
+            }
+            w.raw(&[0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff]);
+        }
+    };
+    let most = c.ask(2, OpCode::MultiRead, ask(3)).await;
+    assert_eq!((most.err, most.body.len() > 300_000), (0, true));
+    let beyond = c.ask(3, OpCode::MultiRead, ask(50_000)).await;
+    assert_eq!((beyond.xid, beyond.code(), beyond.body.len()), (3, Some(ErrorCode::MarshallingError), 0));
+    assert_eq!(c.ask(4, OpCode::Ping, |_| {}).await.err, 0);
+}
+
+#[tokio::test]
 async fn a_ping_is_answered_by_its_own_xid_and_a_sync_echoes_a_null_path() {
     let member = Member::start().await;
     let mut c = member.client().await;
