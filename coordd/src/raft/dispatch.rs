@@ -59,7 +59,7 @@ impl Dispatch {
             } else if !self.term_is_applied(leader).await {
                 continue;
             }
-            let first = self.proposer.rewind(leader.term != previous_term);
+            let first = self.proposer.rewind(leader.term);
             previous_term = leader.term;
             let mut leadership = self.leadership.clone();
             let ended = tokio::select! {

@@ -37,8 +37,8 @@ impl Default for Window {
 
 struct Pending {
     command: Bytes,
-    /// Ends a session by the word of the leader of one term; void in the next (liveness).
-    expiry: bool,
+    /// Ends a session by the word of the leader of this term; void in a later one (liveness).
+    expiry_of: Option<u64>,
     /// `None` once its client was told that the outcome is unknown.
     sink: Option<Arc<dyn WriteSink>>,
     proposed: Instant,
@@ -50,12 +50,16 @@ pub(crate) struct Decided {
     pub proposed: Instant,
 }
 
+/// Keeps its number and has no effect: no session has this attach number.
+const VOID_EXPIRY: Op = Op::ExpireSession { attach: u32::MAX };
+
 impl Pending {
-    /// Keeps the number, takes the effect: no session has this attach number.
-    fn void_expiry(&mut self) {
-        if let Ok(command) = Command::decode(&self.command) {
-            let op = Op::ExpireSession { attach: u32::MAX };
-            self.command = encode(&Command { op, ..command }, &mut BytesMut::new());
+    fn void_expiry_before(&mut self, term: u64) {
+        if self.expiry_of.is_some_and(|decided_in| decided_in < term)
+            && let Ok(command) = Command::decode(&self.command)
+        {
+            self.command = encode(&Command { op: VOID_EXPIRY, ..command }, &mut BytesMut::new());
+            self.expiry_of = None;
         }
     }
 }
@@ -71,6 +75,8 @@ struct Queue {
     pending: VecDeque<Pending>,
     bytes: usize,
     sent: usize,
+    /// Of the leader that the present stream goes to.
+    term: u64,
     /// A hole was seen at apply: the present stream is of no use any more.
     broken: bool,
 }
@@ -93,7 +99,7 @@ pub(crate) struct Run {
 
 impl Proposer {
     pub(crate) fn new(member: u64, boot: u32, window: Window) -> Proposer {
-        let queue = Queue { base: 1, pending: VecDeque::new(), bytes: 0, sent: 0, broken: false };
+        let queue = Queue { base: 1, pending: VecDeque::new(), bytes: 0, sent: 0, term: 0, broken: false };
         let (work, room) = (Notify::new(), Notify::new());
         Proposer { member, boot, window, queue: Mutex::new(queue), work, room }
     }
@@ -108,16 +114,26 @@ impl Proposer {
 
     /// Takes all of `writes` in order. They are encoded here, once, into one buffer.
     pub(crate) fn propose(&self, writes: &mut Vec<Write>) {
+        self.take(writes, None);
+    }
+
+    /// Takes expiries that this member decided as leader of `term`. That may be over by now, and the stream may go to
+    /// a leader who gave every session its full timeout: then they are void.
+    pub(crate) fn expire(&self, term: u64, expiries: &mut Vec<Write>) {
+        self.take(expiries, Some(term));
+    }
+
+    fn take(&self, writes: &mut Vec<Write>, expiry_of: Option<u64>) {
         let mut buffer = BytesMut::new();
         let proposed = Instant::now();
         let mut queue = self.queue.lock();
         for Write { session, attach, auth, op, sink } in writes.drain(..) {
             let seq = queue.base + queue.pending.len() as u64;
             let origin = Origin { member: self.member, boot: self.boot, seq };
-            let expiry = matches!(op, Op::ExpireSession { .. });
+            let op = if expiry_of.is_some_and(|decided_in| decided_in < queue.term) { VOID_EXPIRY } else { op };
             let command = encode(&Command { origin, time_ms: 0, session, attach, auth, op }, &mut buffer);
             queue.bytes += command.len();
-            queue.pending.push_back(Pending { command, expiry, sink: Some(sink), proposed });
+            queue.pending.push_back(Pending { command, expiry_of, sink: Some(sink), proposed });
         }
         drop(queue);
         self.work.notify_one();
@@ -185,13 +201,13 @@ impl Proposer {
         self.work.notify_one();
     }
 
-    /// A new stream starts: everything undecided is to be sent. Returns the number it starts with. In a new term, where
-    /// all of older terms that will ever be applied is applied here, expiries decided before become void.
-    pub(crate) fn rewind(&self, new_term: bool) -> u64 {
+    /// A new stream to the leader of `term` starts: everything undecided is to be sent. Returns the number it starts
+    /// with. In a new term all of older terms that will ever be applied is applied here, and expiries decided in them
+    /// become void.
+    pub(crate) fn rewind(&self, term: u64) -> u64 {
         let mut queue = self.queue.lock();
-        if new_term {
-            queue.pending.iter_mut().filter(|pending| pending.expiry).for_each(|pending| pending.void_expiry());
-        }
+        queue.pending.iter_mut().for_each(|pending| pending.void_expiry_before(term));
+        queue.term = term;
         queue.sent = 0;
         queue.broken = false;
         queue.base
@@ -250,11 +266,14 @@ mod tests {
         }
     }
 
+    fn write(op: Op, sink: &Arc<Count>) -> Write {
+        Write { session: SessionId(1), attach: 1, auth: AuthList::default(), op, sink: sink.clone() }
+    }
+
     fn proposer_with(ops: Vec<Op>) -> (Proposer, Arc<Count>) {
         let proposer = Proposer::new(1, 1, Window { entries_max: 4, bytes_max: 1 << 20 });
         let sink = Arc::new(Count::default());
-        let write = |op| Write { session: SessionId(1), attach: 1, auth: AuthList::default(), op, sink: sink.clone() };
-        proposer.propose(&mut ops.into_iter().map(write).collect());
+        proposer.propose(&mut ops.into_iter().map(|op| write(op, &sink)).collect());
         (proposer, sink)
     }
 
@@ -269,7 +288,7 @@ mod tests {
         assert!(proposer.take_unsent(1 << 20).unwrap().commands.is_empty());
         assert!(proposer.decided(1).is_some());
         assert!(proposer.decided(3).is_none(), "not the oldest");
-        assert_eq!(proposer.rewind(false), 2);
+        assert_eq!(proposer.rewind(1), 2);
         assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [2, 3]);
     }
 
@@ -278,20 +297,42 @@ mod tests {
         let (proposer, _) = proposer_with(vec![Op::CloseSession]);
         proposer.hole_seen();
         assert!(proposer.take_unsent(1 << 20).is_none());
-        proposer.rewind(false);
+        proposer.rewind(1);
         assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [1]);
     }
 
+    /// What the expiries that are to be sent say.
+    fn expiries(proposer: &Proposer) -> Vec<Op> {
+        let run = proposer.take_unsent(1 << 20).unwrap();
+        let ops = run.commands.iter().map(|bytes| Command::decode(bytes).unwrap().op);
+        ops.filter(|op| matches!(op, Op::ExpireSession { .. })).collect()
+    }
+
+    const EXPIRY: Op = Op::ExpireSession { attach: 1 };
+
     #[test]
     fn an_expiry_of_an_older_term_keeps_its_number_and_loses_its_effect() {
-        let (proposer, _) = proposer_with(vec![Op::ExpireSession { attach: 1 }, Op::CloseSession]);
-        proposer.rewind(false);
-        let same_term = proposer.take_unsent(1 << 20).unwrap();
-        assert_eq!(Command::decode(&same_term.commands[0]).unwrap().op, Op::ExpireSession { attach: 1 });
-        proposer.rewind(true);
-        let next_term = proposer.take_unsent(1 << 20).unwrap();
-        assert_eq!(seqs(&next_term), [1, 2]);
-        assert_eq!(Command::decode(&next_term.commands[0]).unwrap().op, Op::ExpireSession { attach: u32::MAX });
+        let (proposer, sink) = proposer_with(Vec::new());
+        proposer.rewind(1);
+        proposer.expire(1, &mut vec![write(EXPIRY, &sink)]);
+        proposer.propose(&mut vec![write(Op::CloseSession, &sink)]);
+        proposer.rewind(1);
+        assert_eq!(expiries(&proposer), [EXPIRY]);
+        proposer.rewind(2);
+        assert_eq!(expiries(&proposer), [VOID_EXPIRY]);
+        proposer.rewind(2);
+        assert_eq!(seqs(&proposer.take_unsent(1 << 20).unwrap()), [1, 2]);
+    }
+
+    #[test]
+    fn an_expiry_that_comes_after_the_stream_to_the_next_leader_began_has_no_effect_either() {
+        let (proposer, sink) = proposer_with(Vec::new());
+        proposer.rewind(2);
+        proposer.expire(1, &mut vec![write(EXPIRY, &sink)]);
+        assert_eq!(expiries(&proposer), [VOID_EXPIRY]);
+        proposer.expire(3, &mut vec![write(EXPIRY, &sink)]);
+        proposer.rewind(3);
+        assert_eq!(expiries(&proposer), [VOID_EXPIRY, EXPIRY], "one that is ahead of the stream stays");
     }
 
     #[test]

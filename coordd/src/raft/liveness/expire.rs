@@ -129,8 +129,8 @@ impl Expirer {
                 proposed.clear();
             }
             self.take_news(&mut proposed);
-            if leads.is_some() {
-                self.expire(&in_flight, &mut proposed);
+            if let Some(term) = leads {
+                self.expire(term, &in_flight, &mut proposed);
             }
         }
     }
@@ -170,7 +170,12 @@ impl Expirer {
         }
     }
 
-    fn expire(&self, in_flight: &Arc<AtomicUsize>, proposed: &mut std::collections::HashSet<(SessionId, u32)>) {
+    fn expire(
+        &self,
+        term: u64,
+        in_flight: &Arc<AtomicUsize>,
+        proposed: &mut std::collections::HashSet<(SessionId, u32)>,
+    ) {
         let mut writes = Vec::new();
         let mut due = self.desk.due.lock();
         while in_flight.load(Ordering::Relaxed) < IN_FLIGHT_MAX
@@ -185,7 +190,7 @@ impl Expirer {
             writes.push(Write { session, attach, auth: AuthList::default(), op, sink });
         }
         drop(due);
-        self.proposer.propose(&mut writes);
+        self.proposer.expire(term, &mut writes);
     }
 }
 
