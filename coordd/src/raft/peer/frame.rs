@@ -22,6 +22,8 @@ pub(crate) const ANSWER_MAY_WAIT: u64 = 1;
 const HEADER_LEN: usize = 10;
 /// Above any frame that a member sends: a log batch is bounded far below, one entry by the largest client frame.
 const LEN_MAX: usize = 256 << 20;
+/// The same for what is said in a greeting, which a stranger may say.
+pub(crate) const GREETING_LEN_MAX: usize = 64 << 10;
 
 /// What a frame is; the numbers are stable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,11 +115,11 @@ pub(crate) fn put(out: &mut BytesMut, kind: Kind, id: u64, body: &[u8]) {
     end(out, start);
 }
 
-/// Takes one whole frame off the front of `buffer`, if it is there.
-pub(crate) fn take(buffer: &mut BytesMut) -> io::Result<Option<Frame>> {
+/// Takes one whole frame off the front of `buffer`, if it is there. Room is made for what its length announces.
+fn take(buffer: &mut BytesMut, len_max: usize) -> io::Result<Option<Frame>> {
     let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
     let len = u32::from_be_bytes(*prefix) as usize;
-    if !(HEADER_LEN..=LEN_MAX).contains(&len) {
+    if !(HEADER_LEN..=len_max).contains(&len) {
         return Err(protocol(format!("a frame of {len} bytes is impossible")));
     }
     if buffer.len() < 4 + len {
@@ -140,8 +142,17 @@ pub(crate) fn take(buffer: &mut BytesMut) -> io::Result<Option<Frame>> {
 /// # Errors
 /// `UnexpectedEof` when the peer closed the link.
 pub(crate) async fn read<R: AsyncRead + Unpin>(stream: &mut R, buffer: &mut BytesMut) -> io::Result<Frame> {
+    read_at_most(stream, buffer, LEN_MAX).await
+}
+
+/// The same of a frame of at most so many bytes.
+pub(crate) async fn read_at_most<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    buffer: &mut BytesMut,
+    len_max: usize,
+) -> io::Result<Frame> {
     loop {
-        if let Some(frame) = take(buffer)? {
+        if let Some(frame) = take(buffer, len_max)? {
             return Ok(frame);
         }
         buffer.reserve(16 << 10);
@@ -167,17 +178,28 @@ mod tests {
         let mut out = BytesMut::new();
         put(&mut out, Kind::Call, 7, b"body");
         for cut in 0..out.len() {
-            assert!(take(&mut BytesMut::from(&out[..cut])).unwrap().is_none());
+            assert!(take(&mut BytesMut::from(&out[..cut]), LEN_MAX).unwrap().is_none());
         }
-        let frame = take(&mut out).unwrap().unwrap();
+        let frame = take(&mut out, LEN_MAX).unwrap().unwrap();
         assert_eq!((frame.kind, frame.id, &frame.body[..]), (Kind::Call, 7, &b"body"[..]));
     }
 
     #[test]
     fn impossible_lengths_formats_and_kinds_are_refused() {
-        assert!(take(&mut BytesMut::from(&[0xff, 0xff, 0xff, 0xff][..])).is_err());
-        assert!(take(&mut BytesMut::from(&[0, 0, 0, 3, 1, 1, 1][..])).is_err());
-        assert!(take(&mut BytesMut::from(&[0, 0, 0, 10, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0][..])).is_err());
-        assert!(take(&mut BytesMut::from(&[0, 0, 0, 10, 1, 99, 0, 0, 0, 0, 0, 0, 0, 0][..])).is_err());
+        let refuses = |bytes: &[u8]| take(&mut BytesMut::from(bytes), LEN_MAX).is_err();
+        assert!(refuses(&[0xff, 0xff, 0xff, 0xff]));
+        assert!(refuses(&[0, 0, 0, 3, 1, 1, 1]));
+        assert!(refuses(&[0, 0, 0, 10, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(refuses(&[0, 0, 0, 10, 1, 99, 0, 0, 0, 0, 0, 0, 0, 0]));
+    }
+
+    #[tokio::test]
+    async fn no_room_is_made_for_what_a_stranger_announces() {
+        for len in [LEN_MAX, GREETING_LEN_MAX + 1] {
+            let mut buffer = BytesMut::from(&u32::try_from(len).unwrap().to_be_bytes()[..]);
+            let read = read_at_most(&mut tokio::io::empty(), &mut buffer, GREETING_LEN_MAX).await;
+            assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
+            assert!(buffer.capacity() < 1024);
+        }
     }
 }

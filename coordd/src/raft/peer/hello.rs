@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::super::types::NodeId;
-use super::frame::{self, Kind, protocol};
+use super::frame::{self, Frame, GREETING_LEN_MAX, Kind, protocol};
 use super::roster::Standing;
 use super::{Local, Secret};
 use crate::entropy;
@@ -115,6 +115,11 @@ async fn send<T: Serialize>(stream: &mut TcpStream, kind: Kind, value: &T) -> io
     frame::flush(stream, &mut out).await
 }
 
+/// Until both know each other nobody makes room for what the other announces.
+async fn hear(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<Frame> {
+    frame::read_at_most(stream, buffer, GREETING_LEN_MAX).await
+}
+
 /// The dialer's side. Returns the identity that the acceptor proved to have, `None` if it is in no ensemble.
 pub(crate) async fn dial(
     stream: &mut TcpStream,
@@ -126,7 +131,7 @@ pub(crate) async fn dial(
     let nonce = entropy::random_id()?;
     let from = local.identity();
     send(stream, Kind::Hello, &Hello { from: from.clone(), to: to.clone(), link, nonce: nonce.clone() }).await?;
-    let mut answer = frame::read(stream, buffer).await?;
+    let mut answer = hear(stream, buffer).await?;
     if answer.kind == Kind::Challenge {
         let secret = local.secret.as_ref().ok_or(LinkError::Refused(Refusal::Secret))?;
         let challenge: Challenge = serde_json::from_slice(&answer.body).map_err(io::Error::from)?;
@@ -135,7 +140,7 @@ pub(crate) async fn dial(
         }
         let mine = proof(secret, "dialer", &nonce, &challenge.nonce)?.finalize().into_bytes();
         send(stream, Kind::Proof, &entropy::hex(&mine)).await?;
-        answer = frame::read(stream, buffer).await?;
+        answer = hear(stream, buffer).await?;
     } else if local.secret.is_some() && answer.kind == Kind::Welcome {
         return Err(LinkError::Refused(Refusal::Secret));
     }
@@ -167,13 +172,13 @@ pub(crate) async fn accept(
     buffer: &mut BytesMut,
     local: &Local,
 ) -> Result<Accepted, LinkError> {
-    let hello = frame::read(stream, buffer).await?.expect(Kind::Hello)?;
+    let hello = hear(stream, buffer).await?.expect(Kind::Hello)?;
     let hello: Hello = serde_json::from_slice(&hello).map_err(io::Error::from)?;
     if let Some(secret) = &local.secret {
         let nonce = entropy::random_id()?;
         let mine = proof(secret, "acceptor", &hello.nonce, &nonce)?.finalize().into_bytes();
         send(stream, Kind::Challenge, &Challenge { nonce: nonce.clone(), proof: entropy::hex(&mine) }).await?;
-        let given = frame::read(stream, buffer).await?.expect(Kind::Proof)?;
+        let given = hear(stream, buffer).await?.expect(Kind::Proof)?;
         let given: String = serde_json::from_slice(&given).map_err(io::Error::from)?;
         if !proves(proof(secret, "dialer", &hello.nonce, &nonce)?, &given) {
             send(stream, Kind::Refused, &Refusal::Secret).await?;

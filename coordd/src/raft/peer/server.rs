@@ -3,7 +3,7 @@
 //! Each link is a task. On a log link appends are answered in order, one at a time, as they come; on a control link
 //! every question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Local;
 use super::call::{self, Answer, Call};
 use super::frame::{self, ANSWER_MAY_WAIT, Frame, Kind, protocol};
-use super::hello::{self, Identity, LinkError, LinkKind, Refusal};
+use super::hello::{self, Accepted, Identity, LinkError, LinkKind, Refusal};
 use super::roster::Standing;
 use crate::consensus::BoxFuture;
 use crate::net::{TcpListener, TcpStream};
@@ -27,6 +27,8 @@ use crate::raft::types::{AppendRequest, AppendResponse};
 const GREETING_MAX: Duration = Duration::from_secs(5);
 /// How long an answer that need not hurry waits for the next one; far below a heartbeat.
 const ANSWER_WAITS: Duration = Duration::from_millis(5);
+/// Of more links than so many that are being greeted at a time the oldest is closed.
+const GREETINGS_MAX: usize = 64;
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const REASONS_MAX: usize = 100;
 
@@ -73,15 +75,37 @@ impl Refusals {
     }
 }
 
+/// The links that are being greeted, oldest first.
+///
+/// Rule: a new one is never turned away for old ones. Reason: a member greets in no time, so those that stay are
+/// strangers, and a stranger that opens many would keep the members out.
+#[derive(Default)]
+struct Greetings(VecDeque<oneshot::Sender<()>>);
+
+impl Greetings {
+    /// Begins one; it must end when the receiver resolves, and is over once that is dropped.
+    fn begin(&mut self) -> oneshot::Receiver<()> {
+        let (greeting, pushed_out) = oneshot::channel();
+        self.0.retain(|greeting| !greeting.is_closed());
+        if self.0.len() == GREETINGS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(greeting);
+        pushed_out
+    }
+}
+
 /// Accepts links for ever.
 pub(crate) async fn serve(listener: TcpListener, local: Arc<Local>, handler: Arc<dyn Handler>) {
     let refusals = Arc::new(Refusals::default());
+    let mut greetings = Greetings::default();
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let (local, handler, refusals) = (local.clone(), handler.clone(), refusals.clone());
+                let pushed_out = greetings.begin();
                 tokio::spawn(async move {
-                    if let Err(error) = greet(stream, &local, handler).await {
+                    if let Err(error) = serve_link(stream, pushed_out, &local, handler).await {
                         match error {
                             LinkError::Refused(why) => refusals.tell(address, &why),
                             LinkError::Io(error) => tracing::debug!(%address, %error, "peer link ended"),
@@ -97,11 +121,29 @@ pub(crate) async fn serve(listener: TcpListener, local: Arc<Local>, handler: Arc
     }
 }
 
-async fn greet(mut stream: TcpStream, local: &Local, handler: Arc<dyn Handler>) -> Result<(), LinkError> {
+async fn greet(
+    stream: &mut TcpStream,
+    buffer: &mut BytesMut,
+    pushed_out: oneshot::Receiver<()>,
+    local: &Local,
+) -> Result<Accepted, LinkError> {
+    tokio::select! {
+        greeted = timeout(GREETING_MAX, hello::accept(stream, buffer, local)) => {
+            greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        }
+        _ = pushed_out => Err(LinkError::Io(protocol("too many links were being greeted"))),
+    }
+}
+
+async fn serve_link(
+    mut stream: TcpStream,
+    pushed_out: oneshot::Receiver<()>,
+    local: &Local,
+    handler: Arc<dyn Handler>,
+) -> Result<(), LinkError> {
     stream.set_nodelay(true)?;
     let mut buffer = BytesMut::with_capacity(16 << 10);
-    let greeted = timeout(GREETING_MAX, hello::accept(&mut stream, &mut buffer, local)).await;
-    let accepted = greeted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let accepted = greet(&mut stream, &mut buffer, pushed_out, local).await?;
     if let Some(from) = &accepted.from {
         handler.heard(from);
     }
@@ -200,5 +242,45 @@ async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler:
     tokio::select! {
         ended = write => ended,
         ended = read => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::double::{Double, local};
+    use super::super::link::Link;
+    use super::*;
+
+    #[tokio::test]
+    async fn strangers_that_say_nothing_keep_no_member_out_and_the_oldest_are_closed() {
+        let node = Arc::<Double>::default().serve(2).await;
+        let mut strangers = Vec::new();
+        for _ in 0..GREETINGS_MAX + 1 {
+            strangers.push(TcpStream::connect(&node.peer_addr).await.unwrap());
+        }
+        let first = timeout(GREETING_MAX / 2, strangers[0].read(&mut [0; 16])).await;
+        assert!(matches!(first, Ok(Ok(0) | Err(_))), "the oldest is closed");
+        let to = Some((2, node.disk_id.clone()));
+        Link::dial(&node.peer_addr, &local(1), to, LinkKind::Log).await.unwrap();
+        assert!(timeout(Duration::from_millis(50), strangers[GREETINGS_MAX].read(&mut [0; 16])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stranger_that_announces_much_is_closed_at_once() {
+        let node = Arc::<Double>::default().serve(2).await;
+        let mut stranger = TcpStream::connect(&node.peer_addr).await.unwrap();
+        stranger.write_all(&(1u32 << 20).to_be_bytes()).await.unwrap();
+        let closed = timeout(GREETING_MAX / 2, stranger.read(&mut [0; 16])).await;
+        assert!(matches!(closed, Ok(Ok(0) | Err(_))));
+    }
+
+    #[test]
+    fn a_greeting_that_is_over_counts_no_more() {
+        let mut greetings = Greetings::default();
+        let mut first = greetings.begin();
+        (0..2 * GREETINGS_MAX).for_each(|_| drop(greetings.begin()));
+        assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Empty));
     }
 }
