@@ -153,21 +153,21 @@ pub fn end_frame(out: &mut BytesMut, start: usize) {
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }
 
-/// Appends the reply to a multiRead, each result as it is read; behind `cut`, the code that a bad path ended it with, if
-/// so. One that comes to more than `bytes_max` before its last result leaves MARSHALLINGERROR and nothing else.
+/// Appends the reply to a multiRead, each result as it is read; behind `cut`, the code that a bad path ended it with.
+/// Before each, `goes_on` is asked with the bytes so far: where it says no, MARSHALLINGERROR is all that is left.
 pub fn encode_reads<'a>(
     out: &mut BytesMut,
     xid: Xid,
     zxid: Zxid,
     cut: Option<ErrorCode>,
     results: impl Iterator<Item = MultiResult<'a>>,
-    bytes_max: usize,
+    mut goes_on: impl FnMut(usize) -> bool,
 ) {
     let start = begin_frame(out);
     let error = cut.map_or(0, ErrorCode::to_wire);
     ReplyHeader { xid, zxid, error }.encode(&mut Writer::new(out));
     for result in results {
-        if out.len() - start > bytes_max {
+        if !goes_on(out.len() - start) {
             out.truncate(start);
             return encode_reply(out, xid, zxid, Err(ErrorCode::MarshallingError));
         }

@@ -214,7 +214,7 @@ fn limits() -> Vec<Setting> {
             "max_outbox_bytes",
             bytes(64 << 10, 4096 * MIB),
             Value("8MiB"),
-            "A client that leaves more than this unread is closed.",
+            "A client that leaves more than this unread is closed; a multiRead of more is refused.",
         ),
         setting(
             LIMIT,

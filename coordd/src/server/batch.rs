@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Rule: one guard of the state, one lock of the queue and one call of the proposer a batch; nothing is spawned, boxed
-//! or locked a request (design D16). Requests are answered in the order in which they came.
+//! or locked a request (design D16). Requests are answered in the order in which they came. A read that walks the tree
+//! is no part of a batch: it has a guard of its own, one at a time a member, and nothing behind it is looked at before.
 
 use std::sync::Arc;
 
@@ -43,6 +44,10 @@ pub(crate) enum Step {
     NeedBytes,
     /// The outbox is full: write it, then go on.
     Again,
+    /// That took long enough: let others have their turn, then go on.
+    Over,
+    /// The next request is a walk.
+    Walks,
     /// The next request must wait until something queued is answered.
     Blocked,
     /// The next request is a write and the proposer has no room.
@@ -62,6 +67,7 @@ pub(crate) enum Broken {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Route {
     Local,
+    Walk,
     Write(OpCode),
     Sync,
     Auth,
@@ -69,7 +75,10 @@ enum Route {
 
 /// On a read-only connection nothing is proposed; what would change the state is refused at its turn.
 fn read_only_route(op: i32) -> Route {
-    if route(op) == Route::Auth { Route::Auth } else { Route::Local }
+    match route(op) {
+        route @ (Route::Auth | Route::Walk) => route,
+        Route::Local | Route::Write(_) | Route::Sync => Route::Local,
+    }
 }
 
 fn route(op: i32) -> Route {
@@ -81,6 +90,7 @@ fn route(op: i32) -> Route {
         ) => Route::Write(op),
         Some(Sync) => Route::Sync,
         Some(Auth) => Route::Auth,
+        Some(op) if turn::walks(op) => Route::Walk,
         _ => Route::Local,
     }
 }
@@ -170,6 +180,24 @@ pub(crate) fn take(
     step
 }
 
+/// How to go on with what could be executed but for this batch.
+fn ready(queue: &Queue, over: bool) -> Step {
+    match (queue.walks(), over) {
+        (true, _) => Step::Walks,
+        (false, true) => Step::Over,
+        (false, false) => Step::Again,
+    }
+}
+
+/// Executes the walk that has its turn, under a guard of its own and beside nothing else.
+pub(crate) fn walk(conn: &Arc<Conn>, shared: &Shared) {
+    let state = shared.consensus.state().read();
+    let mut queue = conn.queue();
+    if queue.walks() && queue.is_served() {
+        Turn::new(conn, &state, None, Instant::now()).run_front(&mut queue);
+    }
+}
+
 struct Batch<'a> {
     conn: &'a Arc<Conn>,
     shared: &'a Shared,
@@ -191,7 +219,8 @@ impl Batch<'_> {
         mut turn: Option<&mut Turn<'_>>,
     ) -> Result<Step, Broken> {
         while let Some(len) = whole_frame(input, max)? {
-            if let Some(step) = self.stop(queue) {
+            let over = turn.as_ref().is_some_and(|turn| turn.over);
+            if let Some(step) = self.stop(queue, over) {
                 return Ok(step);
             }
             let frame = &input[..4 + len];
@@ -205,9 +234,10 @@ impl Batch<'_> {
                     }
                     _ => {
                         let frame = input.split_to(4 + len).freeze();
-                        queue.hold(frame, self.since);
+                        queue.hold(frame, self.since, false);
                     }
                 },
+                Route::Walk => queue.hold(input.split_to(4 + len).freeze(), self.since, true),
                 Route::Write(op) => {
                     if self.write_bytes >= WRITES_MAX_BYTES {
                         return Ok(Step::Again);
@@ -229,14 +259,15 @@ impl Batch<'_> {
             }
             self.received += 1;
         }
-        Ok(if queue.is_ready() { Step::Again } else { Step::NeedBytes })
+        let over = turn.is_some_and(|turn| turn.over);
+        Ok(if queue.is_ready() { ready(queue, over) } else { Step::NeedBytes })
     }
 
-    /// Whether the next request must wait.
-    fn stop(&self, queue: &Queue) -> Option<Step> {
+    /// Whether the next request must wait. `over`: the turn is.
+    fn stop(&self, queue: &Queue, over: bool) -> Option<Step> {
         let full = queue.pending.len() >= self.shared.config.in_flight_max || queue.held_bytes >= HELD_MAX_BYTES;
-        if queue.is_ready() || queue.out.len() >= OUT_HIGH_BYTES {
-            Some(Step::Again)
+        if queue.is_ready() || over || queue.out.len() >= OUT_HIGH_BYTES {
+            Some(ready(queue, over))
         } else if queue.fate != Fate::Open || queue.holds_parsing() || full {
             Some(Step::Blocked)
         } else {

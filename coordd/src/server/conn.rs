@@ -69,11 +69,13 @@ pub(crate) enum Pending {
         code: ErrorCode,
         since: Instant,
     },
-    /// Executed here once everything before it is answered: the whole frame and the identities at its receipt.
+    /// Executed here once everything before it is answered: the whole frame and the identities at its receipt. One that
+    /// `walks` takes as long as the tree is large, and only the connection's own task executes it.
     Local {
         frame: Bytes,
         auth: Arc<Identities>,
         since: Instant,
+        walks: bool,
     },
 }
 
@@ -122,17 +124,33 @@ impl Queue {
     }
 
     /// Queues a request that is executed here at its turn.
-    pub(crate) fn hold(&mut self, frame: Bytes, since: Instant) {
+    pub(crate) fn hold(&mut self, frame: Bytes, since: Instant, walks: bool) {
         self.held_bytes += frame.len();
-        self.pending.push_back(Pending::Local { frame, auth: self.auth.clone(), since });
+        self.pending.push_back(Pending::Local { frame, auth: self.auth.clone(), since, walks });
     }
 
-    /// Whether later requests must not be looked at yet: behind a `sync`, the handshake or the end of the session.
+    /// Whether later requests must not be looked at yet: behind a `sync`, a walk, the handshake or the end of the
+    /// session.
     pub(crate) fn holds_parsing(&self) -> bool {
         matches!(
             self.pending.back(),
-            Some(Pending::Sync { .. } | Pending::Handshake { .. } | Pending::Write { op: OpCode::CloseSession, .. })
+            Some(
+                Pending::Sync { .. }
+                    | Pending::Local { walks: true, .. }
+                    | Pending::Handshake { .. }
+                    | Pending::Write { op: OpCode::CloseSession, .. }
+            )
         )
+    }
+
+    /// Whether what has its turn is a walk.
+    pub(crate) fn walks(&self) -> bool {
+        matches!(self.pending.front(), Some(Pending::Local { walks: true, .. }))
+    }
+
+    /// Whether apply will bring an outcome for something that waits here: what stands before it cannot be put off.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.pending.iter().any(|pending| matches!(pending, Pending::Write { .. } | Pending::Handshake { .. }))
     }
 
     /// Something at the front could be answered now.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use coordd_proto::ConnectRequest;
 use tokio::io::AsyncReadExt;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::{self, Broken, Step};
@@ -129,9 +130,19 @@ impl Connection {
             self.flush(matches!(step, Ok(Step::NeedBytes))).await?;
             match step? {
                 Step::Again => {}
+                Step::Over => yield_now().await,
+                Step::Walks => self.walk().await,
                 step => self.wait(step).await?,
             }
         }
+    }
+
+    /// Executes the walk that has its turn once no other connection walks: each keeps apply waiting and a worker busy.
+    async fn walk(&self) {
+        let alone = self.shared.walks.acquire().await;
+        batch::walk(&self.conn, &self.shared);
+        drop(alone);
+        yield_now().await;
     }
 
     /// Four letters, or the handshake up to its answer.

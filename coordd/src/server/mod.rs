@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
 
 pub use auth::{Scheme, digest_id};
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub hub: Arc<Hub>,
     pub consensus: Arc<dyn Consensus>,
     pub status: watch::Receiver<Arc<Status>>,
+    /// One connection at a time walks the tree.
+    pub walks: Semaphore,
 }
 
 /// The running client port.
@@ -79,7 +81,7 @@ impl Server {
         hub.set_tick(config.tick_ms);
         hub.serve(&consensus, tokio::runtime::Handle::current().metrics().num_workers());
         let status = consensus.status();
-        let shared = Arc::new(Shared { config, hub, consensus, status });
+        let shared = Arc::new(Shared { config, hub, consensus, status, walks: Semaphore::new(1) });
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(listener::run(listener, shared.clone(), stopped.clone()));
         tokio::spawn(fit_connections(shared.clone(), stopped));

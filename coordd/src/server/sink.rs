@@ -26,6 +26,12 @@ impl WriteSink for Conn {
         if queue.fate == Fate::Cut {
             return;
         }
+        if queue.fate == Fate::Flush {
+            // The last answer was given to what stood before these.
+            while queue.is_ready() {
+                queue.pending.pop_front();
+            }
+        }
         match queue.pending.pop_front() {
             Some(Pending::Write { xid, op, since }) => self.reply(&mut queue, zxid, xid, op, since, outcome),
             Some(Pending::Handshake { timeout_ms, password, read_only }) => {
@@ -51,17 +57,11 @@ impl WriteSink for Conn {
 }
 
 impl BarrierSink for Conn {
-    fn passed(&self, state: &State) {
-        let Some(me) = self.shared() else { return };
-        let mut queue = self.queue();
-        if let Some(Pending::Sync { passed, .. }) = queue.pending.back_mut() {
+    fn passed(&self, _: &State) {
+        // Its task executes it, with the watch table at hand for what is queued before it.
+        if let Some(Pending::Sync { passed, .. }) = self.queue().pending.back_mut() {
             *passed = true;
         }
-        if queue.is_ready() {
-            let mut turn = Turn::new(&me, state, None, Instant::now());
-            turn.run_ready(&mut queue);
-        }
-        drop(queue);
         self.wake();
     }
 

@@ -8,6 +8,8 @@
 //! Rule: the answer carries the zxid of the state that it was read from, and a watch is left under the guard of that
 //! read. A malformed record is answered MARSHALLINGERROR and the connection stays; an operation that clients may not
 //! use is answered UNIMPLEMENTED with zxid -1 and the connection closes (UnimplementedRequestProcessor).
+//!
+//! A turn ends after some milliseconds. Reason: apply waits for its guard, and with apply all other clients do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +24,18 @@ use tokio::time::Instant;
 
 use super::auth::Identities;
 use super::batch::OUT_HIGH_BYTES;
-use super::conn::{Conn, Pending, Queue};
+use super::conn::{Conn, Fate, Pending, Queue};
 use super::hub::Watches;
 use super::metrics::{Counts, millis};
 use super::{reads, watching};
 use crate::clock;
 use crate::session::registry::Holder;
+
+/// How long a turn may take, and after how many requests the clock is looked at.
+const TURN_MAX: Duration = Duration::from_millis(2);
+const LOOK_EVERY: u32 = 32;
+/// How long a single multiRead may take; one as long as a frame can be takes a fifth of it.
+const MULTI_READ_MAX: Duration = Duration::from_millis(300);
 
 /// One look at the state, for as many requests as have their turn.
 pub(crate) struct Turn<'a> {
@@ -40,6 +48,11 @@ pub(crate) struct Turn<'a> {
     counts: Counts,
     /// Of the request at hand, if it waited in the queue.
     waited: Option<Duration>,
+    until: Instant,
+    /// Requests since the clock was looked at.
+    unlooked: u32,
+    /// It took long enough: the others first.
+    pub over: bool,
 }
 
 /// Whether a request looks at or changes the watch table: by its opcode, or by the flag that ends its record.
@@ -50,6 +63,11 @@ pub(crate) fn touches_watches(op: i32, frame: &[u8]) -> bool {
         Some(SetWatches | SetWatches2 | AddWatch | RemoveWatches | CheckWatches) => true,
         _ => false,
     }
+}
+
+/// Whether what a request costs is bounded neither by its own length nor by that of its answer.
+pub(crate) fn walks(op: OpCode) -> bool {
+    matches!(op, OpCode::GetEphemerals | OpCode::GetAllChildrenNumber)
 }
 
 /// Operations that a client may ask for and that are answered without the log.
@@ -87,7 +105,8 @@ impl<'a> Turn<'a> {
         if watches.is_some() {
             conn.hub.registered_at(zxid);
         }
-        let latency_ms = millis(since.elapsed());
+        let now = Instant::now();
+        let latency_ms = millis(now.saturating_duration_since(since));
         Turn {
             conn,
             state,
@@ -97,6 +116,9 @@ impl<'a> Turn<'a> {
             now_ms: clock::wall_ms(),
             counts: Counts::default(),
             waited: None,
+            until: now + TURN_MAX,
+            unlooked: 0,
+            over: false,
         }
     }
 
@@ -105,26 +127,45 @@ impl<'a> Turn<'a> {
         self.counts
     }
 
-    /// Executes everything at the front of the queue that waits for nothing.
+    /// Executes what is at the front of the queue and waits for nothing, up to a walk; as much of it as is good at
+    /// once, but all that stands before a write: with the outcome of that write the state is another.
     pub(crate) fn run_ready(&mut self, queue: &mut Queue) {
-        while queue.is_ready() && queue.is_served() && queue.out.len() < OUT_HIGH_BYTES {
-            match queue.pending.pop_front() {
-                Some(Pending::Local { frame, auth, since }) => {
-                    self.waited = Some(since.elapsed());
-                    queue.held_bytes -= frame.len();
-                    self.run(queue, Some(&auth), &frame);
-                }
-                Some(Pending::Refused { xid, op, code, since }) => {
-                    self.waited = Some(since.elapsed());
-                    encode_reply(&mut queue.out, xid, self.zxid, Err(code));
-                    self.answered(queue, op, xid);
-                }
-                Some(Pending::Sync { xid, record, since, .. }) => {
-                    self.waited = Some(since.elapsed());
-                    self.sync(queue, xid, &record);
-                }
-                Some(Pending::Handshake { .. } | Pending::Write { .. }) | None => {}
+        let mut put_off = None;
+        while queue.is_ready() && !queue.walks() && queue.is_served() {
+            let enough = self.over || queue.out.len() >= OUT_HIGH_BYTES;
+            if enough && *put_off.get_or_insert_with(|| !queue.is_undecided()) {
+                break;
             }
+            if queue.out.len() > self.conn.hub.max_outbox_bytes {
+                self.conn.hub.metrics.outbox_overflows.add(1);
+                queue.fate = Fate::Cut;
+                break;
+            }
+            self.run_front(queue);
+        }
+    }
+
+    /// Executes what is at the front of the queue, if it waits for nothing.
+    pub(crate) fn run_front(&mut self, queue: &mut Queue) {
+        if !queue.is_ready() {
+            return;
+        }
+        match queue.pending.pop_front() {
+            Some(Pending::Local { frame, auth, since, .. }) => {
+                self.waited = Some(since.elapsed());
+                queue.held_bytes -= frame.len();
+                self.run(queue, Some(&auth), &frame);
+            }
+            Some(Pending::Refused { xid, op, code, since }) => {
+                self.waited = Some(since.elapsed());
+                encode_reply(&mut queue.out, xid, self.zxid, Err(code));
+                self.answered(queue, op, xid);
+            }
+            Some(Pending::Sync { xid, record, since, .. }) => {
+                self.waited = Some(since.elapsed());
+                self.sync(queue, xid, &record);
+            }
+            Some(Pending::Handshake { .. } | Pending::Write { .. }) | None => {}
         }
         self.waited = None;
     }
@@ -188,10 +229,14 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// A multiRead, whose answer may be far longer than itself; `cut` when a null path stood behind `ops`.
+    /// A multiRead; `cut` when a null path stood behind `ops`. Its answer may be far longer than itself, and take long.
     fn many(&self, out: &mut BytesMut, auth: &[AuthId], xid: Xid, ops: &[MultiOp<'_>], cut: Option<ErrorCode>) {
         let results = ops.iter().map(|op| reads::one_of_many(self.state, auth, op));
-        encode_reads(out, xid, self.zxid, cut, results, self.conn.hub.max_outbox_bytes);
+        let (bytes_max, until, mut parts) = (self.conn.hub.max_outbox_bytes, Instant::now() + MULTI_READ_MAX, 0);
+        encode_reads(out, xid, self.zxid, cut, results, |bytes| {
+            parts += 1;
+            bytes <= bytes_max && (parts % LOOK_EVERY != 0 || Instant::now() < until)
+        });
     }
 
     fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {
@@ -200,6 +245,14 @@ impl<'a> Turn<'a> {
         match self.waited {
             Some(waited) => self.conn.hub.metrics.read_answered(op, waited),
             None => self.counts.add(op),
+        }
+        self.unlooked += match op {
+            OpCode::MultiRead | OpCode::SetWatches | OpCode::SetWatches2 => LOOK_EVERY,
+            _ => 1,
+        };
+        if self.unlooked >= LOOK_EVERY {
+            self.unlooked = 0;
+            self.over |= Instant::now() >= self.until;
         }
     }
 

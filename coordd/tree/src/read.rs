@@ -55,12 +55,13 @@ impl State {
         Ok((list, self.znodes.stat(id)))
     }
 
-    /// How many znodes stand below `path`. Walks them.
+    /// How many znodes stand below `path`. Walks them, unless that is all there are.
     pub fn all_children_number(&self, path: &str, auth: &[AuthId]) -> Result<i32, ErrorCode> {
         let id = self.find_for(path, Perms::READ, auth)?;
         // ZooKeeper counts the paths that begin with `path/`; of an empty path "/" itself is one.
         let itself = usize::from(!path.is_empty());
-        Ok(i32::try_from(self.znodes.subtree(id).count() - itself).unwrap_or(i32::MAX))
+        let all = if id == NodeId::ROOT { self.znode_count() } else { self.znodes.subtree(id).count() };
+        Ok(i32::try_from(all - itself).unwrap_or(i32::MAX))
     }
 
     /// Paths of the session's ephemerals that start with `prefix`, character by character; "" and "/" are all.

@@ -7,5 +7,6 @@ mod limits;
 mod order;
 mod outlet;
 pub(crate) mod support;
+mod turns;
 mod watching;
 mod words;
