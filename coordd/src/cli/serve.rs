@@ -1,6 +1,7 @@
 //! `coordd serve`: one member, until it is told to stop.
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use tokio::runtime::Builder;
 
 use crate::config::args::Flags;
 use crate::{daemon, telemetry};
@@ -8,7 +9,11 @@ use crate::{daemon, telemetry};
 pub(super) fn run(flags: &Flags) -> Result<(), String> {
     let config = flags.load().map_err(|error| error.to_string())?;
     telemetry::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    // Where it is one thread anyway, none has to be woken, or asked for work.
+    let runtime = match workers() {
+        1 => Builder::new_current_thread().enable_all().build(),
+        workers => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+    };
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(daemon::run(config)).map_err(|error| error.to_string())
 }

@@ -149,7 +149,8 @@ impl Core {
             changes: Vec::new(),
         };
         let network = Network { peers: peers.clone() };
-        let raft = Raft::new(me, config(&timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
+        let raft =
+            Raft::new(me, config(&timing)?, network, log.of(me), state_machine).await.map_err(io::Error::other)?;
         let leadership = Leadership(status::follow_leadership(&raft));
         let removal = Removal::new(me, raft.clone());
         status::follow_membership(&raft, peers.clone(), removal.clone());

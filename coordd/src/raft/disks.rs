@@ -109,7 +109,7 @@ impl Disks {
             SnapshotStore::open(disk.clone(), &data_dir.join("snapshots"), config.snapshots, config.meter.clone())?;
         reseed::carry_out(&disk, data_dir, &mut identity, &wal, &snapshots)?;
         reconcile(&wal, &snapshots)?;
-        let log = LogStore::new(wal.clone(), &recovered)?;
+        let log = LogStore::new(wal.clone(), &recovered, flushes.clone())?;
         let has_log = recovered.last.is_some() || recovered.vote.is_some() || snapshots.current()?.is_some();
         Ok(Disks {
             disk,
@@ -137,7 +137,7 @@ pub(super) fn open_small(dir: &Path) -> io::Result<Disks> {
 mod tests {
     use bytes::{BufMut, BytesMut};
     use coordd_tree::State;
-    use coordd_wal::{EntryId, NewEntry};
+    use coordd_wal::{EntryId, Flush, NewEntry};
     use openraft::storage::RaftSnapshotBuilder;
 
     use super::super::applied::Applied;
@@ -178,7 +178,7 @@ mod tests {
         let disks = open(dir).unwrap();
         let entry = |index| NewEntry { index, term: 4, payload: |out: &mut BytesMut| out.put_u8(0) };
         let (done, flushed) = std::sync::mpsc::channel();
-        disks.wal.append((1..10).map(entry), Box::new(move |result| done.send(result).unwrap()));
+        disks.wal.append((1..10).map(entry), Flush::Behind, Box::new(move |result| done.send(result).unwrap()));
         flushed.recv().unwrap().unwrap();
         disks
     }

@@ -200,7 +200,7 @@ mod tests {
 
     use bytes::{BufMut, BytesMut};
     use coordd_wal::testing::SimDisk;
-    use coordd_wal::{Mode, NewEntry, Options};
+    use coordd_wal::{Flush, Mode, NewEntry, Options};
     use tokio::time::timeout;
 
     use super::*;
@@ -219,7 +219,8 @@ mod tests {
     fn append(door: &Door, index: u64, bytes: u64) -> bool {
         let (tell, told) = std::sync::mpsc::channel();
         let payload = move |out: &mut BytesMut| out.put_bytes(7, usize::try_from(bytes).unwrap());
-        door.wal.append([NewEntry { index, term: 1, payload }], Box::new(move |done| drop(tell.send(done))));
+        let entry = NewEntry { index, term: 1, payload };
+        door.wal.append([entry], Flush::Behind, Box::new(move |done| drop(tell.send(done))));
         told.recv().unwrap().is_ok()
     }
 

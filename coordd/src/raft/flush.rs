@@ -15,21 +15,31 @@ use crate::consensus::Meter;
 /// Exit code of a member whose disk failed: EX_IOERR of sysexits.h.
 pub const DISK_FAILED: i32 = 74;
 
+/// About what ten wakes of a thread cost, and far below what anyone who reads would notice.
+const QUICK_US: u64 = 300;
+
 /// Watches the writer of the log.
 pub struct FlushMeter {
     meter: Arc<dyn Meter>,
     bytes: AtomicU64,
+    /// How long the last one took, in microseconds; that of a log that has not been flushed yet is not short.
+    last_us: AtomicU64,
     began: Mutex<Option<Instant>>,
 }
 
 impl FlushMeter {
     pub(crate) fn new(meter: Arc<dyn Meter>) -> FlushMeter {
-        FlushMeter { meter, bytes: AtomicU64::new(0), began: Mutex::new(None) }
+        FlushMeter { meter, bytes: AtomicU64::new(0), last_us: AtomicU64::new(u64::MAX), began: Mutex::new(None) }
     }
 
     /// Bytes flushed in this life.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last one was so short that waiting for the next costs less than having another thread do it.
+    pub(crate) fn are_quick(&self) -> bool {
+        self.last_us.load(Ordering::Relaxed) <= QUICK_US
     }
 }
 
@@ -41,6 +51,7 @@ impl FlushObserver for FlushMeter {
     fn flush_ended(&self, flushed: Flushed) {
         let took = self.began.lock().take().map(|began| began.elapsed()).unwrap_or_default();
         self.bytes.fetch_add(flushed.bytes, Ordering::Relaxed);
+        self.last_us.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.meter.flushed(took, flushed.operations);
     }
 

@@ -5,8 +5,10 @@
 //!   reads (replication, apply) ◄── slices of the very buffers that were written
 //! ```
 //!
-//! Rule: `append` only buffers; a read returns everything that was asked for or an error. Reason: openraft calls
-//! `append` in its one task, and takes a short read for the end of the log (stack.md §1.4, #1795).
+//! Rule: `append` only buffers, but for a follower's lone entry on a quick disk; a read returns everything that was
+//! asked for or an error. Reason: openraft calls `append` in its one task, and takes a short read for the end of the
+//! log (stack.md §1.4, #1795). A follower has nothing to do before that entry is on its disk, and a flush of its own
+//! spares the two wakes of a thread that one by the writer takes; a leader has its entries to send.
 
 use std::fmt::Debug;
 use std::io;
@@ -14,17 +16,20 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use coordd_wal::{Done, EntryId, LogEntry, NewEntry, Recovered, Wal, WalError};
+use coordd_wal::{Done, EntryId, Flush, LogEntry, NewEntry, Recovered, Wal, WalError};
 use futures_util::{Stream, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::codec;
+use super::flush::FlushMeter;
 use super::types::{Entry, LogId, TypeConfig, Vote};
 
 /// Bytes of entries that one read for replication or apply returns.
 const READ_BYTES_MAX: u64 = 1 << 20;
+/// Payload bytes of an entry that is written as quickly as it is flushed.
+const LONE_BYTES_MAX: usize = 4 << 10;
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -37,6 +42,9 @@ struct Memory {
 pub(crate) struct LogStore {
     wal: Wal,
     memory: Arc<Mutex<Memory>>,
+    flushes: Arc<FlushMeter>,
+    /// Id of this member, once it is one.
+    me: Option<u64>,
 }
 
 fn log_id(id: EntryId) -> LogId {
@@ -62,11 +70,25 @@ impl LogStore {
     ///
     /// # Errors
     /// When the recovered vote cannot be decoded.
-    pub(crate) fn new(wal: Wal, recovered: &Recovered) -> io::Result<LogStore> {
+    pub(crate) fn new(wal: Wal, recovered: &Recovered, flushes: Arc<FlushMeter>) -> io::Result<LogStore> {
         let decode = |bytes: &Bytes| codec::get_vote(&mut bytes.clone());
         let vote = recovered.vote.as_ref().map(decode).transpose()?;
         let committed = recovered.committed.as_ref().map(|bytes| codec::get_log_id(&mut bytes.clone())).transpose()?;
-        Ok(LogStore { wal, memory: Arc::new(Mutex::new(Memory { vote, committed: committed.flatten() })) })
+        let memory = Arc::new(Mutex::new(Memory { vote, committed: committed.flatten() }));
+        Ok(LogStore { wal, memory, flushes, me: None })
+    }
+
+    /// The log of member `me`.
+    pub(crate) fn of(self, me: u64) -> LogStore {
+        LogStore { me: Some(me), ..self }
+    }
+
+    /// Who flushes what is appended now.
+    fn flush(&self, first: Option<&Entry>, second: Option<&Entry>) -> Flush {
+        let is_short = |entry: &Entry| codec::payload_len(&entry.payload) <= LONE_BYTES_MAX;
+        let is_lone = second.is_none() && first.is_some_and(is_short);
+        let follows = || self.memory.lock().vote.is_some_and(|vote| Some(vote.leader_id.voted_for) != self.me);
+        if is_lone && self.me.is_some() && self.flushes.are_quick() && follows() { Flush::Here } else { Flush::Behind }
     }
 
     /// The held part of `range`.
@@ -172,12 +194,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
+        let mut entries = entries.into_iter();
+        let (first, second) = (entries.next(), entries.next());
+        let flush = self.flush(first.as_ref(), second.as_ref());
         let new = |entry: Entry| {
             let EntryId { term, index } = entry_id(&entry.log_id);
             NewEntry { index, term, payload: move |out: &mut BytesMut| codec::put_payload(out, &entry.payload) }
         };
         let done: Done = Box::new(move |result| callback.io_completed(result.map_err(io::Error::from)));
-        self.wal.append(entries.into_iter().map(new), done);
+        self.wal.append(first.into_iter().chain(second).chain(entries).map(new), flush, done);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
-use coordd_wal::{FlushObserver, Flushed, NewEntry, Options, OsDisk, Wal, WalError};
+use coordd_wal::{Flush, FlushObserver, Flushed, NewEntry, Options, OsDisk, Wal, WalError};
 
 const ROUND: Duration = Duration::from_secs(2);
 
@@ -45,7 +45,7 @@ fn main() {
     let next = next_index(&wal);
     for first in (next..next + 1_000_000).step_by(1000) {
         let tx = tx.clone();
-        wal.append((first..first + 1000).map(entry), Box::new(move |outcome| drop(tx.send(outcome))));
+        wal.append((first..first + 1000).map(entry), Flush::Behind, Box::new(move |outcome| drop(tx.send(outcome))));
     }
     rx.iter().take(1000).for_each(|outcome| outcome.unwrap());
     drop(wal);
@@ -70,7 +70,7 @@ fn round(wal: &Wal, depth: u64) -> (u64, Duration) {
     while begin.elapsed() < ROUND {
         while in_flight < depth {
             let tx = tx.clone();
-            wal.append([entry(index)], Box::new(move |outcome| drop(tx.send(outcome))));
+            wal.append([entry(index)], Flush::Behind, Box::new(move |outcome| drop(tx.send(outcome))));
             index += 1;
             in_flight += 1;
         }

@@ -3,7 +3,7 @@
 use crate::error::WalError;
 
 /// Called exactly once: after the flush that covers the operation, in the order of the operations; or with the error.
-/// It runs on the writer's thread and holds up the next flush, so it only hands the news on.
+/// It runs on the thread that flushed and holds up the next flush, so it only hands the news on.
 pub type Done = Box<dyn FnOnce(Result<(), WalError>) + Send>;
 
 /// What one flush carried.

@@ -40,6 +40,6 @@ pub use done::{Done, FlushObserver, Flushed};
 pub use dump::dump;
 pub use error::{OpenError, ReadError, WalError};
 pub use format::EntryId;
-pub use options::{Mode, Options};
+pub use options::{Flush, Mode, Options};
 pub use recovery::{Recovered, exists};
 pub use wal::{LogEntry, LogState, NewEntry, Wal};

@@ -19,6 +19,16 @@ pub enum Mode {
     Inline,
 }
 
+/// Who flushes one append, where a writer has a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// The writer, while the caller goes on.
+    Behind,
+    /// The caller, if nothing else is queued and the writer rests: it waits for the disk, and two wakes of a thread
+    /// are saved.
+    Here,
+}
+
 #[derive(Clone)]
 pub struct Options {
     pub mode: Mode,

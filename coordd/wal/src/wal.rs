@@ -5,9 +5,9 @@
 //!                                └─ the last clone dropped: queue flushed, log sealed, directory given back
 //! ```
 //!
-//! Rule: no call waits for the disk but `read` of an entry that left the cache (and every call in inline mode); what an
-//! operation changes is visible when the call returns, durable when `done` says so. Reason: the consensus loop calls
-//! these inline.
+//! Rule: no call waits for the disk but `read` of an entry that left the cache, an append that says so (`Flush::Here`),
+//! and every call in inline mode; what an operation changes is visible when the call returns, durable when `done` says
+//! so. Reason: the consensus loop calls these inline.
 
 use std::ops::Range;
 use std::path::Path;
@@ -22,7 +22,7 @@ use crate::done::Done;
 use crate::error::{OpenError, ReadError, WalError};
 use crate::format::{BATCH_HEADER, ENTRY_OVERHEAD, EntryId, Kind, RECORD_HEADER, SECTOR};
 use crate::format::{put_id, put_optional_id, put_record};
-use crate::options::{BLOB_BYTES_MAX, Mode, Options};
+use crate::options::{BLOB_BYTES_MAX, Flush, Mode, Options};
 use crate::recovery::{Recovered, recover};
 use crate::shared::{Class, Operation, Shared, State};
 use crate::writer::Writer;
@@ -68,8 +68,8 @@ pub struct Wal {
 
 struct Handle {
     shared: Arc<Shared>,
-    /// Only in inline mode; else the writer belongs to its thread.
-    inline: Option<Mutex<Writer>>,
+    /// Held by whoever writes and flushes.
+    writer: Arc<Mutex<Writer>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     _lock: DirLock,
 }
@@ -88,26 +88,28 @@ impl Wal {
         });
         shared.state.lock().left_bytes = opened.writer.left_bytes(&shared);
         read::warm(&shared).map_err(|error| io(error.into()))?;
-        let (mut inline, mut threads) = (None, Vec::new());
+        let (writer, mut threads) = (Arc::new(Mutex::new(opened.writer)), Vec::new());
         match mode {
-            Mode::Inline => {
-                shared.pool.upkeep();
-                inline = Some(Mutex::new(opened.writer));
-            }
+            Mode::Inline => shared.pool.upkeep(),
             Mode::Threads => {
-                let (for_writer, for_pool, mut writer) = (shared.clone(), shared.clone(), opened.writer);
-                threads.push(spawn("wal-writer", move || writer.run(&for_writer)).map_err(io)?);
+                let (for_writer, for_pool, writer) = (shared.clone(), shared.clone(), writer.clone());
+                threads.push(spawn("wal-writer", move || Writer::run(&writer, &for_writer)).map_err(io)?);
                 threads.push(spawn("wal-segments", move || for_pool.pool.run()).map_err(io)?);
             }
         }
-        let handle = Handle { shared, inline, threads: Mutex::new(threads), _lock: opened.lock };
+        let handle = Handle { shared, writer, threads: Mutex::new(threads), _lock: opened.lock };
         Ok((Self { handle: Arc::new(handle) }, opened.recovered))
     }
 
     /// Appends entries, the first of which follows the last one. They can be read when this returns. If they are more
     /// than a segment holds and the disk is full, a first part of them may stay (`state` shows it) though `done` says
     /// `NoSpace`; else all or none are in the log.
-    pub fn append<P: FnOnce(&mut BytesMut)>(&self, entries: impl IntoIterator<Item = NewEntry<P>>, done: Done) {
+    pub fn append<P: FnOnce(&mut BytesMut)>(
+        &self,
+        entries: impl IntoIterator<Item = NewEntry<P>>,
+        flush: Flush,
+        done: Done,
+    ) {
         let mut state = self.handle.shared.state.lock();
         match encode(&mut state, entries, self.handle.shared.options.operation_bytes_max()) {
             Ok(parts) => {
@@ -118,7 +120,7 @@ impl Wal {
                     enqueue_entries(&mut state, part, done);
                 }
                 drop(state);
-                self.kick();
+                self.kick(flush);
             }
             Err(error) => {
                 state.arena.clear();
@@ -201,7 +203,7 @@ impl Wal {
     /// well before an append fails, and true again when room was made.
     pub fn has_room(&self) -> bool {
         let shared = &self.handle.shared;
-        if self.handle.inline.is_some() && !shared.pool.room().1 {
+        if self.is_inline() && !shared.pool.room().1 {
             shared.pool.upkeep();
         }
         shared.pool.room().1
@@ -211,7 +213,7 @@ impl Wal {
     /// and not spoken for. An append takes `append_span` of its payloads.
     pub fn certain_bytes(&self) -> u64 {
         let shared = &self.handle.shared;
-        if self.handle.inline.is_some() && !shared.pool.has_spare() {
+        if self.is_inline() && !shared.pool.has_spare() {
             shared.pool.upkeep();
         }
         let state = shared.state.lock();
@@ -243,7 +245,7 @@ impl Wal {
                 let records = state.arena.split().freeze();
                 push(&mut state, class, records, 1, Some(done));
                 drop(state);
-                self.kick();
+                self.kick(Flush::Behind);
             }
             Err(error) => {
                 drop(state);
@@ -252,20 +254,28 @@ impl Wal {
         }
     }
 
+    fn is_inline(&self) -> bool {
+        self.handle.shared.options.mode == Mode::Inline
+    }
+
     /// Wakes the writer, or is it.
-    fn kick(&self) {
-        let Handle { shared, inline, .. } = &*self.handle;
-        let Some(writer) = inline else {
-            shared.wake.notify_one();
-            return;
-        };
-        // A callback that calls back in finds the writer busy; the flush around it goes round again.
-        while let Some(mut writer) = writer.try_lock() {
-            if shared.state.lock().queue.is_empty() {
-                return;
+    fn kick(&self, flush: Flush) {
+        let Handle { shared, writer, .. } = &*self.handle;
+        if self.is_inline() {
+            // A callback that calls back in finds the writer busy; the flush around it goes round again.
+            while let Some(mut writer) = writer.try_lock() {
+                if shared.state.lock().queue.is_empty() {
+                    return;
+                }
+                writer.flush(shared);
+                shared.pool.upkeep();
             }
-            writer.flush(shared);
-            shared.pool.upkeep();
+            return;
+        }
+        let resting = (flush == Flush::Here).then(|| writer.try_lock()).flatten();
+        match resting {
+            Some(mut writer) if shared.state.lock().queue.len() == 1 => writer.flush(shared),
+            _ => drop(shared.wake.notify_one()),
         }
     }
 }
@@ -275,7 +285,9 @@ impl Drop for Handle {
         self.shared.state.lock().closing = true;
         self.shared.wake.notify_one();
         self.shared.pool.close();
-        if let Some(mut writer) = self.inline.as_ref().and_then(Mutex::try_lock) {
+        if self.threads.get_mut().is_empty()
+            && let Some(mut writer) = self.writer.try_lock()
+        {
             writer.seal(&self.shared);
         }
         for thread in self.threads.get_mut().drain(..) {

@@ -6,6 +6,8 @@
 //!      └─► the rest: next segment, next batch
 //! ```
 //!
+//! Whoever flushes holds the writer: its thread, or a caller that asked for it and found it at rest.
+//!
 //! Rule: a batch is written only after the one before it has been flushed, and nothing lingers: a batch is what came
 //! while the last one was being flushed. No space: that operation and all behind it fail, except votes, and the log is
 //! as if they had never come. Any other failure, and every failed flush, ends the log (`poison`).
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::done::{Done, Flushed};
@@ -57,7 +60,7 @@ impl Failure {
 
 impl Writer {
     /// The writer thread.
-    pub(crate) fn run(&mut self, shared: &Shared) {
+    pub(crate) fn run(writer: &Mutex<Writer>, shared: &Shared) {
         loop {
             let mut state = shared.state.lock();
             while state.queue.is_empty() && !state.closing {
@@ -65,10 +68,10 @@ impl Writer {
             }
             if state.queue.is_empty() {
                 drop(state);
-                return self.seal(shared);
+                return writer.lock().seal(shared);
             }
             drop(state);
-            self.flush(shared);
+            writer.lock().flush(shared);
         }
     }
 

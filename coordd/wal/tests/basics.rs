@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::*;
 use coordd_wal::testing::{Loss, SimDisk};
-use coordd_wal::{OpenError, OsDisk, ReadError, Wal, WalError, dump};
+use coordd_wal::{Flush, OpenError, OsDisk, ReadError, Wal, WalError, dump};
+use parking_lot::Mutex;
 
 #[test]
 fn what_was_appended_is_read_back_after_reopen() {
@@ -45,7 +46,7 @@ fn an_entry_is_readable_before_it_is_flushed_and_done_only_after() {
         }
     });
     let (done, news) = done();
-    wal.append([entry(2, 1, 10)], done);
+    wal.append([entry(2, 1, 10)], Flush::Behind, done);
     assert_eq!(wal.read(1..3, 1000).unwrap()[1].payload, payload(2, 1, 10));
     assert!(news.try_recv().is_err(), "not flushed, so not done");
     assert_eq!((wal.state().durable_last, wal.state().last), (Some(id(1, 1)), Some(id(2, 1))));
@@ -71,7 +72,7 @@ fn what_is_queued_during_a_flush_shares_the_next_one() {
     let news: Vec<_> = (1..=50)
         .map(|index| {
             let (done, news) = done();
-            wal.append([entry(index, 1, 10)], done);
+            wal.append([entry(index, 1, 10)], Flush::Behind, done);
             news
         })
         .collect();
@@ -88,9 +89,47 @@ fn callbacks_come_in_order() {
     let (tx, rx) = std::sync::mpsc::channel();
     for index in 0..200 {
         let tx = tx.clone();
-        wal.append([entry(index, 1, 50)], Box::new(move |outcome| tx.send((index, outcome)).unwrap()));
+        let flush = if index % 3 == 0 { Flush::Here } else { Flush::Behind };
+        wal.append([entry(index, 1, 50)], flush, Box::new(move |outcome| tx.send((index, outcome)).unwrap()));
     }
     assert_eq!(rx.iter().take(200).collect::<Vec<_>>(), (0..200).map(|i| (i, Ok(()))).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_caller_flushes_a_lone_append_itself_and_leaves_it_to_a_writer_that_is_at_work() {
+    let disk = SimDisk::new();
+    let (wal, _) = open_with(&disk, threads()).unwrap();
+    append(&wal, 0..=0, 1, 10).unwrap();
+    let flushed_by = Arc::new(Mutex::new(Vec::new()));
+    let (by, gate) = (flushed_by.clone(), Arc::new(Mutex::new(())));
+    let held = gate.clone();
+    disk.before_sync(move || {
+        by.lock().push(std::thread::current().id());
+        if std::thread::current().name() == Some("wal-writer") {
+            drop(held.lock());
+        }
+    });
+    let me = std::thread::current().id();
+    let by_me = || flushed_by.lock().last() == Some(&me);
+    let put = |flush| {
+        let (done, news) = done();
+        wal.append([entry(wal.state().last.unwrap().index + 1, 1, 10)], flush, done);
+        news
+    };
+    // The writer may still be on its way to rest from the first append.
+    let is_mine = |_| put(Flush::Here).recv().unwrap().is_ok() && by_me();
+    assert!((0..100).any(is_mine));
+    let closed = gate.lock();
+    let first = put(Flush::Behind);
+    while by_me() {
+        std::thread::yield_now();
+    }
+    let second = put(Flush::Here);
+    assert!(second.try_recv().is_err(), "who is at work flushes it");
+    drop(closed);
+    first.recv().unwrap().unwrap();
+    second.recv().unwrap().unwrap();
+    assert!(!by_me());
 }
 
 #[test]
@@ -206,7 +245,7 @@ fn the_log_works_on_the_real_disk() {
     assert!(matches!(Wal::open(disk.clone(), &path, threads()), Err(OpenError::Locked(_))));
     for index in 0..300 {
         let (done, _news) = done();
-        wal.append([entry(index, 1, 100)], done);
+        wal.append([entry(index, 1, 100)], Flush::Behind, done);
     }
     vote(&wal, b"v").unwrap();
     purge(&wal, 200, 1).unwrap();

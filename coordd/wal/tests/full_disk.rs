@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use coordd_wal::testing::{Loss, SimDisk};
-use coordd_wal::{Options, Wal, WalError};
+use coordd_wal::{Flush, Options, Wal, WalError};
 
 #[test]
 fn entries_are_refused_while_reads_votes_and_purges_work_until_there_is_room() {
@@ -108,7 +108,7 @@ fn appends_that_the_log_is_certain_to_take_may_be_queued_behind_each_other() {
     while wal.certain_bytes() >= Wal::append_span(100, 1) {
         last += 1;
         let (done, news) = done();
-        wal.append([entry(last, 1, 100)], done);
+        wal.append([entry(last, 1, 100)], Flush::Behind, done);
         waiting.push(news);
     }
     assert!(last > 0, "it was shy of the first entry");

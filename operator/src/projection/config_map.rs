@@ -3,10 +3,10 @@
 //! Rule: two znodes never share a key. The one that a key is of keeps it; of two that come together neither has it; who
 //! has it not is told. A key that is there is that of the znode that it spells (`db.url` that of `db/url`) if it is not
 //! written down that it is another's. How many of a key's separators stand for a `/` is said once, as it is for most:
-//! all (`db.url` of `db/url`), none (`db.url` of `db.url`), or the first ones; whose the other keys are is written down
-//! for each. With more of those than annotations can hold, with more bytes than are allowed, or without a value that is
-//! there and cannot be had any more, nothing is written, and what was there stays. Reason: whoever may make a znode must
-//! not change the value that a running program has of another; and half of a configuration is another one.
+//! all (`db.url` of `db/url`), none (`db.url` of `db.url`), or the first ones; whose the other keys are is written
+//! down for each. With more of those than annotations can hold, with more bytes than are allowed, or without a value
+//! that is there and cannot be had any more, nothing is written, and what was there stays. Reason: whoever may make a
+//! znode must not change the value that a running program has of another; and half of a configuration is another one.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use bytes::BytesMut;
 use coordd_wal::testing::SimDisk;
-use coordd_wal::{Done, EntryId, LogEntry, Mode, NewEntry, OpenError, Options, Recovered, Wal, WalError};
+use coordd_wal::{Done, EntryId, Flush, LogEntry, Mode, NewEntry, OpenError, Options, Recovered, Wal, WalError};
 
 pub const DIR: &str = "/log";
 
@@ -70,10 +70,11 @@ pub fn entry(index: u64, term: u64, bytes: usize) -> NewEntry<impl FnOnce(&mut B
     NewEntry { index, term, payload: move |out: &mut BytesMut| out.extend_from_slice(&payload(index, term, bytes)) }
 }
 
-/// Appends entries of `bytes` each and waits for the flush.
+/// Appends entries of `bytes` each and waits for the flush, whoever makes it.
 pub fn append(wal: &Wal, indexes: std::ops::RangeInclusive<u64>, term: u64, bytes: usize) -> Result<(), WalError> {
     let (done, news) = done();
-    wal.append(indexes.map(|index| entry(index, term, bytes)), done);
+    let flush = if indexes.start().is_multiple_of(2) { Flush::Behind } else { Flush::Here };
+    wal.append(indexes.map(|index| entry(index, term, bytes)), flush, done);
     news.recv().unwrap()
 }
 

@@ -28,11 +28,11 @@ pub struct Guards {
     #[schemars(range(min = 0, max = 1000))]
     pub min_endpoints: i32,
     /// Networks such as 10.0.0.0/8 or fd00::/8 that endpoints may be in; instances elsewhere are rejected. Loopback,
-    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected; so are,
-    /// as far as the operator may read them, those of nodes, of the API server and in networks of Services (Kubernetes
-    /// 1.33 or later), those of Services in namespaces with projections, the one under which pods call the API server,
-    /// and those that the operator's own options forbid. Default: the private networks
-    /// 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 and fc00::/7.
+    /// link-local (with the clouds' metadata services), multicast and unspecified addresses are always rejected; so
+    /// are, as far as the operator may read them, those of nodes, of the API server and in networks of Services
+    /// (Kubernetes 1.33 or later), those of Services in namespaces with projections, the one under which pods call the
+    /// API server, and those that the operator's own options forbid. Default: the private networks 10.0.0.0/8,
+    /// 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 and fc00::/7.
     #[serde(rename = "allowedCIDRs")]
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-validations" = [{
         "rule": "self.all(each, isCIDR(each))",
