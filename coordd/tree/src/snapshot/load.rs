@@ -9,14 +9,10 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use coordd_proto::{SessionId, Zxid};
 
-use super::{MAGIC, SNAPSHOT_FORMAT, SNAPSHOT_FORMAT_1, row, varint};
-use crate::acl::table::AclTable;
+use super::{FRAME_MAX, MAGIC, SNAPSHOT_FORMAT, SNAPSHOT_FORMAT_1, row, varint};
 use crate::sessions::Session;
 use crate::state::State;
 use crate::znode::{NodeId, Znodes};
-
-/// No frame is longer: rows are cut at some 256 KiB plus one znode.
-const FRAME_MAX: u32 = 1 << 30;
 
 /// Why bytes are no snapshot to go on from.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +69,12 @@ impl<R: Read> Checked<R> {
         Ok(&self.frame)
     }
 
+    /// Reads on to behind the end of frames.
+    fn pass_frames(&mut self) -> Result<(), SnapshotError> {
+        while !self.frame()?.is_empty() {}
+        Ok(())
+    }
+
     /// Compares the sum of all that was read with the one that follows it.
     fn checksum_holds(&mut self) -> Result<(), SnapshotError> {
         let found = self.checksum;
@@ -92,7 +94,7 @@ impl State {
     pub fn load(reader: impl Read) -> Result<(State, Bytes), SnapshotError> {
         let mut from = Checked { inner: reader, checksum: 0, frame: Vec::new() };
         let (format, meta) = read_meta(&mut from)?;
-        let Head { mut state, slots, digest } = read_head(&mut from)?;
+        let Head { mut state, slots, digest } = read_head(&mut from, format)?;
         loop {
             let mut rows = from.frame()?;
             if rows.is_empty() {
@@ -121,8 +123,11 @@ impl State {
     /// Reads a snapshot through and believes its checksum, without making a state of it: that takes no memory.
     pub fn check_snapshot(reader: impl Read) -> Result<(), SnapshotError> {
         let mut from = Checked { inner: reader, checksum: 0, frame: Vec::new() };
-        read_meta(&mut from)?;
-        while !from.frame()?.is_empty() {}
+        let (format, _) = read_meta(&mut from)?;
+        if has_acls_in_frames(format) {
+            from.pass_frames()?;
+        }
+        from.pass_frames()?;
         from.checksum_holds()
     }
 
@@ -163,9 +168,29 @@ fn read_meta<R: Read>(from: &mut Checked<R>) -> Result<(u32, Bytes), SnapshotErr
     from.frame().map(|meta| (format, Bytes::copy_from_slice(meta)))
 }
 
-fn read_head<R: Read>(from: &mut Checked<R>) -> Result<Head, SnapshotError> {
-    let mut head = from.frame()?;
-    let from = &mut head;
+fn read_head<R: Read>(from: &mut Checked<R>, format: u32) -> Result<Head, SnapshotError> {
+    let mut body = from.frame()?;
+    let mut head = read_scalars(&mut body)?;
+    let acls = &mut head.state.znodes.acls;
+    if !has_acls_in_frames(format) {
+        acls.take_in(&mut body)?;
+        return Ok(head);
+    }
+    loop {
+        let mut part = from.frame()?;
+        if part.is_empty() {
+            return Ok(head);
+        }
+        acls.take_in(&mut part)?;
+    }
+}
+
+fn has_acls_in_frames(format: u32) -> bool {
+    format >= SNAPSHOT_FORMAT
+}
+
+/// All of the head but the ACLs.
+fn read_scalars(from: &mut &[u8]) -> Result<Head, SnapshotError> {
     let mut state = State::with_znodes(Znodes::empty());
     state.last_zxid = Zxid(varint::get_signed(from)?);
     state.last_time_ms = varint::get_signed(from)?;
@@ -185,7 +210,6 @@ fn read_head<R: Read>(from: &mut Checked<R>) -> Result<Head, SnapshotError> {
         let ephemerals = Default::default();
         state.sessions.insert(id, Session { timeout_ms, password: take(from)?, attach, member, ephemerals });
     }
-    state.znodes.acls = AclTable::decode(from)?;
     Ok(Head { state, slots, digest })
 }
 

@@ -16,6 +16,16 @@ pub(super) fn put_signed(out: &mut impl BufMut, value: i64) {
     put(out, (value << 1 ^ value >> 63).cast_unsigned());
 }
 
+/// Bytes that `put` writes.
+pub(super) fn len(value: u64) -> usize {
+    (64 - value.leading_zeros() as usize).div_ceil(7).max(1)
+}
+
+/// Bytes that `put_signed` writes.
+pub(super) fn len_signed(value: i64) -> usize {
+    len((value << 1 ^ value >> 63).cast_unsigned())
+}
+
 pub(super) fn get(from: &mut &[u8]) -> Result<u64, SnapshotError> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -63,6 +73,7 @@ mod tests {
         let values: Vec<i64> =
             (0..64).flat_map(|bit| [1i64 << bit, -(1i64 << (bit / 2)), (1i64 << bit).wrapping_sub(1)]).collect();
         values.iter().for_each(|&v| put_signed(&mut out, v));
+        assert_eq!(out.len(), values.iter().map(|&v| len_signed(v)).sum::<usize>());
         let mut from = &out[..];
         for &value in &values {
             assert_eq!(get_signed(&mut from).unwrap(), value);
