@@ -117,7 +117,7 @@ impl State {
         self.data_size
     }
 
-    /// Memory that the znodes take, for `max_tree_bytes`: their tables exactly, names and data by their length.
+    /// Memory that the znodes take, for `max_tree_bytes`: their tables exactly, names, data and lists by their length.
     pub fn bytes_used(&self) -> u64 {
         self.znodes.table_bytes() as u64 + self.data_size
     }

@@ -34,12 +34,15 @@ pub(crate) struct AclTable {
     /// Searched, never walked, so its hash may be seeded differently on each member.
     by_list: HashTable<u32>,
     hasher: RandomState,
+    /// Memory that the lists take.
+    list_bytes: usize,
 }
 
 impl AclTable {
     pub(crate) fn new() -> AclTable {
         let open = Entry { view: AclView::OPEN, holders: 1, digest: digest(&AclView::OPEN) };
-        AclTable { entries: vec![open], free: Vec::new(), by_list: HashTable::new(), hasher: RandomState::default() }
+        let (free, by_list, hasher) = (Vec::new(), HashTable::new(), RandomState::default());
+        AclTable { entries: vec![open], free, by_list, hasher, list_bytes: 0 }
     }
 
     /// The number of `view`, which one znode more holds.
@@ -52,6 +55,7 @@ impl AclTable {
             self.entries[id as usize].holders += 1;
             return AclId(id);
         }
+        self.list_bytes += bytes_of(view);
         let entry = Entry { view: view.clone(), holders: 1, digest: digest(view) };
         let id = match self.free.pop() {
             Some(id) => {
@@ -79,6 +83,7 @@ impl AclTable {
             return;
         }
         let view = std::mem::replace(&mut entry.view, AclView::OPEN);
+        self.list_bytes -= bytes_of(&view);
         let hash = self.hash(&view);
         if let Ok(occupied) = self.by_list.find_entry(hash, |&other| other == id.0) {
             occupied.remove();
@@ -108,6 +113,7 @@ impl AclTable {
             let (hash, entries, hasher) = (self.hash(&view), &self.entries, &self.hasher);
             self.by_list.insert_unique(hash, id, |&id| hasher.hash_one(entries[id as usize].view.entries()));
         }
+        self.list_bytes += bytes_of(&view);
         let digest = digest(&view);
         self.entries.push(Entry { view, holders, digest });
     }
@@ -125,9 +131,21 @@ impl AclTable {
         self.entries[id.0 as usize].digest
     }
 
+    /// Memory of the table and of all lists in it.
+    pub(crate) fn bytes(&self) -> usize {
+        let numbers = (self.free.capacity() + self.by_list.capacity()) * size_of::<u32>();
+        self.entries.capacity() * size_of::<Entry>() + numbers + self.list_bytes
+    }
+
     fn hash(&self, view: &AclView) -> u64 {
         self.hasher.hash_one(view.entries())
     }
+}
+
+/// Memory that a list takes, shared or not.
+fn bytes_of(view: &AclView) -> usize {
+    let texts = |acl: &Acl| acl.id.scheme.len() + acl.id.id.len();
+    view.entries().map_or(0, |list| size_of_val(list) + list.iter().map(texts).sum::<usize>())
 }
 
 fn digest(view: &AclView) -> u64 {
@@ -141,7 +159,7 @@ fn digest(view: &AclView) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use coordd_proto::Perms;
+    use coordd_proto::{AuthId, Perms};
 
     use super::*;
 
@@ -160,6 +178,21 @@ mod tests {
         assert_eq!(table.hold(&view(3)), a);
         assert_eq!(table.hold(&view(1)), AclId(3));
         assert_eq!(table.view(b), &view(2));
+    }
+
+    #[test]
+    fn a_list_is_counted_once_and_no_more_when_nobody_holds_it() {
+        let mut table = AclTable::new();
+        let long = AclView::new(vec![Acl { perms: Perms(1), id: AuthId::new("digest", "x".repeat(100_000)) }]);
+        let before = table.bytes();
+        let (id, _) = (table.hold(&long), table.hold(&long));
+        assert!((100_000..101_000).contains(&(table.bytes() - before)), "{} {before}", table.bytes());
+        table.release(id);
+        assert!(table.bytes() > 100_000);
+        table.release(id);
+        assert!(table.bytes() < 1000);
+        table.restore(long, 1);
+        assert!(table.bytes() > 100_000, "from a snapshot, too");
     }
 
     #[test]

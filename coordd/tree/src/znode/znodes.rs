@@ -309,10 +309,10 @@ impl Znodes {
         self.cut.as_ref().is_some_and(|mine| Arc::ptr_eq(mine, cut))
     }
 
-    /// Memory of arena and index; names, data and owners not counted.
+    /// Memory of arena, index and access control lists; names, data and owners not counted.
     pub(crate) fn table_bytes(&self) -> usize {
         let acl_zxids = self.acl_zxids.capacity() * (size_of::<(NodeId, Zxid)>() + 1);
-        self.arena.bytes() + self.index.bytes() + acl_zxids
+        self.arena.bytes() + self.index.bytes() + acl_zxids + self.acls.bytes()
     }
 
     fn touch(&mut self, id: NodeId) -> &mut Node {
