@@ -225,11 +225,7 @@ pub(crate) async fn receive(
     let finished = match take_chunks(&mut link, &tmp, len).await {
         Ok(()) => {
             let (store, tmp, meta) = (store.clone(), tmp.clone(), meta.clone());
-            blocking(move || {
-                check(&tmp)?;
-                store.finish(tmp, &meta)
-            })
-            .await
+            blocking(move || store.finish(tmp, &meta)).await
         }
         Err(error) => Err(error),
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   data_dir/snapshots/  <term>-<index>.snap   whole and checked      *.tmp   building or coming in; removed at start
-//!   build: cut under the write guard (O(1)) ─► chunks under short read guards ─► fsync ─► rename ─► fsync dir
+//!   build: cut under the write guard ─► chunks under short read guards ─► fsync ─► read through ─► rename ─► fsync dir
 //! ```
 //!
 //! Rule: a file gets its final name only when it is whole, flushed and its checksum holds; the newest two stay. Reason:
@@ -116,9 +116,11 @@ impl SnapshotStore {
         Ok(SnapshotFile { file: self.disk.create(&path)?, path })
     }
 
-    /// Flushes a whole temporary file and gives it its name.
+    /// Flushes a whole temporary file, reads it through as a start would, and gives it its name: then the log behind
+    /// it may go.
     pub(crate) fn finish(&self, tmp: SnapshotFile, meta: &SnapshotMeta) -> io::Result<SnapshotFile> {
         tmp.file.sync_data()?;
+        snapshot_io::check(&tmp)?;
         let path = self.dir.join(file_name(meta));
         self.disk.rename(&tmp.path, &path)?;
         self.disk.sync_dir(&self.dir)?;
@@ -163,7 +165,7 @@ impl SnapshotStore {
         SnapshotBuilder { store: self.clone(), applied, meta, cut: Some(cut) }
     }
 
-    fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.failed.load(Ordering::Acquire)
     }
 
@@ -295,6 +297,22 @@ mod tests {
         let last = disk.contents(&newest).unwrap().len() as u64 - 6;
         disk.flip(&newest, last, 1).unwrap();
         assert_eq!(store(&disk).last_index(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_cannot_be_read_back_gets_no_name_and_the_last_one_stays() {
+        let disk = SimDisk::new();
+        let (store, applied) = (store(&disk), Arc::new(Applied::new(State::new())));
+        store.builder(applied.clone(), meta(7)).build_snapshot().await.unwrap();
+        let bad = disk.clone();
+        disk.before_sync(move || {
+            let names = bad.list(Path::new("snapshots")).unwrap();
+            let unnamed = names.iter().filter(|name| name.ends_with(".tmp"));
+            unnamed.for_each(|name| bad.flip(&Path::new("snapshots").join(name), 40, 1).unwrap());
+        });
+        let missed = store.builder(applied.clone(), meta(8)).build_snapshot().await.unwrap();
+        assert_eq!((missed.meta, store.failed(), store.last_index()), (SnapshotMeta::default(), 1, 7));
+        assert_eq!(disk.list(Path::new("snapshots")).unwrap(), [file_name(&meta(7))]);
     }
 
     #[tokio::test]
