@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use coordd_proto::{SessionId, Zxid};
 use coordd_tree::{AuthList, Change, Op, Outcome, State};
-use parking_lot::RwLock;
-use tokio::sync::watch;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{oneshot, watch};
 
 /// One write of a client, as its connection hands it over.
 pub struct Write {
@@ -222,6 +222,33 @@ pub trait LocalSessions: Send + Sync {
     fn grace_max_ms(&self) -> u64 {
         0
     }
+}
+
+struct Passed(Mutex<Option<oneshot::Sender<bool>>>);
+
+impl Passed {
+    fn tell(&self, passed: bool) {
+        if let Some(waiting) = self.0.lock().take() {
+            let _ = waiting.send(passed);
+        }
+    }
+}
+
+impl BarrierSink for Passed {
+    fn passed(&self, _: &State) {
+        self.tell(true);
+    }
+
+    fn lost(&self) {
+        self.tell(false);
+    }
+}
+
+/// Resolves once everything that was acknowledged anywhere before is applied here; false if no leader confirmed it.
+pub async fn caught_up(consensus: &dyn Consensus) -> bool {
+    let (tell, told) = oneshot::channel();
+    consensus.barrier(Arc::new(Passed(Mutex::new(Some(tell)))));
+    told.await.unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl AdminOps for Ops {
     fn snapshot(&self) -> Answer<SnapshotBody> {
         let member = self.member.clone();
         Box::pin(async move {
-            let (bytes, mut pieces) = member.newest_snapshot().await.map_err(|error| unavailable(&error))?;
+            let (bytes, mut pieces) = member.backup().await.map_err(|error| unavailable(&error))?;
             let (tx, rx) = mpsc::channel::<io::Result<Bytes>>(4);
             tokio::spawn(async move {
                 while let Some(piece) = pieces.next().await {

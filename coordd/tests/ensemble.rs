@@ -221,10 +221,13 @@ fn a_snapshot_file_restores_into_a_new_ensemble() {
     ensemble.members[0].start().unwrap();
     ensemble.wait_until_all_serve();
     let mut client = Client::connect(&ensemble.members[0].client, 6000).unwrap();
-    client.create("/kept", b"v", CreateMode::Persistent).unwrap().unwrap();
     let file = ensemble.dir().join("backup.snap");
-    let done = admin(&ensemble.members[0], &["snapshot", &file.display().to_string()]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for version in [&b"first"[..], b"second"] {
+        let path = format!("/{}", String::from_utf8_lossy(version));
+        client.create(&path, version, CreateMode::Persistent).unwrap().unwrap();
+        let done = admin(&ensemble.members[0], &["snapshot", &file.display().to_string()]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
     let mut fresh = support::prepare(1);
     let dir = fresh.members[0].data_dir.display().to_string();
     let restored = support::coordd(&["restore", &file.display().to_string(), "--data-dir", &dir, "--name", "m1"]);
@@ -232,7 +235,8 @@ fn a_snapshot_file_restores_into_a_new_ensemble() {
     fresh.members[0].start().unwrap();
     fresh.wait_until_all_serve();
     let mut client = Client::connect(&fresh.members[0].client, 6000).unwrap();
-    assert_eq!(client.get("/kept", false).unwrap().unwrap().0, b"v");
+    assert_eq!(client.get("/first", false).unwrap().unwrap().0, b"first");
+    assert_eq!(client.get("/second", false).unwrap().unwrap().0, b"second", "a backup is not older than its order");
     client.create("/new", b"", CreateMode::Persistent).unwrap().unwrap();
 }
 

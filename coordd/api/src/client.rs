@@ -156,7 +156,7 @@ impl Client {
         self.post("/admin/v1/drain", order, ANSWER_MAX + Duration::from_millis(order.timeout_ms)).await
     }
 
-    /// The newest snapshot, streamed.
+    /// A snapshot of everything acknowledged before, streamed.
     ///
     /// # Errors
     /// As every call.

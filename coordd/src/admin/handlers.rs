@@ -101,7 +101,7 @@ pub(super) async fn transfer_leader(State(admin): State<Admin>, order: Order<Tra
     Ok(Json(Transferred { leader }))
 }
 
-/// The newest snapshot as a file that `coordd restore` takes.
+/// A snapshot of everything acknowledged before, as a file that `coordd restore` takes.
 #[utoipa::path(get, path = "/admin/v1/snapshot",
     responses((status = 200, content_type = "application/octet-stream"), (status = "default", body = Refusal)))]
 pub(super) async fn snapshot(State(admin): State<Admin>) -> Result<Response, Failure> {

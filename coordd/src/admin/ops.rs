@@ -51,7 +51,7 @@ pub trait AdminOps: Send + Sync + 'static {
     /// Moves leadership to `to`, or to the most advanced voter that is up; who leads then.
     fn transfer_leader(&self, to: Option<u64>) -> Answer<u64>;
 
-    /// The newest snapshot; one is made when there is none.
+    /// A snapshot of everything that was acknowledged before.
     fn snapshot(&self) -> Answer<SnapshotBody>;
 
     /// Goes on alone as a new ensemble; its id.

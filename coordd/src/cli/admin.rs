@@ -67,7 +67,7 @@ enum Call {
     Remove { member: String },
     /// Move leadership, to MEMBER or to the most advanced voter
     Transfer { member: Option<String> },
-    /// Write the newest snapshot to FILE
+    /// Write a snapshot of everything acknowledged so far to FILE
     Snapshot { file: PathBuf },
     /// Go on with the asked member alone, as a new ensemble, when the quorum is lost for good
     Recover {

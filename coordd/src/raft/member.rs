@@ -30,7 +30,7 @@ use super::peer::call::{Adoption, Probed};
 use super::peer::server;
 use super::peer::{Identity, Local, Secret};
 use super::status;
-use super::{relief, reseed, snapshot_io};
+use super::{relief, reseed};
 use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Meter, Role, Status, Write};
 use crate::net::TcpListener;
 
@@ -195,25 +195,8 @@ impl Member {
         self.local.identity().map(|identity| identity.ensemble_id).ok_or_else(|| "no identity".to_owned())
     }
 
-    /// The newest snapshot's length and pieces; one is taken when there is none.
-    ///
-    /// # Errors
-    /// When none can be taken.
-    pub async fn newest_snapshot(&self) -> io::Result<(u64, snapshot_io::Pieces)> {
-        let core = self.formed().map_err(io::Error::other)?;
-        if core.snapshots.current()?.is_none() {
-            core.raft.trigger().snapshot().await.map_err(io::Error::other)?;
-        }
-        for _ in 0..600 {
-            if let Some(snapshot) = core.snapshots.current()? {
-                return snapshot_io::Pieces::of(snapshot.snapshot);
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        Err(io::Error::new(io::ErrorKind::TimedOut, "no snapshot was taken within a minute"))
-    }
-
-    /// Writes down that this member is to go on alone, and starts the process anew to do so. The new ensemble's id.
+    /// Writes down that this member is to go on alone, and starts the process anew to do so. The new ensemble's id,
+    /// also when that is done already.
     ///
     /// # Errors
     /// When the order does not name this member and its ensemble.

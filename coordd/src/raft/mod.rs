@@ -16,7 +16,8 @@
 
 mod append_stream;
 pub(crate) mod applied;
-pub(crate) mod barrier;
+pub(crate) mod backup;
+mod barrier;
 pub(crate) mod codec;
 pub(crate) mod core;
 pub(crate) mod digests;

@@ -14,15 +14,13 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use coordd_tree::State;
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{fixed, media};
 use super::asked::{Asked, Consistency};
 use super::flight::{LARGE, LARGE_PATIENCE, Turn, Turns, aside};
 use super::problem::Refused;
-use crate::consensus::BarrierSink;
+use crate::consensus;
 use crate::discovery::question::{Found, Shown};
 use crate::discovery::{BYTES_MAX, Failure, Look};
 use crate::http::Http;
@@ -124,33 +122,11 @@ pub(super) async fn confirmed(http: &Http, patience: Duration) -> bool {
     http.consensus.may_answer() || timeout(patience, http.consensus.answerable()).await.is_ok()
 }
 
-struct Passed(Mutex<Option<oneshot::Sender<bool>>>);
-
-impl Passed {
-    fn tell(&self, passed: bool) {
-        if let Some(waiting) = self.0.lock().take() {
-            let _ = waiting.send(passed);
-        }
-    }
-}
-
-impl BarrierSink for Passed {
-    fn passed(&self, _: &State) {
-        self.tell(true);
-    }
-
-    fn lost(&self) {
-        self.tell(false);
-    }
-}
-
 /// Resolves once everything that was acknowledged anywhere before is applied here.
 pub(super) async fn barrier(http: &Http) -> Result<(), Refused> {
-    let (tell, told) = oneshot::channel();
-    http.consensus.barrier(Arc::new(Passed(Mutex::new(Some(tell)))));
-    match told.await {
-        Ok(true) => Ok(()),
-        _ => Err(Refused::NotServing("no leader confirmed the read".to_owned())),
+    match consensus::caught_up(&*http.consensus).await {
+        true => Ok(()),
+        false => Err(Refused::NotServing("no leader confirmed the read".to_owned())),
     }
 }
 
