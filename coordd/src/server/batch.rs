@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use coordd_proto::{ErrorCode, OpCode, Request, Xid, is_refused_unnumbered};
-use coordd_tree::Op;
+use coordd_tree::{AuthList, Op};
 use tokio::time::Instant;
 
 use super::Shared;
 use super::auth;
+use super::bounds;
 use super::conn::{Conn, Fate, Pending, Queue};
 use super::growth;
 use super::turn::{self, Turn};
@@ -276,11 +277,14 @@ impl Batch<'_> {
     }
 
     /// Why a write never reaches the log, if so.
-    fn refusal(&self, op: OpCode, record: &[u8]) -> Option<ErrorCode> {
+    fn refusal(&self, op: OpCode, record: &[u8], auth: &AuthList) -> Option<ErrorCode> {
         match Request::decode(op, record) {
             // The end of a session gives room.
             Ok(_) if op == OpCode::CloseSession => None,
-            Ok(request) => self.shared.consensus.refused(growth::grows(&request)),
+            Ok(request) => {
+                let short = || self.shared.consensus.refused(growth::grows(&request, auth));
+                bounds::beyond(&request, auth).or_else(short)
+            }
             Err(fault) if is_refused_unnumbered(op, fault) => Some(ErrorCode::MarshallingError),
             Err(_) => self.shared.consensus.refused(false),
         }
@@ -288,7 +292,7 @@ impl Batch<'_> {
 
     fn write(&mut self, xid: Xid, op: OpCode, frame: BytesMut, queue: &mut Queue) {
         let record = frame.freeze().slice(HEADER_LEN..);
-        if let Some(code) = self.refusal(op, &record) {
+        if let Some(code) = self.refusal(op, &record, &queue.auth.list) {
             queue.pending.push_back(Pending::Refused { xid, op, code, since: self.since });
             return;
         }

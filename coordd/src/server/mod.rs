@@ -11,6 +11,7 @@
 
 mod auth;
 mod batch;
+mod bounds;
 pub mod config;
 mod conn;
 mod connection;

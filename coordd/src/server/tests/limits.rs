@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use coordd_proto::{ErrorCode, OpCode, Writer};
+use coordd_proto::{Acl, AuthId, ErrorCode, OpCode, Perms, Writer};
 use tokio::time::Instant;
 
 use super::support::{Member, create, delete, frame, read, set};
@@ -96,6 +96,27 @@ async fn while_there_is_no_space_creates_and_sets_are_refused_and_deletes_go_on(
         .await;
     assert_eq!(multi.code(), refused);
     assert_eq!(c.ask(5, OpCode::Delete, |w| delete(w, "/a")).await.err, 0);
+}
+
+#[tokio::test]
+async fn what_a_write_carries_is_bounded_before_the_log() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    c.create(1, "/a", b"").await;
+    let proposals = member.double.proposals.load(Ordering::SeqCst);
+    let list = |w: &mut Writer<'_>, bytes: usize| {
+        let id = AuthId::new("digest", format!("a:{}", "x".repeat(bytes)));
+        w.string("/a");
+        Acl::encode_list(&[Acl { perms: Perms::ALL, id }, Acl::world(Perms::ALL)], w);
+        w.i32(-1);
+    };
+    assert_eq!(c.ask(2, OpCode::SetAcl, |w| list(w, 70_000)).await.code(), Some(ErrorCode::InvalidAcl));
+    let text = "/zookeeper/quota/a/zookeeper_limits";
+    assert_eq!(c.create(3, text, &[b','; 2000]).await.code(), Some(ErrorCode::BadArguments));
+    assert_eq!(member.double.proposals.load(Ordering::SeqCst), proposals);
+    member.double.full.store(true, Ordering::SeqCst);
+    assert_eq!(c.ask(4, OpCode::SetAcl, |w| list(w, 2000)).await.code(), Some(ErrorCode::QuotaExceeded));
+    assert_eq!(c.ask(5, OpCode::SetAcl, |w| list(w, 28)).await.err, 0, "a right may be taken though memory is short");
 }
 
 #[tokio::test]

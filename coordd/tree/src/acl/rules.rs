@@ -62,7 +62,6 @@ fn is_digest(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::{Duration, Instant};
 
     use coordd_proto::Perms;
 
@@ -90,11 +89,10 @@ mod tests {
 
     #[test]
     fn a_list_as_long_as_a_frame_holds_nobody_up() {
+        // Were each compared with all others, this test would not end before the runner's patience does.
         let acl = |at: u32| Some(Acl { perms: Perms::READ, id: AuthId::new("ip", Ipv4Addr::from(at).to_string()) });
-        let began = Instant::now();
-        let fixed = fix((0..50_000).chain(0..50_000).map(acl), &AuthList::default()).unwrap().to_list();
-        assert_eq!((fixed.len(), &fixed[49_999].id.id), (50_000, &"0.0.195.79".to_owned()));
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let fixed = fix((0..300_000).chain(0..300_000).map(acl), &AuthList::default()).unwrap().to_list();
+        assert_eq!((fixed.len(), &fixed[49_999].id.id), (300_000, &"0.0.195.79".to_owned()));
     }
 
     #[test]

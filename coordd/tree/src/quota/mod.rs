@@ -30,6 +30,11 @@ pub(crate) fn target<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     target.starts_with('/').then_some(target)
 }
 
+/// Whether what is written at `path` is read as the text of a quota.
+pub fn is_quota_text(path: &str) -> bool {
+    target(path, LIMITS).or_else(|| target(path, STATS)).is_some()
+}
+
 pub(crate) fn stats_path(target: &str) -> String {
     format!("{QUOTA_ROOT}{target}/{STATS}")
 }
