@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
@@ -54,12 +54,13 @@ pub struct Options {
     /// Clients at work
     #[arg(long, default_value_t = 12)]
     pub clients: usize,
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    /// What chance decides, and with which kind the faults begin; the number of today's day in the short form, else 1
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Acknowledged calls that a history needs to count
     #[arg(long, default_value_t = 100_000)]
     pub calls: usize,
-    /// A tenth of the calls and a few faults: shows that it works
+    /// A tenth of the calls and a few faults, others each day: shows that it works
     #[arg(long)]
     pub short: bool,
     /// Use a build of coordd with switches, which clock jumps and slow disks need; it is built when it is missing
@@ -68,9 +69,9 @@ pub struct Options {
     /// Give each member a small file system of its own, which full disks need; only root may
     #[arg(long)]
     pub small_disks: bool,
-    /// Rounds of a restart loop
-    #[arg(long, default_value_t = 2)]
-    pub rounds: usize,
+    /// Rounds of a restart loop; 2 in the short form, else 50
+    #[arg(long)]
+    pub rounds: Option<usize>,
     /// Where the servers keep their data
     #[arg(long, default_value = "target/versus/faults")]
     pub dir: PathBuf,
@@ -84,6 +85,8 @@ pub struct Run {
     pub plan: Plan,
     pub only: Vec<injector::Kind>,
     pub weight: Weight,
+    /// Each kind once, however many faults that makes.
+    pub every_kind: bool,
     pub rounds: usize,
     pub clients: usize,
     pub seed: u64,
@@ -97,20 +100,23 @@ impl Run {
         plan.proxied = server == Kind::Coordd;
         plan.tick_ms = 500;
         let weight = Weight { acknowledged: 100_000, faults: 24 };
-        Ok(Run { plan, only: Vec::new(), weight, rounds: 2, clients: 12, seed })
+        Ok(Run { plan, only: Vec::new(), weight, every_kind: false, rounds: 2, clients: 12, seed })
     }
 }
 
 /// Runs, checks, and fails with what was broken.
 pub fn run(options: &Options) -> Result<()> {
-    let mut run = Run::new(options.server, &options.dir, options.base_port, options.seed)?;
+    let seed = options.seed.unwrap_or_else(|| if options.short { today() } else { 1 });
+    let mut run = Run::new(options.server, &options.dir, options.base_port, seed)?;
     run.weight = if options.short {
         Weight { acknowledged: options.calls / 10, faults: options.faults.min(6) }
     } else {
         Weight { acknowledged: options.calls, faults: options.faults }
     };
     run.only = options.only.clone();
-    (run.rounds, run.clients) = (options.rounds, options.clients);
+    run.every_kind = !options.short;
+    run.rounds = options.rounds.unwrap_or(if options.short { 2 } else { 50 });
+    run.clients = options.clients;
     if options.switches {
         run.plan.program = Some(build::with_switches()?);
         run.plan.switches = true;
@@ -127,10 +133,16 @@ pub fn run(options: &Options) -> Result<()> {
     run.weight.check(history.acknowledged(), &history.faults)?;
     if !violations.is_empty() {
         let promises: BTreeSet<_> = violations.iter().map(|v| v.promise).collect();
-        bail!("broken promises: {promises:?} (seed {})", options.seed);
+        bail!("broken promises: {promises:?} (seed {seed})");
     }
     println!("every promise was kept");
     Ok(())
+}
+
+/// The number of the day.
+fn today() -> u64 {
+    const DAY_SECS: u64 = 24 * 60 * 60;
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_SECS)
 }
 
 /// Says what is in a history and what is wrong with it.
@@ -205,12 +217,23 @@ impl Drop for EndLinks<'_> {
     }
 }
 
+/// So that each has its turn though a run takes only `count` of them: the next seed goes on where this one ends.
+fn in_turn(mut kinds: Vec<injector::Kind>, seed: u64, count: usize) -> Vec<injector::Kind> {
+    if let Some(first) = seed.wrapping_mul(count as u64).checked_rem(kinds.len() as u64) {
+        kinds.rotate_left(first as usize);
+    }
+    kinds
+}
+
 fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
-    let kinds = injector.kinds(&run.only);
+    let mut kinds = injector.kinds(&run.only);
+    if !run.every_kind && run.only.is_empty() {
+        kinds = in_turn(kinds, run.seed, run.weight.faults);
+    }
     ensure!(!kinds.is_empty(), "none of the faults fits");
     injector.work_goes_on()?;
-    for kind in kinds.iter().cycle() {
-        if injector.faults.len() >= run.weight.faults {
+    for (at, kind) in kinds.iter().cycle().enumerate() {
+        if injector.faults.len() >= run.weight.faults && (at >= kinds.len() || !run.every_kind) {
             break;
         }
         injector.inject(*kind)?;
@@ -221,4 +244,22 @@ fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
     // What was abandoned last has its session's time to end.
     thread::sleep(Duration::from_millis(500));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn short_runs_of_successive_days_leave_no_kind_out() {
+        let all = injector::Kind::value_variants();
+        for day in [0, 20_783] {
+            let run = |seed| in_turn(all.to_vec(), seed, 6).into_iter().take(6);
+            let days = all.len().div_ceil(6) as u64;
+            let seen: Vec<_> = (day..day + days).flat_map(run).collect();
+            assert!(all.iter().all(|kind| seen.contains(kind)), "{seen:?}");
+        }
+    }
 }
