@@ -207,7 +207,11 @@ fn a_lone_survivor_recovers_with_everything_and_refuses_the_old_ensemble() {
     assert_eq!(client.get("/kept", false).unwrap().unwrap().0, b"v");
     client.set("/kept", b"w", -1).unwrap().unwrap();
     assert!(client.zxid.0 > zxid.0 + (1 << 32), "no zxid is given twice");
-    assert_ne!(support::ensemble_id(&ensemble.members[0]), Some(id));
+    assert_ne!(support::ensemble_id(&ensemble.members[0]), Some(id.clone()));
+    let again = admin(&ensemble.members[0], &["recover", "--survivor", "m1", "--ensemble-id", &id]);
+    let said = String::from_utf8_lossy(&again.stdout);
+    let new = support::ensemble_id(&ensemble.members[0]).unwrap();
+    assert!(again.status.success() && said.contains(&new), "asked again after the restart: {said}");
     ensemble.members[1].start().unwrap();
     let refused = || ensemble.members[0].log().contains("belongs to ensemble").then_some(());
     eventually("the old member to be refused", refused);

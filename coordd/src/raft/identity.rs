@@ -24,6 +24,9 @@ struct Written {
     boot: u32,
     ensemble_id: Option<String>,
     node_id: Option<u64>,
+    /// The ensemble that was given up for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovered_from: Option<String>,
 }
 
 /// The identity file of an open data directory.
@@ -43,7 +46,10 @@ impl DiskIdentity {
         let file = AtomicFile::new(disk, data_dir, "identity");
         let written = match file.read().map_err(io::Error::other)? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
-            None => Written { disk_id: entropy::random_id()?, boot: 0, ensemble_id: None, node_id: None },
+            None => {
+                let disk_id = entropy::random_id()?;
+                Written { disk_id, boot: 0, ensemble_id: None, node_id: None, recovered_from: None }
+            }
         };
         let mut identity = DiskIdentity { written, file };
         identity.written.boot += 1;
@@ -73,6 +79,7 @@ impl DiskIdentity {
             boot: 0,
             ensemble_id: Some(member.ensemble_id.clone()),
             node_id: Some(member.node_id),
+            recovered_from: None,
         };
         DiskIdentity { written, file: AtomicFile::new(disk, data_dir, "identity") }.write()
     }
@@ -95,6 +102,23 @@ impl DiskIdentity {
         Some(Identity { ensemble_id: ensemble_id.clone()?, node_id: (*node_id)?, disk_id: disk_id.clone() })
     }
 
+    /// The id of the ensemble that was given up for the present one, if one was.
+    pub(crate) fn recovered_from(&self) -> Option<&str> {
+        self.written.recovered_from.as_deref()
+    }
+
+    /// Becomes a member of another ensemble, and knows from which one it came. May be repeated.
+    ///
+    /// # Errors
+    /// As `become_member`.
+    pub(crate) fn recover_as(&mut self, member: &Identity) -> io::Result<()> {
+        let before = self.written.clone();
+        if self.written.ensemble_id.as_ref() != Some(&member.ensemble_id) {
+            self.written.recovered_from = self.written.ensemble_id.take();
+        }
+        self.become_member(member).inspect_err(|_| self.written = before)
+    }
+
     /// # Errors
     /// What the disk says; the identity is unchanged then.
     pub(crate) fn become_member(&mut self, member: &Identity) -> io::Result<()> {
@@ -102,5 +126,26 @@ impl DiskIdentity {
         self.written.ensemble_id = Some(member.ensemble_id.clone());
         self.written.node_id = Some(member.node_id);
         self.write().inspect_err(|_| self.written = before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_wal::OsDisk;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_recovered_knows_from_which_ensemble_however_often_that_is_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let begin = || DiskIdentity::begin_life(Arc::new(OsDisk), dir.path()).unwrap();
+        let member = |ensemble_id: &str| Identity { ensemble_id: ensemble_id.into(), node_id: 1, disk_id: "d".into() };
+        begin().become_member(&member("old")).unwrap();
+        assert_eq!(begin().recovered_from(), None);
+        for _ in 0..2 {
+            begin().recover_as(&member("new")).unwrap();
+            assert_eq!(begin().recovered_from(), Some("old"));
+        }
+        assert_eq!(begin().member().unwrap().ensemble_id, "new");
     }
 }

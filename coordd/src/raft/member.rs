@@ -202,6 +202,9 @@ impl Member {
     /// When the order does not name this member and its ensemble.
     pub fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, String> {
         let identity = self.local.identity().ok_or("this member is not part of an ensemble")?;
+        if survivor == self.config.name && self.identity.lock().recovered_from() == Some(ensemble_id) {
+            return Ok(identity.ensemble_id);
+        }
         if survivor != self.config.name || ensemble_id != identity.ensemble_id {
             let (name, id) = (&self.config.name, &identity.ensemble_id);
             return Err(format!("the order is for {survivor} of {ensemble_id}; this is {name} of {id}"));

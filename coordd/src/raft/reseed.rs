@@ -83,7 +83,7 @@ pub(crate) fn carry_out(
         purged.recv().map_err(io::Error::other)??;
     }
     let disk_id = identity.disk_id().to_owned();
-    identity.become_member(&Identity { ensemble_id: order.ensemble_id, node_id: order.node_id, disk_id })?;
+    identity.recover_as(&Identity { ensemble_id: order.ensemble_id, node_id: order.node_id, disk_id })?;
     disk.remove(&data_dir.join("recover"))?;
     disk.sync_dir(data_dir)
 }
