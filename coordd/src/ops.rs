@@ -1,8 +1,7 @@
 //! The admin port's calls, done by the member: where `admin` and `raft` meet.
 //!
-//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`. `replace` is the
-//! one call of several steps, each of which is safe to repeat: the newcomer catches up, the old voter goes, the
-//! newcomer votes, so the margin never falls below what the loss left (design D9).
+//! Rule: nothing is decided here that the membership must be asked about; that is `raft::membership`, and for
+//! `replace`, the one call of several steps, `raft::replacement`.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use coordd_api::{Recover, Seat};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::admin::ops::{AdminOps, Answer, OpsError, SnapshotBody};
 use crate::consensus::Consensus;
@@ -19,9 +18,6 @@ use crate::http::Draining;
 use crate::raft::member::Member;
 use crate::raft::membership::ChangeError;
 use crate::server::Server;
-
-/// How long `replace` waits for the newcomer to catch up before it asks to be called again.
-const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 
 pub struct Ops {
     pub member: Arc<Member>,
@@ -32,7 +28,7 @@ pub struct Ops {
 impl From<ChangeError> for OpsError {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::NotLeader { leader } => OpsError::NotLeader { leader: leader.map(|node| node.name) },
+            ChangeError::NotLeader { leader } => OpsError::NotLeader { leader },
             ChangeError::Moved { present } => OpsError::Moved { present },
             ChangeError::Refused(why) => OpsError::Refused(why),
             ChangeError::Unavailable(why) => OpsError::Unavailable(why),
@@ -42,21 +38,6 @@ impl From<ChangeError> for OpsError {
 
 fn unavailable(error: &dyn std::fmt::Display) -> OpsError {
     OpsError::Unavailable(error.to_string())
-}
-
-async fn replace(member: &Member, id: u64, peer_addr: &str, planned_on: u64) -> Result<(u64, u64), OpsError> {
-    let core = member.formed()?;
-    // One that is gone already was taken out by an earlier call that did not come to its end.
-    let voted = member.status().borrow().members.iter().find(|known| known.id == id).is_none_or(|known| known.voter);
-    let (newcomer, _) = core.add(peer_addr, Some(planned_on)).await?;
-    let until = Instant::now() + CATCH_UP_MAX;
-    while !core.has_caught_up(newcomer) {
-        if Instant::now() > until {
-            return Err(OpsError::Unavailable(format!("member {newcomer} is still catching up; ask again")));
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    Ok((newcomer, core.put_in_place(newcomer, id, voted).await?))
 }
 
 impl AdminOps for Ops {
@@ -85,7 +66,7 @@ impl AdminOps for Ops {
 
     fn replace(&self, id: u64, peer_addr: String, planned_on: u64) -> Answer<(u64, u64)> {
         let member = self.member.clone();
-        Box::pin(async move { replace(&member, id, &peer_addr, planned_on).await })
+        Box::pin(async move { Ok(member.formed()?.replace(id, &peer_addr, planned_on).await?) })
     }
 
     fn transfer_leader(&self, to: Option<u64>) -> Answer<u64> {

@@ -41,6 +41,13 @@ fn done_eventually(member: &Member, arguments: &[&str]) {
     panic!("{arguments:?} stays refused: {said}");
 }
 
+/// The id of the member of this name.
+fn id_of(member: &Member, name: &str) -> String {
+    let status: serde_json::Value = serde_json::from_str(&done(member, &["--output", "json", "status"])).unwrap();
+    let members = status["ensemble"]["members"].as_array().unwrap();
+    members.iter().find(|known| known["name"] == name).unwrap()["id"].to_string()
+}
+
 /// One member more, as a learner: the places of the leader and of that one.
 fn add_learner(ensemble: &mut Ensemble) -> (usize, usize) {
     let added = start_unformed(ensemble);
@@ -66,6 +73,7 @@ fn a_replaced_learner_is_a_learner() {
     let (leader, fourth) = add_learner(&mut ensemble);
     let peer = ensemble.members[fourth].peer.clone();
     eventually("the learner to serve", || ensemble.members[fourth].mode());
+    let lost = id_of(&ensemble.members[leader], "m4");
     ensemble.members[fourth].kill();
     std::fs::remove_dir_all(&ensemble.members[fourth].data_dir).unwrap();
     ensemble.members[fourth].start().unwrap();
@@ -76,6 +84,11 @@ fn a_replaced_learner_is_a_learner() {
         let status = done(&ensemble.members[leader], &["status"]);
         (status.matches("learner").count() == 1).then_some(())
     });
+    done(&ensemble.members[leader], &["replace", &lost, "--peer-addr", &peer]);
+    let why = refusal(&ensemble.members[leader], &["replace", "33", "--peer-addr", &peer]);
+    assert!(why.contains("33 is not a member"), "{why}");
+    let status = done(&ensemble.members[leader], &["status"]);
+    assert_eq!(status.matches("learner").count(), 1, "asked again, or for a stranger, it made a voter: {status}");
 }
 
 #[test]

@@ -63,7 +63,8 @@ pub struct Changed {
 }
 
 /// Puts the unformed member at `peer_addr` in the place of a member whose disk is lost: the new one learns, catches
-/// up, the old one goes, the new one votes. May take as long as catching up; asked again it goes on where it stands.
+/// up, the old one goes, the new one votes if the old one did. May take as long as catching up; asked again on the
+/// present membership it goes on where it stands, and once all is done it is a success on any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -39,6 +39,7 @@ pub(super) fn run(args: &RestoreArgs) -> Result<(), String> {
         peer_addr: config.advertise.peer,
         client_addr: config.advertise.client,
         http_addr: config.advertise.http,
+        in_place_of: None,
     };
     let restored = reseed::restore(Arc::new(OsDisk), &args.file, &config.data_dir, node);
     let ensemble_id = restored.map_err(|error| format!("cannot restore {}: {error}", args.file.display()))?;

@@ -154,6 +154,7 @@ pub(crate) fn node_of(name: &str, probed: &Probed) -> Node {
         peer_addr: probed.peer_addr.clone(),
         client_addr: probed.client_addr.clone(),
         http_addr: probed.http_addr.clone(),
+        in_place_of: None,
     }
 }
 

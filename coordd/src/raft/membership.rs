@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   add: probe ─► id from the log ─► order to adopt it ─► learner          promote: learner that caught up ─► voter
-//!   remove: leadership moved away first ─► out                             replace: add + promote new, remove old
+//!   remove: leadership moved away first ─► out                             replace: see `replacement`
 //! ```
 //!
 //! Rule: every change names the membership index that it was planned on, and is refused with the present one when that
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::core::Core;
 use super::formation;
 use super::peer::call::{Adoption, Answer, Call, Probed};
-use super::types::{Membership, Node, NodeId, Payload, TypeConfig};
+use super::types::{InPlaceOf, Membership, Node, NodeId, Payload, TypeConfig};
 
 /// A learner that is no more than so many entries behind has caught up.
 const LAG_MAX: u64 = 512;
@@ -41,9 +41,9 @@ const TRANSFER_LAG_MAX: u64 = 256;
 pub enum ChangeError {
     #[error(
         "this member does not lead; ask {}",
-        .leader.as_ref().map_or("again when there is a leader", |leader| leader.name.as_str())
+        .leader.as_deref().unwrap_or("again when there is a leader")
     )]
-    NotLeader { leader: Option<Node> },
+    NotLeader { leader: Option<String> },
     #[error("the membership has changed since this was planned: it is of log index {present} now")]
     Moved { present: u64 },
     #[error("{0}")]
@@ -52,13 +52,13 @@ pub enum ChangeError {
     Unavailable(String),
 }
 
-type Result<T> = std::result::Result<T, ChangeError>;
+pub(super) type Result<T> = std::result::Result<T, ChangeError>;
 
-fn refused(why: impl Into<String>) -> ChangeError {
+pub(super) fn refused(why: impl Into<String>) -> ChangeError {
     ChangeError::Refused(why.into())
 }
 
-fn unavailable(why: impl std::fmt::Display) -> ChangeError {
+pub(super) fn unavailable(why: impl std::fmt::Display) -> ChangeError {
     ChangeError::Unavailable(why.to_string())
 }
 
@@ -69,35 +69,13 @@ fn room_for_a_voter(present: usize) -> Result<()> {
     Err(refused(format!("the ensemble has {present} voters, and {VOTERS_MAX} is the most; remove one first")))
 }
 
-/// Whom to take out before `newcomer` is in the place of `old`: nobody when that was done before and the answer was
-/// lost.
-fn to_make_room(
-    old: NodeId,
-    newcomer: NodeId,
-    nodes: &BTreeMap<NodeId, Node>,
-    voters: &BTreeSet<NodeId>,
-) -> Result<Option<NodeId>> {
-    if newcomer == old && !voters.contains(&old) {
-        return Err(refused(format!("member {old} lives there already, as a learner; promote it if it is to vote")));
-    }
-    if newcomer == old || !nodes.contains_key(&old) {
-        return Ok(None);
-    }
-    if voters.contains(&newcomer) {
-        return Err(refused(format!(
-            "member {newcomer} lives there and votes already, so it takes nobody's place; to take {old} out, remove it"
-        )));
-    }
-    Ok(Some(old))
-}
-
 /// The membership as the leader has it, and what openraft says of everyone.
-struct Present {
+pub(super) struct Present {
     /// Log index of the membership.
-    index: u64,
+    pub(super) index: u64,
     metrics: RaftMetrics<TypeConfig>,
-    nodes: BTreeMap<NodeId, Node>,
-    voters: BTreeSet<NodeId>,
+    pub(super) nodes: BTreeMap<NodeId, Node>,
+    pub(super) voters: BTreeSet<NodeId>,
 }
 
 impl super::member::Member {
@@ -117,11 +95,11 @@ impl Core {
     }
 
     /// The membership to change, if this member leads and `planned_on` is still the newest.
-    fn present(&self, planned_on: Option<u64>) -> Result<Present> {
+    pub(super) fn present(&self, planned_on: Option<u64>) -> Result<Present> {
         let metrics = self.metrics();
         if self.leadership.leader().is_none_or(|leader| leader.id != self.me) {
             let leads = |(id, _): &(&NodeId, &Node)| Some(**id) == metrics.current_leader;
-            let leader = metrics.membership_config.nodes().find(leads).map(|(_, node)| node.clone());
+            let leader = metrics.membership_config.nodes().find(leads).map(|(_, node)| node.name.clone());
             return Err(ChangeError::NotLeader { leader });
         }
         let present = metrics.membership_config.log_id().as_ref().map_or(0, |id| id.index());
@@ -145,7 +123,7 @@ impl Core {
         match self.raft.append_membership(membership, Payload::blank(), [fence]).await {
             Ok(written) => Ok(written.log_id.index()),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
-                Err(ChangeError::NotLeader { leader: forward.leader_node })
+                Err(ChangeError::NotLeader { leader: forward.leader_node.map(|node| node.name) })
             }
             Err(RaftError::APIError(ClientWriteError::PreconditionFailed(_))) => {
                 let now = self.metrics();
@@ -159,6 +137,16 @@ impl Core {
     /// Adds the member at `peer_addr` as a learner; its id, and the index of the membership that it is in. A member
     /// that is in already is `Ok`.
     pub(crate) async fn add(&self, peer_addr: &str, planned_on: Option<u64>) -> Result<(NodeId, u64)> {
+        self.add_in_place_of(None, peer_addr, planned_on).await
+    }
+
+    /// The same for one that comes to take a place.
+    pub(super) async fn add_in_place_of(
+        &self,
+        place: Option<InPlaceOf>,
+        peer_addr: &str,
+        planned_on: Option<u64>,
+    ) -> Result<(NodeId, u64)> {
         let probed = formation::probe(peer_addr, &self.peers.local).await.map_err(unavailable)?;
         let Present { index, nodes, .. } = self.present(None)?;
         if let Some(identity) = &probed.identity
@@ -168,7 +156,7 @@ impl Core {
         }
         let Present { metrics, mut nodes, voters, .. } = self.present(planned_on)?;
         let id = self.adopted_id(peer_addr, &probed).await?;
-        nodes.insert(id, formation::node_of(&probed.name, &probed));
+        nodes.insert(id, Node { in_place_of: place, ..formation::node_of(&probed.name, &probed) });
         Ok((id, self.change(&metrics, voters, nodes).await?))
     }
 
@@ -264,17 +252,6 @@ impl Core {
         self.change(&metrics, voters, nodes).await
     }
 
-    /// Takes `old` out and gives `newcomer`, a learner that has caught up, its vote if `old` `voted`; the index of the
-    /// membership that comes of it. Done already is `Ok`.
-    pub(crate) async fn put_in_place(&self, newcomer: NodeId, old: NodeId, voted: bool) -> Result<u64> {
-        let Present { index, nodes, voters, .. } = self.present(None)?;
-        let index = match to_make_room(old, newcomer, &nodes, &voters)? {
-            Some(old) => self.remove(old, None).await?,
-            None => index,
-        };
-        if voted { self.promote(newcomer, None).await } else { Ok(index) }
-    }
-
     /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
     pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId> {
         let Present { metrics, voters, .. } = self.present(None)?;
@@ -322,7 +299,7 @@ impl Core {
     }
 
     /// Whether a learner may be promoted now.
-    pub(crate) fn has_caught_up(&self, id: NodeId) -> bool {
+    pub(super) fn has_caught_up(&self, id: NodeId) -> bool {
         Self::lag(&self.metrics(), id).is_some_and(|lag| lag <= LAG_MAX)
     }
 }
@@ -331,21 +308,6 @@ impl Core {
 mod tests {
     use super::super::types::Runtime;
     use super::*;
-
-    #[test]
-    fn a_replacement_that_is_asked_for_again_takes_nobody_out() {
-        let nodes: BTreeMap<_, _> = [1, 2, 3, 50].map(|id| (id, Node::default())).into();
-        let voters: BTreeSet<_> = [1, 2, 3].into();
-        assert_eq!(to_make_room(3, 50, &nodes, &voters), Ok(Some(3)));
-        let by_its_name = to_make_room(50, 50, &nodes, &voters);
-        assert!(
-            matches!(by_its_name, Err(ChangeError::Refused(_))),
-            "whether the lost one voted is not known any more"
-        );
-        assert_eq!(to_make_room(2, 2, &nodes, &voters), Ok(None), "it lives where it should");
-        assert_eq!(to_make_room(7, 50, &nodes, &voters), Ok(None), "out already");
-        assert!(matches!(to_make_room(2, 1, &nodes, &voters), Err(ChangeError::Refused(_))));
-    }
 
     #[test]
     fn leadership_goes_to_one_that_was_heard_of_lately_before_one_that_only_has_the_whole_log() {

@@ -46,6 +46,7 @@ pub mod peer;
 pub(crate) mod proposer;
 pub(crate) mod relief;
 pub(crate) mod removal;
+pub(crate) mod replacement;
 pub mod reseed;
 pub(crate) mod roll_call;
 pub mod snapshot_io;

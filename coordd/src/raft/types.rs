@@ -41,6 +41,16 @@ pub struct Node {
     pub peer_addr: String,
     pub client_addr: String,
     pub http_addr: String,
+    /// Whose place it came to take. A release that does not know of it leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place_of: Option<InPlaceOf>,
+}
+
+/// A member that is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InPlaceOf {
+    pub member: NodeId,
+    pub voted: bool,
 }
 
 impl fmt::Display for Node {
