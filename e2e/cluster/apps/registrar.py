@@ -1,6 +1,6 @@
 """An application on kazoo: `registrar.py register|lead SERVERS PATH NAME ADDRESS`. It answers with its name at port 7000.
 
-    register    PATH/member_…   ephemeral, as Finagle's serversets are; /disable, /enable, /leave change it
+    register    PATH/member_…   ephemeral, as Finagle's serversets are; /disable, /drain, /enable, /leave change it
     lead        PATH            kazoo's Election, under ADDRESS:7000
 """
 
@@ -33,6 +33,7 @@ def register(zk, path, address, words):
         zk.set(made[0], member(address, status))
 
     words["disable"] = lambda: write("DEAD")
+    words["drain"] = lambda: write("STOPPING")
     words["enable"] = lambda: write("ALIVE")
     words["leave"] = lambda: zk.delete(made.pop())
     write("ALIVE")

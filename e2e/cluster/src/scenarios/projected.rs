@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 
 use super::{Play, Scenario};
 use crate::apps::{Apps, Library};
@@ -15,7 +15,7 @@ use crate::scene::{PATIENCE, Scene};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "projected",
-    about: "what Curator, kazoo and others registered is called through Services: disabled, killed, back, gone",
+    about: "what Curator, kazoo and others registered is called through Services: disabled, drained, killed, back, gone",
     short: false,
     play: Play::Anywhere(play),
 };
@@ -41,6 +41,23 @@ fn play(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
+/// One that stops is called no more by anyone new, while it ends what it has: it still serves, and terminates.
+fn drained(apps: &Apps<'_>, service: &str, [a, b, c, d]: [&str; 4]) -> Result<()> {
+    apps.until_reached("before one stops", service, &[a, b, c, d])?;
+    apps.tell(d, "drain")?;
+    apps.until_reached("one stops", service, &[a, b, c])?;
+    let address = apps.addresses_of(&[d])?;
+    let slices =
+        apps.scene.json(&["get", "endpointslices", &format!("--selector=kubernetes.io/service-name={service}")])?;
+    let all = slices["items"].as_array().into_iter().flatten().filter_map(|slice| slice["endpoints"].as_array());
+    let is_his = |endpoint: &&Value| endpoint["addresses"][0].as_str().is_some_and(|found| address.contains(found));
+    let his = all.flatten().find(is_his).context("it is an endpoint until it leaves")?;
+    let wanted = json!({"ready": false, "serving": true, "terminating": true});
+    ensure!(his["conditions"] == wanted, "its conditions are {}", his["conditions"]);
+    apps.tell(d, "enable")?;
+    Ok(())
+}
+
 fn comings_and_goings(apps: &Apps<'_>, service: &str, library: Library, path: &str, format: &str) -> Result<()> {
     let names = [1, 2, 3, 4].map(|number| format!("{service}-{number}"));
     let [a, b, c, d] = names.each_ref().map(String::as_str);
@@ -54,6 +71,9 @@ fn comings_and_goings(apps: &Apps<'_>, service: &str, library: Library, path: &s
     apps.until_reached("one is out of service", service, &[a, c, d])?;
     apps.scene.measured(DRAINED, begin.elapsed(), PATIENCE)?;
     apps.tell(b, "enable")?;
+    if library == Library::Kazoo {
+        drained(apps, service, [a, b, c, d])?;
+    }
     apps.until_reached("it is in service again", service, &[a, b, c, d])?;
     apps.kill_for_good(c, &format!("services{path}"))?;
     let begin = Instant::now();
