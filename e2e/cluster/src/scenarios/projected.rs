@@ -15,7 +15,7 @@ use crate::scene::{PATIENCE, Scene};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "projected",
-    about: "what Curator, kazoo and others registered is called through Services: disabled, drained, killed, back, gone",
+    about: "what Curator, kazoo and others registered is called: disabled, drained, killed, back, gone",
     short: false,
     play: Play::Anywhere(play),
 };
