@@ -122,6 +122,23 @@ fn now() -> Moment {
     Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
 }
 
+/// Whether nothing is `missing`, and not only on its way; what cannot be seen is told.
+async fn is_seen(
+    context: &Context,
+    name: &ClusterName,
+    projection: &ServiceProjection,
+    what: &'static str,
+    missing: Option<String>,
+) -> Result<bool, Failure> {
+    let Some(why) = missing else { return Ok(true) };
+    if why == NOT_LISTED {
+        return Ok(false);
+    }
+    let failure = Failure::NotSeen { what, why };
+    say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
+    Err(failure)
+}
+
 async fn look(context: &Context, name: &ClusterName, projection: &ServiceProjection) -> Result<Duration, Failure> {
     if projection.metadata.deletion_timestamp.is_some() {
         context.desk.forget(name);
@@ -131,24 +148,13 @@ async fn look(context: &Context, name: &ClusterName, projection: &ServiceProject
     let room = desk.room(&name.namespace, || Room::open(context, &name.namespace));
     let memory = desk.memory(name);
     desk.remember(name, memory.clone());
-    match room.missing() {
-        None => {}
+    if !is_seen(context, name, projection, "the projected objects", room.missing()).await? {
         // It is called when all has been listed.
-        Some(why) if why == NOT_LISTED => return Ok(BLOCKED),
-        Some(why) => {
-            let failure = Failure::NotSeen { what: "the projected objects", why };
-            say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
-            return Err(failure);
-        }
+        return Ok(BLOCKED);
     }
-    match desk.networks.missing(context.shelves.nodes.missing()) {
-        None => {}
-        Some(why) if why == NOT_LISTED => return Ok(LISTED),
-        Some(why) => {
-            let failure = Failure::NotSeen { what: "the addresses of nodes and Services", why };
-            say(context, projection, name, &blind(projection, &failure.to_string(), now())).await?;
-            return Err(failure);
-        }
+    let missing = desk.networks.missing(context.shelves.nodes.missing());
+    if !is_seen(context, name, projection, "the addresses of nodes and Services", missing).await? {
+        return Ok(LISTED);
     }
     let writer = Writer { context, room: &room, namespace: &name.namespace };
     for ((kind, other), since) in room.foreign() {
