@@ -105,9 +105,9 @@ fn transfer(ensemble: &Ensemble) {
     );
 }
 
-/// Breaks all links between members, under the same leader and in the same term, while all but one of its followers are
-/// paused: the leader holds what that one forwarded, which the two alone cannot commit, and meanwhile the follower sends
-/// all of it again. How many links there were; none where the kernel does not let sockets be killed.
+/// Breaks all links between members, under the same leader and in the same term, while all but one of its followers
+/// are paused: the leader holds what that one forwarded, which the two alone cannot commit, and meanwhile the follower
+/// sends all of it again. How many links there were; none where the kernel does not let sockets be killed.
 fn cut_all_links(ensemble: &Ensemble) -> usize {
     let followers = ensemble.followers();
     let paused: Vec<&Member> = followers[1..].iter().map(|follower| &ensemble.members[*follower]).collect();
