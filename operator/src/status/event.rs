@@ -3,6 +3,7 @@
 //! Rule: one list of reasons, from the difference of two statuses and from the step that was done. Reason: an event
 //! for each look drowns the one that matters.
 
+use super::conditions::NOT_SERVING;
 use crate::crd::{ClusterStatus, condition};
 use crate::plan::Reason;
 use crate::step::{ClaimReason, RemoveReason, RestartReason, Step};
@@ -93,12 +94,15 @@ const NONE_LEFT: &str = "tolerates 0";
 
 fn quorum(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
     let (was, is) = (status_of(before, condition::AVAILABLE), status_of(after, condition::AVAILABLE));
-    let (was_status, is_status) = (was.map(|(status, ..)| status), is.map(|(status, ..)| status));
     let lost = |seen: Option<(&str, &str, &str)>| seen.is_some_and(|(_, reason, _)| reason == "QuorumLost");
     if lost(is) && !lost(was) {
         events.push(warning("QuorumLost", is.map_or("", |(.., message)| message)));
     }
-    if is_status == Some("True") && was_status.is_some_and(|status| status != "True") && lost(was) {
+    // Voters that are there again elect for a moment before one of them leads.
+    let there = |(status, reason, _): (&str, &str, &str)| {
+        status == "True" || reason == NOT_SERVING || reason == Reason::Electing.to_string()
+    };
+    if lost(was) && is.is_some_and(there) {
         events.push(normal("QuorumRestored", is.map_or("", |(.., message)| message)));
     }
     if let (Some(old), Some(new)) = (&before.leader, &after.leader)

@@ -327,6 +327,12 @@ fn events_tell_of_changes_and_of_nothing_else() {
     assert_eq!(reasons(&changes(&before, &lost)), ["QuorumLost"]);
     assert_eq!(changes(&lost, &lost), []);
     assert_eq!(reasons(&changes(&lost, &before)), ["QuorumRestored"]);
+    let mut world = healthy();
+    ask(&mut world, |answer| (answer.leader, answer.part) = (None, Part::Candidate));
+    let electing = shown_after(&lost, &spec, &world);
+    assert_eq!(of(&electing, condition::AVAILABLE), ("False", "Electing"));
+    assert_eq!(reasons(&changes(&lost, &electing)), ["QuorumRestored"], "a majority is there, whoever leads it");
+    assert_eq!(changes(&electing, &before), []);
 }
 
 #[test]
