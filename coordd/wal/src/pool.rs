@@ -28,7 +28,8 @@ const RECYCLED: usize = 2;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Zeros are flushed in steps, so that the log's own flushes never wait for a whole segment of them.
 const FILL_STEP: u64 = 1 << 20;
-const PAGE: u64 = 4096;
+/// Bytes of one write while a spare is filled.
+const FILL_WRITE: u64 = 64 << 10;
 
 pub(crate) struct Spare {
     pub(crate) number: u64,
@@ -185,14 +186,14 @@ impl Pool {
         made
     }
 
-    /// Page by page: a kernel that knows large folios makes one of each large write, and every later write into such a
-    /// folio walks all of it.
+    /// In short writes: where they go through the page cache, a kernel that knows large folios makes one of each, and
+    /// every later write into such a folio walks all of it.
     fn fill(&self, file: &dyn DiskFile) -> io::Result<()> {
-        let page = [0; PAGE as usize];
+        let zeros = vec![0; FILL_WRITE as usize];
         let mut offset = 0;
         while offset < self.segment_bytes {
-            let step = (self.segment_bytes - offset).min(PAGE);
-            file.write_at(offset, &[IoSlice::new(&page[..step as usize])])?;
+            let step = (self.segment_bytes - offset).min(FILL_WRITE);
+            file.write_at(offset, &[IoSlice::new(&zeros[..step as usize])])?;
             offset += step;
             if offset.is_multiple_of(FILL_STEP) || offset == self.segment_bytes {
                 file.sync_data()?;

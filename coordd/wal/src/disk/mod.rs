@@ -4,6 +4,7 @@
 //! `sync_dir`; a write either reports an error or has put all its bytes into the file. Reason: nothing more than this
 //! is promised by a file system, so nothing more may be relied on.
 
+mod direct;
 mod os;
 
 use std::any::Any;

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::direct::Direct;
 use super::{DirLock, Disk, DiskFile};
 
 /// Linux refuses a vectored write of more buffers than this.
@@ -16,11 +17,13 @@ pub struct OsDisk;
 
 impl Disk for OsDisk {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Arc::new(OsFile { file, direct: Direct::open(path) }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?))
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Arc::new(OsFile { file, direct: Direct::open(path) }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -74,34 +77,46 @@ impl Disk for OsDisk {
     }
 }
 
-impl DiskFile for File {
-    fn write_at(&self, mut offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<()> {
-        let mut owned: Vec<IoSlice<'_>> = buffers.to_vec();
-        let mut rest = owned.as_mut_slice();
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            let count = rest.len().min(BUFFERS_PER_WRITE);
-            let written = match rustix::io::pwritev(self, &rest[..count], offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            offset += written as u64;
-            IoSlice::advance_slices(&mut rest, written);
+struct OsFile {
+    file: File,
+    direct: Option<Direct>,
+}
+
+impl DiskFile for OsFile {
+    fn write_at(&self, offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<()> {
+        match &self.direct {
+            Some(direct) if direct.write_at(offset, buffers)? => Ok(()),
+            _ => write_cached(&self.file, offset, buffers),
         }
-        Ok(())
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.read_exact_at(buffer, offset)
+        self.file.read_exact_at(buffer, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        Self::sync_data(self)
+        self.file.sync_data()
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
+}
+
+fn write_cached(file: &File, mut offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<()> {
+    let mut owned: Vec<IoSlice<'_>> = buffers.to_vec();
+    let mut rest = owned.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let count = rest.len().min(BUFFERS_PER_WRITE);
+        let written = match rustix::io::pwritev(file, &rest[..count], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => written,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        offset += written as u64;
+        IoSlice::advance_slices(&mut rest, written);
+    }
+    Ok(())
 }
