@@ -5,16 +5,16 @@
 //! ```
 //!
 //! Rule: what is not a run of whole sectors, and every write of a file that once refused one, goes through the page
-//! cache. Reason: a flush finds nothing to write back, which is half of what a short one costs; and a log that is
+//! cache. Reason: a flush finds nothing to write back, a good part of what a short one costs; and a log that is
 //! written once and seldom read takes no memory of those who share the machine.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
@@ -29,10 +29,14 @@ const STEP: usize = 64;
 #[repr(align(4096))]
 struct Page([u8; PAGE]);
 
+thread_local! {
+    /// Of the thread and not of the file: a log keeps its old segments open, and writes few of them at a time.
+    static STAGED: RefCell<Vec<Page>> = const { RefCell::new(Vec::new()) };
+}
+
 /// A second descriptor of a file, for its direct writes.
 pub(super) struct Direct {
     file: File,
-    staged: Mutex<Vec<Page>>,
     /// The device asked for longer sectors once, and will again.
     refused: AtomicBool,
 }
@@ -42,22 +46,31 @@ impl Direct {
     pub(super) fn open(path: &Path) -> Option<Direct> {
         let flags = i32::try_from(OFlags::DIRECT.bits()).ok()?;
         let file = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
-        Some(Direct { file, staged: Mutex::new(Vec::new()), refused: AtomicBool::new(false) })
+        Some(Direct { file, refused: AtomicBool::new(false) })
     }
 
     /// Writes all the buffers from `offset` on and says so; if not, the page cache has to take them all.
-    pub(super) fn write_at(&self, mut offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<bool> {
+    pub(super) fn write_at(&self, offset: u64, buffers: &[IoSlice<'_>]) -> io::Result<bool> {
         let length: usize = buffers.iter().map(|buffer| buffer.len()).sum();
         let is_whole = offset.is_multiple_of(SECTOR) && (length as u64).is_multiple_of(SECTOR);
         if !is_whole || self.refused.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let mut staged = self.staged.lock();
+        STAGED.with_borrow_mut(|staged| self.write_staged(offset, length, buffers, staged))
+    }
+
+    fn write_staged(
+        &self,
+        mut offset: u64,
+        length: usize,
+        buffers: &[IoSlice<'_>],
+        staged: &mut Vec<Page>,
+    ) -> io::Result<bool> {
         let (mut rest, mut source) = (length, Source { buffers, taken: 0 });
         while rest > 0 {
             let step = rest.min(STEP * PAGE);
-            source.fill(&mut staged, step);
-            if !self.put(offset, &staged, step)? {
+            source.fill(staged, step);
+            if !self.put(offset, staged, step)? {
                 return Ok(false);
             }
             (offset, rest) = (offset + step as u64, rest - step);
