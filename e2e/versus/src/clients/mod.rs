@@ -106,7 +106,7 @@ impl Work {
         if self.faults.last().is_some_and(|last| last.what == what) {
             return;
         }
-        let in_flight = self.shared.in_flight.load(Ordering::Relaxed);
+        let in_flight = self.shared.in_flight_soon();
         self.faults.push(Fault { at: self.shared.now(), what: what.to_owned(), in_flight });
     }
 

@@ -122,7 +122,7 @@ impl Injector<'_> {
     }
 
     fn note(&mut self, kind: Kind) {
-        let in_flight = self.shared.in_flight.load(Ordering::Relaxed);
+        let in_flight = self.shared.in_flight_soon();
         self.faults.push(Fault { at: self.shared.now(), what: format!("{kind:?}"), in_flight });
     }
 

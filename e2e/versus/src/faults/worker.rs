@@ -21,6 +21,9 @@ use crate::client::{self, Client, Incoming};
 use crate::history::{Call, ClientHistory, Entry, Op, Reply, What};
 use crate::wire::Attach;
 
+/// How long a blow waits for a call to be in flight.
+const IDLE_MAX: Duration = Duration::from_secs(2);
+
 /// What all workers and the injector share.
 #[derive(Debug)]
 pub struct Shared {
@@ -45,6 +48,19 @@ impl Shared {
 
     pub fn now(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// How many calls are in flight, as soon as there are some: a blow between two calls would show nothing. None when
+    /// there were none for so long.
+    pub fn in_flight_soon(&self) -> usize {
+        let begin = Instant::now();
+        loop {
+            let count = self.in_flight.load(Ordering::Relaxed);
+            if count > 0 || begin.elapsed() > IDLE_MAX {
+                return count;
+            }
+            thread::sleep(Duration::from_micros(20));
+        }
     }
 }
 
