@@ -67,8 +67,9 @@ type Told<T> = Result<Event<T>, DiscoveryError>;
 pub enum Line {
     /// A member is sending: what `next` said last is how it is.
     Connected { member: String },
-    /// No member is: what `next` said last was true at `since` or later. `why` is the last that went wrong.
-    Lost { since: Instant, why: String },
+    /// No member is: what `next` said last was true at `since` or later. `why` is the last that went wrong; `refused`
+    /// if that is a member that answers, and refuses.
+    Lost { since: Instant, why: String, refused: bool },
 }
 
 /// The application's end. Dropped, it ends the task and its connection.
@@ -87,7 +88,8 @@ impl<T> Drop for Follower<T> {
 impl<T: DeserializeOwned + Send + 'static> Follower<T> {
     pub(super) fn start(discovery: Discovery, question: Question<T>) -> Follower<T> {
         let (events, receiver) = mpsc::channel(1);
-        let (line, watched) = watch::channel(Line::Lost { since: Instant::now(), why: "not connected yet".to_owned() });
+        let unknown = Line::Lost { since: Instant::now(), why: "not connected yet".to_owned(), refused: false };
+        let (line, watched) = watch::channel(unknown);
         let members = discovery.members.scattered();
         let discovery = Discovery { members, ..discovery };
         let url = question.url();
@@ -142,11 +144,11 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
             self.discovery.members.pass(&member);
             match miss {
                 Miss::Elsewhere(why) => {
-                    self.lost(format!("{member}: {why}"));
+                    self.lost(format!("{member}: {why}"), false);
                     sleep(backoff(self.failures)).await;
                 }
                 Miss::Refused(problem) | Miss::Gone(problem, _) => {
-                    self.lost(format!("{member}: {problem}"));
+                    self.lost(format!("{member}: {problem}"), true);
                     let longer = if problem.status == TOO_LARGE { self.failures.clamp(1, LONGER_MAX) } else { 1 };
                     if self.events.send(Err(DiscoveryError::Refused(problem))).await.is_err() {
                         return;
@@ -157,13 +159,13 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         }
     }
 
-    fn lost(&self, why: String) {
+    fn lost(&self, why: String, refused: bool) {
         self.line.send_modify(|line| {
             let since = match line {
                 Line::Connected { .. } => Instant::now(),
                 Line::Lost { since, .. } => *since,
             };
-            *line = Line::Lost { since, why };
+            *line = Line::Lost { since, why, refused };
         });
     }
 

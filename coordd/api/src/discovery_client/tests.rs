@@ -434,6 +434,18 @@ async fn a_refused_question_is_told_and_asked_again() {
 }
 
 #[tokio::test]
+async fn whether_a_member_refuses_or_none_answers_is_told_of_a_lost_line() {
+    let member = Member::play("e", vec![refusal(401), refusal(503)]).await;
+    let follower = client(&[&member]).follow(a());
+    let mut line = follower.line();
+    for (status, is_refused) in [("t401", true), ("t503", false)] {
+        let lost = line.wait_for(|line| matches!(line, Line::Lost { why, .. } if why.contains(status)));
+        let lost = timeout(Duration::from_secs(5), lost).await.expect(status).unwrap().clone();
+        assert!(matches!(lost, Line::Lost { refused, .. } if refused == is_refused), "{lost:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_may_not_be_read_any_more_is_not_gone() {
     let refused = event_of("gone", 5, &problem(401));
     let member = Member::play("e", vec![stream(vec![said("snapshot", 3), refused, said("change", 7), Act::Hang])]);
