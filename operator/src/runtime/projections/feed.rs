@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coordd_api::{Discovery, Event, Follower, Line, Question};
+use coordd_api::{Answer, Discovery, DiscoveryError, Event, Follower, Line, Question};
 use futures_util::future::OptionFuture;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -83,6 +83,8 @@ struct Inside {
     /// The newest change that was written, by path, when the feed began.
     written: BTreeMap<String, i64>,
     began: Instant,
+    /// How often an answer is read beside its stream.
+    read_again: Duration,
     dirty: Notify,
 }
 
@@ -100,11 +102,6 @@ type Place<T> = for<'a> fn(&'a mut Views, &str) -> Option<&'a mut View<T>>;
 
 fn now() -> Moment {
     Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
-}
-
-/// When an answer is read beside its stream.
-fn next_read(fits: bool) -> Instant {
-    Instant::now() + jitter(if fits { READ_AGAIN } else { ROOM_AGAIN })
 }
 
 impl Inside {
@@ -131,8 +128,36 @@ impl Inside {
         fits
     }
 
-    fn is_known<T>(&self, path: &str, place: Place<T>) -> bool {
-        place(&mut self.lock().views, path).is_some_and(|view| view.is_known())
+    /// Shows what was read beside the stream, where that has shown something or there was no room; whether there is.
+    fn compare<T: Kept>(
+        &self,
+        asked: &str,
+        (at, place): (&str, Place<T>),
+        read: Result<Answer<T>, DiscoveryError>,
+        fits: bool,
+    ) -> bool {
+        let before = place(&mut self.lock().views, at).map(|view| (view.is_known(), view.value().is_some()));
+        let (is_known, is_there) = before.unwrap_or((false, false));
+        let view = match read {
+            Ok(answer) if is_known || !fits => {
+                View::There { zxid: answer.zxid, value: Arc::new(answer.value.trimmed()) }
+            }
+            // After another absence it would be news each time: its number is that of the state that was read.
+            Err(DiscoveryError::Gone { zxid, .. }) if is_there || !fits => View::Gone { zxid },
+            Ok(_) | Err(_) => return fits,
+        };
+        if self.is_behind(asked, view.zxid()) { fits } else { self.put(at, place, view) }
+    }
+
+    /// Whether what stands there was written from something newer, and the member may yet catch up.
+    fn is_behind(&self, asked: &str, zxid: Option<i64>) -> bool {
+        let newer = self.written.get(asked).zip(zxid).is_some_and(|(written, zxid)| zxid < *written);
+        newer && Instant::now() < self.began + CATCH_UP
+    }
+
+    /// When an answer is read beside its stream.
+    fn next_read(&self, fits: bool) -> Instant {
+        Instant::now() + jitter(if fits { self.read_again } else { ROOM_AGAIN })
     }
 
     fn line(&self, path: &str, line: &Line) {
@@ -159,8 +184,8 @@ impl Inside {
     {
         let mut follower: Follower<T> = discovery.follow(question.clone());
         let mut line = follower.line();
-        let mut again = next_read(true);
-        let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
+        let mut again = self.next_read(true);
+        let end = self.began + CATCH_UP;
         let mut behind = None;
         let mut fits = true;
         let mut reading = None;
@@ -174,18 +199,17 @@ impl Inside {
                         Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
                         Err(refused) => View::Refused(refused.to_string()),
                     };
-                    let is_behind = view.zxid().is_some_and(|zxid| written.is_some_and(|written| zxid < written));
                     behind = None;
-                    if is_behind && Instant::now() < end {
+                    if self.is_behind(question.path(), view.zxid()) {
                         behind = Some(view);
                     } else {
                         fits = self.put(&at, place, view);
-                        again = again.min(next_read(fits));
+                        again = again.min(self.next_read(fits));
                     }
                 }
                 () = sleep_until(end), if behind.is_some() => {
                     fits = behind.take().is_none_or(|view| self.put(&at, place, view));
-                    again = again.min(next_read(fits));
+                    again = again.min(self.next_read(fits));
                 }
                 changed = line.changed() => {
                     if changed.is_err() {
@@ -200,13 +224,10 @@ impl Inside {
                 }
                 read = OptionFuture::from(reading.as_mut()), if reading.is_some() => {
                     reading = None;
-                    if let Some(Ok(Ok(answer))) = read
-                        && (!fits || self.is_known(&at, place))
-                    {
-                        let value = Arc::new(answer.value.trimmed());
-                        fits = self.put(&at, place, View::There { zxid: answer.zxid, value });
+                    if let Some(Ok(read)) = read {
+                        fits = self.compare(question.path(), (&at, place), read, fits);
                     }
-                    again = next_read(fits);
+                    again = self.next_read(fits);
                 }
             }
         }
@@ -248,7 +269,8 @@ impl Feed {
         let views = key.views();
         let state = State { views: views.clone(), account: Account::new(budget), lines: BTreeMap::new() };
         let (state, began) = (Mutex::new(state), Instant::now());
-        let inside = Arc::new(Inside { state, written, began, dirty: Notify::new() });
+        let (read_again, dirty) = (READ_AGAIN, Notify::new());
+        let inside = Arc::new(Inside { state, written, began, read_again, dirty });
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&inside).call(calls, projection));
         let path = key.asked.path.clone();
