@@ -187,7 +187,9 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let turns = self.discovery.clone();
         let mut turn = None;
         loop {
-            let piece = self.piece(&mut body).await?;
+            let patience = &self.discovery.patience;
+            let silence = if turn.is_some() { patience.turn } else { patience.silence };
+            let piece = piece(&mut body, silence).await?;
             if turn.is_none() && parser.kept() + piece.len() > LARGE {
                 turn = turns.turn().await;
             }
@@ -233,21 +235,6 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         Ok(())
     }
 
-    async fn piece(&self, body: &mut Incoming) -> Result<bytes::Bytes, Miss> {
-        let silence = self.discovery.patience.silence;
-        loop {
-            if body.is_end_stream() {
-                return Err(Miss::elsewhere("the member ended the stream"));
-            }
-            let frame = timeout(silence, body.frame()).await;
-            let frame = frame.map_err(|_| Miss::Elsewhere(format!("silent for {} s", silence.as_secs_f32())))?;
-            let frame = frame.ok_or_else(|| Miss::elsewhere("the member ended the stream"))?;
-            if let Ok(piece) = frame.map_err(Miss::elsewhere)?.into_data() {
-                return Ok(piece);
-            }
-        }
-    }
-
     /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that
     /// is not known.
     fn understood(&self, message: Message, first: bool) -> Result<Option<(i64, Told<T>)>, Miss> {
@@ -273,5 +260,20 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
             _other => return Ok(None),
         };
         Ok(Some((zxid, told)))
+    }
+}
+
+/// The next bytes of a stream, which may say nothing for so long.
+async fn piece(body: &mut Incoming, silence: Duration) -> Result<bytes::Bytes, Miss> {
+    loop {
+        if body.is_end_stream() {
+            return Err(Miss::elsewhere("the member ended the stream"));
+        }
+        let frame = timeout(silence, body.frame()).await;
+        let frame = frame.map_err(|_| Miss::Elsewhere(format!("silent for {} s", silence.as_secs_f32())))?;
+        let frame = frame.ok_or_else(|| Miss::elsewhere("the member ended the stream"))?;
+        if let Ok(piece) = frame.map_err(Miss::elsewhere)?.into_data() {
+            return Ok(piece);
+        }
     }
 }

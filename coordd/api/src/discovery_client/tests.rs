@@ -425,6 +425,28 @@ async fn large_events_are_received_one_after_the_other_where_there_is_one_turn()
 }
 
 #[tokio::test]
+async fn a_member_that_freezes_in_the_midst_of_a_large_event_holds_up_the_others_for_a_moment_only() {
+    let Act::Say(text) = event_of("snapshot", 3, &" ".repeat(2 * LARGE)) else { unreachable!() };
+    let frozen = Member::play("e", vec![stream(vec![Act::Say(text[..LARGE + 1_000].to_owned()), Act::Hang])]).await;
+    let large = event_of("snapshot", 5, &format!("{}{}", " ".repeat(2 * LARGE), znode(5)));
+    let well = Member::play("e", vec![stream(vec![large, Act::Hang])]).await;
+    let turns = Arc::new(Semaphore::new(1));
+    let follow = |member: &Member| {
+        let mut discovery = client(&[member]).with_turns(Arc::clone(&turns));
+        discovery.patience.turn = Duration::from_millis(100);
+        discovery.follow(a())
+    };
+    let _first = follow(&frozen);
+    while turns.available_permits() > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut second = follow(&well);
+    assert_eq!(next(&mut second).await, ("snapshot", 5));
+    sleep(Duration::from_millis(200)).await;
+    assert!(matches!(*second.line().borrow(), Line::Connected { .. }), "a line without a turn may be silent");
+}
+
+#[tokio::test]
 async fn a_refused_question_is_told_and_asked_again() {
     let member = Member::play("e", vec![refusal(401), stream(vec![said("snapshot", 4), Act::Hang])]).await;
     let mut follower = client(&[&member]).follow(a());
