@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use operator::crd::{ProjectionStatus, ServiceProjection};
@@ -83,6 +84,24 @@ pub(crate) async fn until_endpoints(stage: &Stage, service: &str, wanted: &[&str
         let waited = began.elapsed();
         assert!(waited < Duration::from_secs(30), "{}: {found:?} is not {wanted:?}", stage.namespace);
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until all of these are told of a projection, each an event's reason.
+async fn until_told(stage: &Stage, name: &str, wanted: &[&str]) {
+    let began = Instant::now();
+    loop {
+        let events = stage.api::<Event>().list(&ListParams::default()).await.unwrap();
+        let about = |event: &&Event| {
+            let it = event.regarding.as_ref();
+            it.is_some_and(|it| it.kind.as_deref() == Some("ServiceProjection") && it.name.as_deref() == Some(name))
+        };
+        let told: BTreeSet<&str> = events.iter().filter(about).filter_map(|event| event.reason.as_deref()).collect();
+        if wanted.iter().all(|reason| told.contains(reason)) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{}: told are {told:?}", stage.namespace);
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -224,6 +243,8 @@ async fn what_is_registered_becomes_endpoints_and_a_lost_source_keeps_them() {
     registry.gone(PATH);
     registry.services(PATH, two());
     until_endpoints(&stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
+    let told = ["ProjectionSynced", "ProjectionSourceLost", "ProjectionSourceBack", "ProjectionEmptyHeld"];
+    until_told(&stage, "web", &told).await;
 
     until_status(&stage, "web", "at rest", |status| is(status, "Synced", "True") && status.endpoints == 2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

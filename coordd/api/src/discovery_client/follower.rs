@@ -67,8 +67,9 @@ type Told<T> = Result<Event<T>, DiscoveryError>;
 pub enum Line {
     /// A member is sending: what `next` said last is how it is.
     Connected { member: String },
-    /// No member is: what `next` said last was true at `since` or later. `why` is the last that went wrong.
-    Lost { since: Instant, why: String },
+    /// No member is: what `next` said last was true at `since` or later. `why` is the last that went wrong; `refused`
+    /// if that is a member that answers, and refuses.
+    Lost { since: Instant, why: String, refused: bool },
 }
 
 /// The application's end. Dropped, it ends the task and its connection.
@@ -87,7 +88,8 @@ impl<T> Drop for Follower<T> {
 impl<T: DeserializeOwned + Send + 'static> Follower<T> {
     pub(super) fn start(discovery: Discovery, question: Question<T>) -> Follower<T> {
         let (events, receiver) = mpsc::channel(1);
-        let (line, watched) = watch::channel(Line::Lost { since: Instant::now(), why: "not connected yet".to_owned() });
+        let unknown = Line::Lost { since: Instant::now(), why: "not connected yet".to_owned(), refused: false };
+        let (line, watched) = watch::channel(unknown);
         let members = discovery.members.scattered();
         let discovery = Discovery { members, ..discovery };
         let url = question.url();
@@ -142,11 +144,11 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
             self.discovery.members.pass(&member);
             match miss {
                 Miss::Elsewhere(why) => {
-                    self.lost(format!("{member}: {why}"));
+                    self.lost(format!("{member}: {why}"), false);
                     sleep(backoff(self.failures)).await;
                 }
                 Miss::Refused(problem) | Miss::Gone(problem, _) => {
-                    self.lost(format!("{member}: {problem}"));
+                    self.lost(format!("{member}: {problem}"), true);
                     let longer = if problem.status == TOO_LARGE { self.failures.clamp(1, LONGER_MAX) } else { 1 };
                     if self.events.send(Err(DiscoveryError::Refused(problem))).await.is_err() {
                         return;
@@ -157,13 +159,13 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         }
     }
 
-    fn lost(&self, why: String) {
+    fn lost(&self, why: String, refused: bool) {
         self.line.send_modify(|line| {
             let since = match line {
                 Line::Connected { .. } => Instant::now(),
                 Line::Lost { since, .. } => *since,
             };
-            *line = Line::Lost { since, why };
+            *line = Line::Lost { since, why, refused };
         });
     }
 
@@ -185,7 +187,9 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         let turns = self.discovery.clone();
         let mut turn = None;
         loop {
-            let piece = self.piece(&mut body).await?;
+            let patience = &self.discovery.patience;
+            let silence = if turn.is_some() { patience.turn } else { patience.silence };
+            let piece = piece(&mut body, silence).await?;
             if turn.is_none() && parser.kept() + piece.len() > LARGE {
                 turn = turns.turn().await;
             }
@@ -231,21 +235,6 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
         Ok(())
     }
 
-    async fn piece(&self, body: &mut Incoming) -> Result<bytes::Bytes, Miss> {
-        let silence = self.discovery.patience.silence;
-        loop {
-            if body.is_end_stream() {
-                return Err(Miss::elsewhere("the member ended the stream"));
-            }
-            let frame = timeout(silence, body.frame()).await;
-            let frame = frame.map_err(|_| Miss::Elsewhere(format!("silent for {} s", silence.as_secs_f32())))?;
-            let frame = frame.ok_or_else(|| Miss::elsewhere("the member ended the stream"))?;
-            if let Ok(piece) = frame.map_err(Miss::elsewhere)?.into_data() {
-                return Ok(piece);
-            }
-        }
-    }
-
     /// The event that a message is, with its zxid; `None` for one that is older than what was seen, or of a kind that
     /// is not known.
     fn understood(&self, message: Message, first: bool) -> Result<Option<(i64, Told<T>)>, Miss> {
@@ -271,5 +260,20 @@ impl<T: DeserializeOwned + Send + 'static> Task<T> {
             _other => return Ok(None),
         };
         Ok(Some((zxid, told)))
+    }
+}
+
+/// The next bytes of a stream, which may say nothing for so long.
+async fn piece(body: &mut Incoming, silence: Duration) -> Result<bytes::Bytes, Miss> {
+    loop {
+        if body.is_end_stream() {
+            return Err(Miss::elsewhere("the member ended the stream"));
+        }
+        let frame = timeout(silence, body.frame()).await;
+        let frame = frame.map_err(|_| Miss::Elsewhere(format!("silent for {} s", silence.as_secs_f32())))?;
+        let frame = frame.ok_or_else(|| Miss::elsewhere("the member ended the stream"))?;
+        if let Ok(piece) = frame.map_err(Miss::elsewhere)?.into_data() {
+            return Ok(piece);
+        }
     }
 }

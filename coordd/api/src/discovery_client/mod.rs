@@ -64,6 +64,8 @@ struct Patience {
     whole: Duration,
     /// How long a followed line may say nothing; members say something every 15 s.
     silence: Duration,
+    /// The same in the midst of an event for which others wait.
+    turn: Duration,
     /// Bytes of an answer, and of an event.
     bytes: usize,
 }
@@ -73,6 +75,7 @@ const PATIENCE: Patience = Patience {
     answer: Duration::from_secs(15),
     whole: Duration::from_secs(10),
     silence: Duration::from_secs(45),
+    turn: Duration::from_secs(5),
     bytes: 32 << 20,
 };
 
@@ -186,7 +189,8 @@ impl Discovery {
     }
 
     /// Of the answers that are larger than 64 KiB no more are received at once than `turns` has permits, over all
-    /// clients that share it: many that follow large answers need no more memory for it than a few.
+    /// clients that share it: many that follow large answers need no more memory for it than a few. A member that is
+    /// silent for 5 s in the midst of one is left for another.
     #[must_use]
     pub fn with_turns(mut self, turns: Arc<Semaphore>) -> Discovery {
         self.turns = Some(turns);

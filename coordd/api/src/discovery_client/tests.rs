@@ -425,12 +425,46 @@ async fn large_events_are_received_one_after_the_other_where_there_is_one_turn()
 }
 
 #[tokio::test]
+async fn a_member_that_freezes_in_the_midst_of_a_large_event_holds_up_the_others_for_a_moment_only() {
+    let Act::Say(text) = event_of("snapshot", 3, &" ".repeat(2 * LARGE)) else { unreachable!() };
+    let frozen = Member::play("e", vec![stream(vec![Act::Say(text[..LARGE + 1_000].to_owned()), Act::Hang])]).await;
+    let large = event_of("snapshot", 5, &format!("{}{}", " ".repeat(2 * LARGE), znode(5)));
+    let well = Member::play("e", vec![stream(vec![large, Act::Hang])]).await;
+    let turns = Arc::new(Semaphore::new(1));
+    let follow = |member: &Member| {
+        let mut discovery = client(&[member]).with_turns(Arc::clone(&turns));
+        discovery.patience.turn = Duration::from_millis(100);
+        discovery.follow(a())
+    };
+    let _first = follow(&frozen);
+    while turns.available_permits() > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut second = follow(&well);
+    assert_eq!(next(&mut second).await, ("snapshot", 5));
+    sleep(Duration::from_millis(200)).await;
+    assert!(matches!(*second.line().borrow(), Line::Connected { .. }), "a line without a turn may be silent");
+}
+
+#[tokio::test]
 async fn a_refused_question_is_told_and_asked_again() {
     let member = Member::play("e", vec![refusal(401), stream(vec![said("snapshot", 4), Act::Hang])]).await;
     let mut follower = client(&[&member]).follow(a());
     let refused = follower.next().await.unwrap_err();
     assert!(matches!(refused, DiscoveryError::Refused(problem) if problem.status == 401));
     assert_eq!(next(&mut follower).await, ("snapshot", 4));
+}
+
+#[tokio::test]
+async fn whether_a_member_refuses_or_none_answers_is_told_of_a_lost_line() {
+    let member = Member::play("e", vec![refusal(401), refusal(503)]).await;
+    let follower = client(&[&member]).follow(a());
+    let mut line = follower.line();
+    for (status, is_refused) in [("t401", true), ("t503", false)] {
+        let lost = line.wait_for(|line| matches!(line, Line::Lost { why, .. } if why.contains(status)));
+        let lost = timeout(Duration::from_secs(5), lost).await.expect(status).unwrap().clone();
+        assert!(matches!(lost, Line::Lost { refused, .. } if refused == is_refused), "{lost:?}");
+    }
 }
 
 #[tokio::test]

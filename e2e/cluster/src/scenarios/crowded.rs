@@ -70,7 +70,7 @@ fn one_by_one(scene: &Scene, slices: &Slices) -> Result<()> {
             delays.extend(slices.delays(&acknowledged, seen)?);
         }
     }
-    scene.measured(ONE, p99(delays), PATIENCE)
+    scene.promised(ONE, p99(delays))
 }
 
 fn all_at_once(scene: &Scene, slices: &Slices) -> Result<()> {
@@ -88,7 +88,7 @@ fn all_at_once(scene: &Scene, slices: &Slices) -> Result<()> {
     ensure!(largest <= 100, "{largest} endpoints in one slice");
     println!("      {THOUSAND} instances in {} slices", of_each.lines().count());
     delays.extend(slices.delays(&order(scene, "remove", 600, THOUSAND, "services/crowd")?, Seen::Gone)?);
-    scene.measured(BURST, p99(delays), PATIENCE)
+    scene.promised(BURST, p99(delays))
 }
 
 fn many_services(scene: &Scene) -> Result<()> {

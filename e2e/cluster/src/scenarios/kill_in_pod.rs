@@ -47,6 +47,7 @@ fn play(scene: &Scene, machine: &Machine) -> Result<()> {
     scene.measured(PAUSE, verdict.longest_pause(), Duration::from_secs(10))
 }
 
-fn restarts(scene: &Scene, pod: &str) -> Result<String> {
+/// How often the container of a pod was started again.
+pub(super) fn restarts(scene: &Scene, pod: &str) -> Result<String> {
     scene.kubectl(&["get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}"])
 }

@@ -41,7 +41,7 @@ fn elections(apps: &Apps<'_>, service: &str, library: Library) -> Result<()> {
         apps.kill_for_good(dead, &format!("leader{path}"))?;
         let begin = Instant::now();
         apps.until_endpoints("who stood next leads", service, &[next])?;
-        apps.scene.measured(FOLLOWED, begin.elapsed(), PATIENCE)?;
+        apps.scene.promised(FOLLOWED, begin.elapsed())?;
         apps.until_behind("who stood next leads", service, &[next])?;
         holds(apps, service, next)?;
     }

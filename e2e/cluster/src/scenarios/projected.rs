@@ -11,7 +11,7 @@ use crate::apps::{Apps, Library};
 use crate::ensemble::Ensemble;
 use crate::projection::Projection;
 use crate::report::Promise;
-use crate::scene::{PATIENCE, Scene};
+use crate::scene::Scene;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "projected",
@@ -69,7 +69,7 @@ fn comings_and_goings(apps: &Apps<'_>, service: &str, library: Library, path: &s
     let begin = Instant::now();
     apps.tell(b, "disable")?;
     apps.until_reached("one is out of service", service, &[a, c, d])?;
-    apps.scene.measured(DRAINED, begin.elapsed(), PATIENCE)?;
+    apps.scene.promised(DRAINED, begin.elapsed())?;
     apps.tell(b, "enable")?;
     if library == Library::Kazoo {
         drained(apps, service, [a, b, c, d])?;
@@ -78,7 +78,7 @@ fn comings_and_goings(apps: &Apps<'_>, service: &str, library: Library, path: &s
     apps.kill_for_good(c, &format!("services{path}"))?;
     let begin = Instant::now();
     apps.until_endpoints("one was killed", service, &[a, b, d])?;
-    apps.scene.measured(KILLED, begin.elapsed(), PATIENCE)?;
+    apps.scene.promised(KILLED, begin.elapsed())?;
     apps.until_reached("one was killed", service, &[a, b, d])?;
     apps.start(library, path, &[c])?;
     apps.until_reached("it is back under its name, elsewhere", service, &[a, b, c, d])?;

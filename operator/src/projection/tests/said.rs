@@ -1,7 +1,10 @@
 //! What is said of a projection, and when it is said anew.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
 use super::shelf::*;
-use crate::crd::projection::condition;
+use crate::crd::projection::{Rejection, condition};
 use crate::crd::{ProjectionStatus, ServiceProjection};
 use crate::projection::*;
 use crate::world::Moment;
@@ -120,4 +123,76 @@ fn what_changes_in_the_znodes_alone_is_told_once_a_minute() {
     shelf.settle(&projection, &more, 151);
     let world = shelf.world(more);
     assert_eq!(say(&mut shelf, &mut projection, &world, 151).zxid, Some(200), "with another change at once");
+}
+
+/// A status of which all is well but these conditions, each as "Type Status Reason", told in these words.
+fn but_for(conditions: &[&str], words: &str) -> ProjectionStatus {
+    let well = ["SourceReachable True Connected", "NameConflict False NoConflict", "Synced True Synced"];
+    let type_of = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    let others = well.iter().filter(|one| !conditions.iter().any(|other| type_of(other) == type_of(one)));
+    let condition = |text: &&str| {
+        let [type_, status, reason] = text.split(' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+        let (message, last_transition_time) = (words.to_owned(), Time(Timestamp::UNIX_EPOCH));
+        Condition { type_, status, reason, message, observed_generation: Some(1), last_transition_time }
+    };
+    let conditions = conditions.iter().chain(others).map(condition).collect();
+    ProjectionStatus { conditions, services: 1, endpoints: 2, ready_endpoints: 2, ..Default::default() }
+}
+
+fn rejecting(znodes: &[&str]) -> ProjectionStatus {
+    let one = |znode: &&str| Rejection { znode: (*znode).to_owned(), reason: "no port".to_owned() };
+    let (rejections, rejected) = (znodes.iter().map(one).collect(), i32::try_from(znodes.len()).unwrap());
+    ProjectionStatus { rejections, rejected, ..but_for(&[], "") }
+}
+
+/// What is told of a change of status: whether it is a warning, the reason, the note.
+fn told(before: &ProjectionStatus, after: &ProjectionStatus) -> Vec<(bool, String, String)> {
+    events(before, after).into_iter().map(|event| (event.warning, event.reason, event.note)).collect()
+}
+
+#[test]
+fn each_transition_is_told_once_and_in_its_own_words() {
+    let well = but_for(&[], "");
+    let new = ProjectionStatus::default();
+    let is = |condition: &str| but_for(&[condition], "why");
+    let lost = is("SourceReachable False Lost");
+    let renamed = is("NameConflict False Renamed");
+    let conflict = but_for(&["NameConflict True ForeignObject", "Synced False NameConflict"], "why");
+    for (before, after, warning, reason, note) in [
+        (&well, &lost, true, "ProjectionSourceLost", "why; what was written stays"),
+        (&lost, &well, false, "ProjectionSourceBack", ""),
+        (&well, &conflict, true, "NameConflict", "why"),
+        (&well, &renamed, true, "NameCollision", "why"),
+        (&new, &well, false, "ProjectionSynced", "1 services, 2 endpoints, 2 of them ready"),
+        (&conflict, &well, false, "ProjectionSynced", "1 services, 2 endpoints, 2 of them ready"),
+        (&well, &is("Synced False EmptyHeld"), true, "ProjectionEmptyHeld", "why"),
+        (&well, &is("Synced False HalfEmptyHeld"), true, "ProjectionHalfEmptyHeld", "why"),
+        (&is("Synced False EmptyHeld"), &is("Synced False FewHeld"), true, "ProjectionFewHeld", "why"),
+        (&well, &is("Synced False NotProjected"), true, "NotProjected", "why"),
+        (&well, &is("Synced False WriteRefused"), true, "WriteRefused", "why"),
+        (&well, &is("Synced Unknown NotSeen"), true, "NotSeen", "why"),
+        (&well, &is("Synced False SecretNotFound"), true, "SecretNotFound", "why"),
+        (&well, &rejecting(&["/a"]), true, "RegistrationRejected", "/a: no port"),
+        (&rejecting(&["/b"]), &rejecting(&["/a", "/b"]), true, "RegistrationRejected", "/a: no port"),
+    ] {
+        assert_eq!(told(before, after), [(warning, reason.to_owned(), note.to_owned())]);
+        assert!(told(after, after).is_empty(), "{reason} is told once");
+    }
+}
+
+#[test]
+fn what_is_waited_for_and_what_is_known_already_is_not_told() {
+    let well = but_for(&[], "");
+    let unknown = but_for(&["SourceReachable Unknown Connecting"], "");
+    let waiting = but_for(&["Synced False Waiting"], "");
+    for (before, after) in [
+        (&ProjectionStatus::default(), &waiting),
+        (&well, &waiting),
+        (&unknown, &well),
+        (&well, &but_for(&["Synced Unknown Stale"], "")),
+        (&rejecting(&["/a"]), &rejecting(&["/a", "/b"])),
+        (&rejecting(&["/a"]), &well),
+    ] {
+        assert!(told(before, after).is_empty(), "{before:?} {after:?}");
+    }
 }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coordd_api::{Discovery, Event, Follower, Line, Question};
+use coordd_api::{Answer, Discovery, DiscoveryError, Event, Follower, Line, Question};
 use futures_util::future::OptionFuture;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -73,6 +73,8 @@ enum Way {
     Lost {
         since: Moment,
         why: String,
+        /// A member answers, and refuses.
+        refused: bool,
     },
 }
 
@@ -81,6 +83,8 @@ struct Inside {
     /// The newest change that was written, by path, when the feed began.
     written: BTreeMap<String, i64>,
     began: Instant,
+    /// How often an answer is read beside its stream.
+    read_again: Duration,
     dirty: Notify,
 }
 
@@ -98,11 +102,6 @@ type Place<T> = for<'a> fn(&'a mut Views, &str) -> Option<&'a mut View<T>>;
 
 fn now() -> Moment {
     Moment(k8s_openapi::jiff::Timestamp::now().as_millisecond())
-}
-
-/// When an answer is read beside its stream.
-fn next_read(fits: bool) -> Instant {
-    Instant::now() + jitter(if fits { READ_AGAIN } else { ROOM_AGAIN })
 }
 
 impl Inside {
@@ -129,8 +128,36 @@ impl Inside {
         fits
     }
 
-    fn is_known<T>(&self, path: &str, place: Place<T>) -> bool {
-        place(&mut self.lock().views, path).is_some_and(|view| view.is_known())
+    /// Shows what was read beside the stream, where that has shown something or there was no room; whether there is.
+    fn compare<T: Kept>(
+        &self,
+        asked: &str,
+        (at, place): (&str, Place<T>),
+        read: Result<Answer<T>, DiscoveryError>,
+        fits: bool,
+    ) -> bool {
+        let before = place(&mut self.lock().views, at).map(|view| (view.is_known(), view.value().is_some()));
+        let (is_known, is_there) = before.unwrap_or((false, false));
+        let view = match read {
+            Ok(answer) if is_known || !fits => {
+                View::There { zxid: answer.zxid, value: Arc::new(answer.value.trimmed()) }
+            }
+            // After another absence it would be news each time: its number is that of the state that was read.
+            Err(DiscoveryError::Gone { zxid, .. }) if is_there || !fits => View::Gone { zxid },
+            Ok(_) | Err(_) => return fits,
+        };
+        if self.is_behind(asked, view.zxid()) { fits } else { self.put(at, place, view) }
+    }
+
+    /// Whether what stands there was written from something newer, and the member may yet catch up.
+    fn is_behind(&self, asked: &str, zxid: Option<i64>) -> bool {
+        let newer = self.written.get(asked).zip(zxid).is_some_and(|(written, zxid)| zxid < *written);
+        newer && Instant::now() < self.began + CATCH_UP
+    }
+
+    /// When an answer is read beside its stream.
+    fn next_read(&self, fits: bool) -> Instant {
+        Instant::now() + jitter(if fits { self.read_again } else { ROOM_AGAIN })
     }
 
     fn line(&self, path: &str, line: &Line) {
@@ -138,10 +165,10 @@ impl Inside {
         let Some(way) = state.lines.get_mut(path) else { return };
         let new = match (line, &*way) {
             (Line::Connected { .. }, _) => Way::Open,
-            (Line::Lost { .. }, Way::New { since }) => Way::New { since: *since },
+            (Line::Lost { refused: false, .. }, Way::New { since }) => Way::New { since: *since },
             // Why it was lost at first; what each further try says would be news all the time.
-            (Line::Lost { .. }, Way::Lost { .. }) => return,
-            (Line::Lost { why, .. }, Way::Open) => Way::Lost { since: now(), why: why.clone() },
+            (Line::Lost { refused, .. }, Way::Lost { refused: before, .. }) if refused == before => return,
+            (Line::Lost { why, refused, .. }, _) => Way::Lost { since: now(), why: why.clone(), refused: *refused },
         };
         if *way != new {
             *way = new;
@@ -157,8 +184,8 @@ impl Inside {
     {
         let mut follower: Follower<T> = discovery.follow(question.clone());
         let mut line = follower.line();
-        let mut again = next_read(true);
-        let (written, end) = (self.written.get(question.path()).copied(), self.began + CATCH_UP);
+        let mut again = self.next_read(true);
+        let end = self.began + CATCH_UP;
         let mut behind = None;
         let mut fits = true;
         let mut reading = None;
@@ -172,18 +199,17 @@ impl Inside {
                         Ok(Event::Gone { zxid, .. }) => View::Gone { zxid },
                         Err(refused) => View::Refused(refused.to_string()),
                     };
-                    let is_behind = view.zxid().is_some_and(|zxid| written.is_some_and(|written| zxid < written));
                     behind = None;
-                    if is_behind && Instant::now() < end {
+                    if self.is_behind(question.path(), view.zxid()) {
                         behind = Some(view);
                     } else {
                         fits = self.put(&at, place, view);
-                        again = again.min(next_read(fits));
+                        again = again.min(self.next_read(fits));
                     }
                 }
                 () = sleep_until(end), if behind.is_some() => {
                     fits = behind.take().is_none_or(|view| self.put(&at, place, view));
-                    again = again.min(next_read(fits));
+                    again = again.min(self.next_read(fits));
                 }
                 changed = line.changed() => {
                     if changed.is_err() {
@@ -198,13 +224,10 @@ impl Inside {
                 }
                 read = OptionFuture::from(reading.as_mut()), if reading.is_some() => {
                     reading = None;
-                    if let Some(Ok(Ok(answer))) = read
-                        && (!fits || self.is_known(&at, place))
-                    {
-                        let value = Arc::new(answer.value.trimmed());
-                        fits = self.put(&at, place, View::There { zxid: answer.zxid, value });
+                    if let Some(Ok(read)) = read {
+                        fits = self.compare(question.path(), (&at, place), read, fits);
                     }
-                    again = next_read(fits);
+                    again = self.next_read(fits);
                 }
             }
         }
@@ -246,7 +269,8 @@ impl Feed {
         let views = key.views();
         let state = State { views: views.clone(), account: Account::new(budget), lines: BTreeMap::new() };
         let (state, began) = (Mutex::new(state), Instant::now());
-        let inside = Arc::new(Inside { state, written, began, dirty: Notify::new() });
+        let (read_again, dirty) = (READ_AGAIN, Notify::new());
+        let inside = Arc::new(Inside { state, written, began, read_again, dirty });
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&inside).call(calls, projection));
         let path = key.asked.path.clone();
@@ -365,20 +389,20 @@ impl Feed {
 }
 
 impl State {
-    /// The worst of all ways: one that was lost, or one that has never been there for a while.
+    /// The worst of all ways: one that was lost, or one that has never been there for a while. A member that refuses
+    /// answers; that one has refused says nothing of whether any answers now.
     fn source(&self) -> Source {
-        let lost = self.lines.iter().filter_map(|(at, way)| match way {
-            Way::Lost { since, why } if !self.is_refused(at) => Some((*since, why.clone())),
+        let lost = self.lines.values().filter_map(|way| match way {
+            Way::Lost { since, why, refused: false } => Some((*since, why.clone())),
             _ => None,
         });
         if let Some((since, why)) = lost.min_by_key(|(since, _)| *since) {
             return Source::Lost { since, why };
         }
-        let new = self.lines.iter().filter(|(at, way)| matches!(way, Way::New { .. }) && !self.is_refused(at));
-        let new: Vec<_> = new.collect();
+        let new: Vec<_> = self.lines.values().filter(|way| matches!(way, Way::New { .. })).collect();
         match new.first() {
             // As long as the first answer has not come there is nothing that could be lost.
-            Some((_, Way::New { since })) if new.len() == self.lines.len() => {
+            Some(Way::New { since }) if new.len() == self.lines.len() => {
                 Source::Lost { since: *since, why: "no member has answered yet".to_owned() }
             }
             _ => Source::Reachable,
@@ -400,76 +424,7 @@ impl State {
         let Views::Children { list, .. } = &self.views else { return true };
         written.values().max().is_none_or(|newest| list.zxid().is_some_and(|zxid| zxid >= *newest))
     }
-
-    fn is_refused(&self, at: &str) -> bool {
-        match &self.views {
-            Views::Service(view) => matches!(view, View::Refused(_)),
-            Views::ConfigMap(view) => matches!(view, View::Refused(_)),
-            Views::Leader(view) => matches!(view, View::Refused(_)),
-            Views::Children { list, .. } if at.is_empty() => matches!(list, View::Refused(_)),
-            Views::Children { services, .. } => services.get(at).is_some_and(|view| matches!(view, View::Refused(_))),
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use coordd_api::discovery::ServiceView;
-
-    use super::*;
-
-    fn lost() -> Way {
-        Way::Lost { since: Moment(7), why: "503".to_owned() }
-    }
-
-    fn state(lines: &[(&str, Way)], refused: &str) -> State {
-        let view = |path: &str| if path == refused { View::Refused("413".to_owned()) } else { View::Gone { zxid: 1 } };
-        let paths = lines.iter().map(|(path, _)| *path).filter(|path| !path.is_empty());
-        let services = paths.map(|path| (path.to_owned(), view(path))).collect();
-        let lines = lines.iter().map(|(path, way)| ((*path).to_owned(), way.clone())).collect();
-        let account = Account::new(Arc::default());
-        State { views: Views::Children { list: View::Gone { zxid: 1 }, services }, account, lines }
-    }
-
-    #[test]
-    fn an_event_that_was_on_its_way_does_not_come_after_what_was_read_meanwhile() {
-        let state = state(&[("", Way::Open), ("/a", Way::Open)], "");
-        let (written, began) = (BTreeMap::new(), Instant::now());
-        let inside = Inside { state: Mutex::new(state), written, began, dirty: Notify::new() };
-        let place: Place<ServiceView> = |views, path| match views {
-            Views::Children { services, .. } => services.get_mut(path),
-            _ => None,
-        };
-        let view = |zxid: i64| {
-            let value =
-                ServiceView { path: "/a".to_owned(), format: None, zxid, instances: Vec::new(), rejected: Vec::new() };
-            View::There { zxid, value: Arc::new(value) }
-        };
-        for (said, shown) in [(view(12), 12), (view(10), 12), (View::Gone { zxid: 11 }, 12), (view(13), 13)] {
-            inside.put("/a", place, said);
-            assert_eq!(place(&mut inside.lock().views, "/a").unwrap().zxid(), Some(shown));
-        }
-        inside.put("/a", place, View::Refused("401".to_owned()));
-        inside.put("/a", place, view(10));
-        assert!(inside.is_known("/a", place), "after what is not known anything is news");
-    }
-
-    #[test]
-    fn a_list_that_is_older_than_what_was_written_is_not_known_to_be_whole() {
-        let list = state(&[("", Way::Open)], "");
-        assert!(list.is_as_new_as(&BTreeMap::new()), "nothing was written: there is nothing to be behind of");
-        assert!(list.is_as_new_as(&[("/a".to_owned(), 1)].into()));
-        assert!(!list.is_as_new_as(&[("/a".to_owned(), 1), ("/b".to_owned(), 2)].into()));
-    }
-
-    #[test]
-    fn who_is_followed_still_is_known_though_the_line_of_another_is_lost() {
-        let both = state(&[("", Way::Open), ("/a", Way::Open), ("/b", lost())], "");
-        assert!(!both.source().is_reachable());
-        assert_eq!(both.reached().into_iter().collect::<Vec<_>>(), ["", "/a"]);
-        let refused = state(&[("", Way::Open), ("/a", Way::Open), ("/b", lost())], "/b");
-        assert!(refused.source().is_reachable(), "what is refused is not lost");
-        let list = state(&[("", lost()), ("/a", Way::Open)], "");
-        assert!(list.reached().is_empty(), "who knows whether it is still there");
-    }
-}
+mod tests;
