@@ -234,8 +234,9 @@ fn text(status: &AdminStatus) -> String {
     let mut out = format!("member      {} (coordd {})\n", status.name, status.version);
     out += &format!("ensemble    {}\n", view.ensemble_id.as_deref().unwrap_or("none yet"));
     out += &format!("service     {}\n", status.not_serving.as_deref().unwrap_or("serving"));
+    let of_term = status.last_log_term.map_or_else(String::new, |term| format!(" of term {term}"));
     out += &format!(
-        "log         last {}, committed {}, applied {}\n",
+        "log         last {}{of_term}, committed {}, applied {}\n",
         status.last_log_index, status.committed_index, status.applied_index
     );
     out += &format!("membership  of log index {}, term {}\n", view.membership_index, view.term);
@@ -279,6 +280,17 @@ mod tests {
             text.contains("service     serving\n") && text.contains("follower") && text.contains("7 behind"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_term_of_the_last_entry_is_shown_where_the_member_tells_it() {
+        let told = view::admin_status(&status());
+        assert!(text(&told).contains("log         last 20 of term 2, committed"), "{}", text(&told));
+        // A member of an older release does not know of it.
+        let mut older = serde_json::to_value(told).unwrap();
+        older.as_object_mut().unwrap().remove("last_log_term").unwrap();
+        let untold = serde_json::from_value(older).unwrap();
+        assert!(text(&untold).contains("log         last 20, committed"), "{}", text(&untold));
     }
 
     #[tokio::test]

@@ -322,6 +322,7 @@ fn unformed_status(name: &str, why: &str) -> Status {
         members: Vec::new(),
         membership_index: 0,
         last_log_index: 0,
+        last_log_term: 0,
         committed_index: 0,
         applied_index: 0,
         feature_level: 0,
