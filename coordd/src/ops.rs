@@ -96,7 +96,10 @@ impl AdminOps for Ops {
 
     fn recover(&self, order: Recover) -> Answer<String> {
         let member = self.member.clone();
-        Box::pin(async move { member.order_recovery(&order.survivor, &order.ensemble_id).map_err(OpsError::Refused) })
+        Box::pin(async move {
+            let ordered = member.order_recovery(&order.survivor, &order.ensemble_id).await;
+            ordered.map_err(OpsError::Refused)
+        })
     }
 
     fn drain(&self, within: Duration) -> Answer<()> {

@@ -245,6 +245,17 @@ fn a_snapshot_file_restores_into_a_new_ensemble() {
 }
 
 #[test]
+fn an_ensemble_that_has_a_quorum_is_not_given_up_by_one_member() {
+    let mut ensemble = ensemble(3);
+    ensemble.members[2].kill();
+    let id = eventually("the ensemble's id", || support::ensemble_id(&ensemble.members[0]));
+    let refused = admin(&ensemble.members[0], &["recover", "--survivor", "m1", "--ensemble-id", &id]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("there is a quorum"), "{said} {refused:?}");
+    assert_eq!(support::ensemble_id(&ensemble.members[0]), Some(id));
+}
+
+#[test]
 fn a_lone_survivor_gives_its_snapshot_only_to_who_says_that_the_quorum_is_lost() {
     let mut ensemble = ensemble(3);
     let mut client = Client::connect(&ensemble.members[0].client, 6000).unwrap();
