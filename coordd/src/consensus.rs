@@ -144,6 +144,8 @@ pub struct Status {
     /// Log index of the membership entry that `members` comes from; fences admin calls.
     pub membership_index: u64,
     pub last_log_index: u64,
+    /// Term of that entry, which may be lower than `term`, that of the vote.
+    pub last_log_term: u64,
     pub committed_index: u64,
     pub applied_index: u64,
     /// What apply does is that of this level, on every member.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordd_api::{Recover, Seat};
+use coordd_api::{Backup, Recover, Seat};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -74,10 +74,14 @@ impl AdminOps for Ops {
         Box::pin(async move { Ok(member.formed()?.transfer(to).await?) })
     }
 
-    fn snapshot(&self) -> Answer<SnapshotBody> {
+    fn snapshot(&self, asked: Backup) -> Answer<SnapshotBody> {
         let member = self.member.clone();
         Box::pin(async move {
-            let (bytes, mut pieces) = member.backup().await.map_err(|error| unavailable(&error))?;
+            let taken = match asked.without_quorum {
+                false => member.backup().await,
+                true => member.backup_without_quorum().await,
+            };
+            let (bytes, mut pieces) = taken.map_err(|error| unavailable(&error))?;
             let (tx, rx) = mpsc::channel::<io::Result<Bytes>>(4);
             tokio::spawn(async move {
                 while let Some(piece) = pieces.next().await {
@@ -92,7 +96,10 @@ impl AdminOps for Ops {
 
     fn recover(&self, order: Recover) -> Answer<String> {
         let member = self.member.clone();
-        Box::pin(async move { member.order_recovery(&order.survivor, &order.ensemble_id).map_err(OpsError::Refused) })
+        Box::pin(async move {
+            let ordered = member.order_recovery(&order.survivor, &order.ensemble_id).await;
+            ordered.map_err(OpsError::Refused)
+        })
     }
 
     fn drain(&self, within: Duration) -> Answer<()> {

@@ -113,6 +113,8 @@ fn a_member_whose_state_differs_stops_says_so_and_is_cured_while_the_others_go_o
     assert!(why.contains("at log index") && why.contains("coordd admin replace"), "{why}");
     assert_eq!(ensemble.members[wrong].mode(), None);
     assert!(misled.get("/wrong", false).is_err(), "no client is answered any more");
+    let refused = admin(&ensemble.members[wrong], &["snapshot", "--without-quorum", "wrong.snap"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is not that of the others"), "{refused:?}");
     write(&mut client, 100);
     assert_eq!(ensemble.members.iter().filter(|member| member.mode().is_some()).count(), 2, "nobody else stopped");
 

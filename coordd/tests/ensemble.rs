@@ -245,6 +245,41 @@ fn a_snapshot_file_restores_into_a_new_ensemble() {
 }
 
 #[test]
+fn an_ensemble_that_has_a_quorum_is_not_given_up_by_one_member() {
+    let mut ensemble = ensemble(3);
+    ensemble.members[2].kill();
+    let id = eventually("the ensemble's id", || support::ensemble_id(&ensemble.members[0]));
+    let refused = admin(&ensemble.members[0], &["recover", "--survivor", "m1", "--ensemble-id", &id]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("there is a quorum"), "{said} {refused:?}");
+    assert_eq!(support::ensemble_id(&ensemble.members[0]), Some(id));
+}
+
+#[test]
+fn a_lone_survivor_gives_its_snapshot_only_to_who_says_that_the_quorum_is_lost() {
+    let mut ensemble = ensemble(3);
+    let mut client = Client::connect(&ensemble.members[0].client, 6000).unwrap();
+    client.create("/kept", b"v", CreateMode::Persistent).unwrap().unwrap();
+    ensemble.members[1].kill();
+    ensemble.members[2].kill();
+    let file = ensemble.dir().join("survivor.snap").display().to_string();
+    let refused = admin(&ensemble.members[0], &["snapshot", &file]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("--without-quorum"), "{said}");
+    let done = admin(&ensemble.members[0], &["snapshot", &file, "--without-quorum"]);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success() && said.contains("may lack the newest"), "{said} {done:?}");
+    let mut fresh = support::prepare(1);
+    let dir = fresh.members[0].data_dir.display().to_string();
+    let restored = support::coordd(&["restore", &file, "--data-dir", &dir, "--name", "m1"]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    fresh.members[0].start().unwrap();
+    fresh.wait_until_all_serve();
+    let mut client = Client::connect(&fresh.members[0].client, 6000).unwrap();
+    assert_eq!(client.get("/kept", false).unwrap().unwrap().0, b"v");
+}
+
+#[test]
 fn a_paused_leader_is_replaced_its_clients_go_on_elsewhere_and_it_rejoins_when_it_wakes() {
     let ensemble = ensemble(3);
     let leader = ensemble.leader();

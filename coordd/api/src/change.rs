@@ -119,10 +119,20 @@ pub struct Recovered {
 
 /// Query of a removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
     pub membership_index: u64,
+}
+
+/// Query of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// For a lost quorum: what this member has applied. It may lack the newest of what was acknowledged.
+    #[serde(default)]
+    pub without_quorum: bool,
 }
 
 /// Sends clients and leadership away before the member stops.

@@ -161,7 +161,20 @@ impl Client {
     /// # Errors
     /// As every call.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        let response = self.send(Method::GET, "/admin/v1/snapshot", Bytes::new(), REPLACE_MAX).await?;
+        self.download("/admin/v1/snapshot").await
+    }
+
+    /// A snapshot of what this member has applied, streamed: for a lost quorum. It may lack the newest of what was
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn snapshot_without_quorum(&self) -> Result<Snapshot> {
+        self.download("/admin/v1/snapshot?without_quorum=true").await
+    }
+
+    async fn download(&self, path: &str) -> Result<Snapshot> {
+        let response = self.send(Method::GET, path, Bytes::new(), REPLACE_MAX).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }

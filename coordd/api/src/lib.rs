@@ -9,7 +9,8 @@
 //!         POST /admin/v1/members/ID/replace  Replace   ─► Replaced
 //!         DEL  /admin/v1/members/ID?membership_index=N ─► Changed
 //!         POST /admin/v1/transfer-leader     TransferLeader ─► Transferred
-//!         GET  /admin/v1/snapshot            the newest snapshot as a checked file
+//!         GET  /admin/v1/snapshot            all that was acknowledged, as a checked file
+//!         GET  /admin/v1/snapshot?without_quorum=true  what this member has of it
 //!         POST /admin/v1/recover             Recover   ─► Recovered
 //!         POST /admin/v1/drain               Drain     ─► Drained
 //! ```
@@ -29,8 +30,8 @@ pub mod refusal;
 pub mod status;
 
 pub use change::{
-    AddMember, Added, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover, Recovered, Replace,
-    Replaced, Seat, TransferLeader, Transferred,
+    AddMember, Added, Backup, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover, Recovered,
+    Replace, Replaced, Seat, TransferLeader, Transferred,
 };
 pub use client::{Client, ClientError, Snapshot};
 pub use discovery_client::{Answer, Discovery, DiscoveryError, Event, Follower, JsonPaths, Line, Question};

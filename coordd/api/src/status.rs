@@ -15,6 +15,10 @@ pub struct AdminStatus {
     pub node_id: Option<u64>,
     pub role: MemberRole,
     pub last_log_index: u64,
+    /// Term of the last entry; `ensemble.term` is that of the vote. Who has the highest of this, then the highest
+    /// `last_log_index`, knows most. Releases before do not tell it.
+    #[serde(default)]
+    pub last_log_term: Option<u64>,
     pub committed_index: u64,
     pub applied_index: u64,
     /// Level of the replicated state, raised once every voter understands it.

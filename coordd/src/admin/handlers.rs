@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use coordd_api::{
-    AddMember, Added, AdminStatus, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover,
+    AddMember, Added, AdminStatus, Backup, Bootstrap, Bootstrapped, Changed, Drain, Drained, Planned, Promote, Recover,
     Recovered, Refusal, RefusalCode, Replace, Replaced, TransferLeader, Transferred,
 };
 use futures_util::stream;
@@ -102,10 +102,14 @@ pub(super) async fn transfer_leader(State(admin): State<Admin>, order: Order<Tra
 }
 
 /// A snapshot of everything acknowledged before, as a file that `coordd restore` takes.
-#[utoipa::path(get, path = "/admin/v1/snapshot",
+#[utoipa::path(get, path = "/admin/v1/snapshot", params(Backup),
     responses((status = 200, content_type = "application/octet-stream"), (status = "default", body = Refusal)))]
-pub(super) async fn snapshot(State(admin): State<Admin>) -> Result<Response, Failure> {
-    let snapshot = admin.ops.snapshot().await?;
+pub(super) async fn snapshot(
+    State(admin): State<Admin>,
+    asked: Result<Query<Backup>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(asked) = asked?;
+    let snapshot = admin.ops.snapshot(asked).await?;
     let headers = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_LENGTH, snapshot.bytes.to_string())];
     let pieces = stream::unfold(snapshot.pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
     Ok((headers, Body::from_stream(pieces)).into_response())

@@ -5,7 +5,7 @@
 //! answer ends in the index of the membership that came of it.
 
 use bytes::Bytes;
-use coordd_api::{Recover, Seat};
+use coordd_api::{Backup, Recover, Seat};
 use tokio::sync::mpsc;
 
 use crate::consensus::BoxFuture;
@@ -51,8 +51,8 @@ pub trait AdminOps: Send + Sync + 'static {
     /// Moves leadership to `to`, or to the most advanced voter that is up; who leads then.
     fn transfer_leader(&self, to: Option<u64>) -> Answer<u64>;
 
-    /// A snapshot of everything that was acknowledged before.
-    fn snapshot(&self) -> Answer<SnapshotBody>;
+    /// A snapshot of everything that was acknowledged before, or of what this member has of it.
+    fn snapshot(&self, asked: Backup) -> Answer<SnapshotBody>;
 
     /// Goes on alone as a new ensemble; its id.
     fn recover(&self, order: Recover) -> Answer<String>;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use coordd_api::{AddMember, Client, ClientError, Promote, Recover, Refusal, RefusalCode, Seat, TransferLeader};
+use coordd_api::{
+    AddMember, Backup, Client, ClientError, Promote, Recover, Refusal, RefusalCode, Seat, TransferLeader,
+};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -60,12 +62,13 @@ impl AdminOps for Told {
         self.answer(format!("transfer {to:?}"), 2)
     }
 
-    fn snapshot(&self) -> Answer<SnapshotBody> {
+    fn snapshot(&self, asked: Backup) -> Answer<SnapshotBody> {
         let (pieces, receiver) = mpsc::channel(4);
         for piece in ["abc", "defg"] {
             pieces.try_send(Ok(Bytes::from(piece))).unwrap();
         }
-        self.answer("snapshot".to_owned(), SnapshotBody { bytes: 7, pieces: receiver })
+        let without = if asked.without_quorum { " without a quorum" } else { "" };
+        self.answer(format!("snapshot{without}"), SnapshotBody { bytes: 7, pieces: receiver })
     }
 
     fn recover(&self, order: Recover) -> Answer<String> {
@@ -163,13 +166,21 @@ async fn without_the_token_nothing_but_livez_answers() {
 
 #[tokio::test]
 async fn a_snapshot_is_streamed_with_its_length() {
-    let (_, client) = open(None).await;
+    let (told, client) = open(None).await;
     let mut snapshot = client.snapshot().await.unwrap();
     let mut bytes = Vec::new();
     while let Some(piece) = snapshot.next().await.unwrap() {
         bytes.extend_from_slice(&piece);
     }
     assert_eq!((snapshot.bytes, bytes.as_slice()), (7, b"abcdefg".as_slice()));
+    assert_eq!(*told.asked.lock(), ["snapshot"]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_no_quorum_confirms_is_asked_for_by_name() {
+    let (told, client) = open(None).await;
+    assert_eq!(client.snapshot_without_quorum().await.unwrap().bytes, 7);
+    assert_eq!(*told.asked.lock(), ["snapshot without a quorum"]);
 }
 
 #[tokio::test]

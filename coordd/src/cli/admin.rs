@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use coordd_api::{
     AddMember, Addresses, AdminStatus, Bootstrap, Client, ClientError, Drain, EnsembleView, MemberRole, Promote,
-    Recover, RefusalCode, Replace, Seat, TransferLeader,
+    Recover, RefusalCode, Replace, Seat, Snapshot, TransferLeader,
 };
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
@@ -68,7 +68,12 @@ enum Call {
     /// Move leadership, to MEMBER or to the most advanced voter
     Transfer { member: Option<String> },
     /// Write a snapshot of everything acknowledged so far to FILE
-    Snapshot { file: PathBuf },
+    Snapshot {
+        file: PathBuf,
+        /// For a lost quorum: what the asked member has applied; it may lack the newest of what was acknowledged
+        #[arg(long)]
+        without_quorum: bool,
+    },
     /// Go on with the asked member alone, as a new ensemble, when the quorum is lost for good
     Recover {
         /// Name of the asked member
@@ -183,9 +188,14 @@ async fn call(clients: &[Client], call: Call) -> Result<Report> {
             let name = view.member(moved.leader).map_or_else(|| moved.leader.to_string(), |member| member.name.clone());
             done(format!("{name} leads"))
         }
-        Call::Snapshot { file } => {
-            let bytes = fetch(clients, &file).await?;
+        Call::Snapshot { file, without_quorum: false } => {
+            let bytes = fetch(ask(clients, Client::snapshot).await?, &file).await?;
             done(format!("{} has {bytes} bytes", file.display()))
+        }
+        Call::Snapshot { file, without_quorum: true } => {
+            let bytes = fetch(ask(clients, Client::snapshot_without_quorum).await?, &file).await?;
+            let lacks = "no quorum was asked, so it may lack the newest of what was acknowledged";
+            done(format!("{} has {bytes} bytes; {lacks}", file.display()))
         }
         Call::Recover { survivor, ensemble_id } => {
             let order = Recover { survivor, ensemble_id };
@@ -211,9 +221,8 @@ fn meant<T>(view: &EnsembleView, member: &str, plan: impl FnOnce(u64) -> T) -> R
 }
 
 /// Writes to a file beside `file` and renames it when all of it has come.
-async fn fetch(clients: &[Client], file: &Path) -> Result<u64> {
+async fn fetch(mut snapshot: Snapshot, file: &Path) -> Result<u64> {
     let fail = |error: std::io::Error| format!("{}: {error}", file.display());
-    let mut snapshot = ask(clients, Client::snapshot).await?;
     let part = file.with_extension("part");
     let mut out = tokio::fs::File::create(&part).await.map_err(fail)?;
     let mut written = 0;
@@ -234,8 +243,9 @@ fn text(status: &AdminStatus) -> String {
     let mut out = format!("member      {} (coordd {})\n", status.name, status.version);
     out += &format!("ensemble    {}\n", view.ensemble_id.as_deref().unwrap_or("none yet"));
     out += &format!("service     {}\n", status.not_serving.as_deref().unwrap_or("serving"));
+    let of_term = status.last_log_term.map_or_else(String::new, |term| format!(" of term {term}"));
     out += &format!(
-        "log         last {}, committed {}, applied {}\n",
+        "log         last {}{of_term}, committed {}, applied {}\n",
         status.last_log_index, status.committed_index, status.applied_index
     );
     out += &format!("membership  of log index {}, term {}\n", view.membership_index, view.term);
@@ -279,6 +289,17 @@ mod tests {
             text.contains("service     serving\n") && text.contains("follower") && text.contains("7 behind"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_term_of_the_last_entry_is_shown_where_the_member_tells_it() {
+        let told = view::admin_status(&status());
+        assert!(text(&told).contains("log         last 20 of term 2, committed"), "{}", text(&told));
+        // A member of an older release does not know of it.
+        let mut older = serde_json::to_value(told).unwrap();
+        older.as_object_mut().unwrap().remove("last_log_term").unwrap();
+        let untold = serde_json::from_value(older).unwrap();
+        assert!(text(&untold).contains("log         last 20, committed"), "{}", text(&untold));
     }
 
     #[tokio::test]

@@ -32,6 +32,7 @@ pub(crate) fn status() -> Status {
         members: vec![member(1, true), member(2, true), member(3, false)],
         membership_index: 9,
         last_log_index: 20,
+        last_log_term: 2,
         committed_index: 20,
         applied_index: 20,
         feature_level: 1,

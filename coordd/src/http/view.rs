@@ -57,6 +57,7 @@ pub(crate) fn admin_status(status: &Status) -> AdminStatus {
         node_id: status.node_id,
         role: role(status.role),
         last_log_index: status.last_log_index,
+        last_log_term: Some(status.last_log_term),
         committed_index: status.committed_index,
         applied_index: status.applied_index,
         feature_level: status.feature_level,

@@ -66,6 +66,7 @@ pub(crate) struct Parts {
 pub(crate) struct Core {
     pub me: u64,
     pub raft: Raft,
+    pub log: LogStore,
     pub proposer: Arc<Proposer>,
     pub intake: Intake,
     pub peers: Arc<Peers>,
@@ -149,8 +150,9 @@ impl Core {
             changes: Vec::new(),
         };
         let network = Network { peers: peers.clone() };
-        let raft =
-            Raft::new(me, config(&timing)?, network, log.of(me), state_machine).await.map_err(io::Error::other)?;
+        let log = log.of(me);
+        let raft = Raft::new(me, config(&timing)?, network, log.clone(), state_machine).await;
+        let raft = raft.map_err(io::Error::other)?;
         let leadership = Leadership(status::follow_leadership(&raft));
         let removal = Removal::new(me, raft.clone());
         status::follow_membership(&raft, peers.clone(), removal.clone());
@@ -181,6 +183,7 @@ impl Core {
             diverged,
             me,
             raft,
+            log,
             proposer,
             intake,
             peers,
@@ -269,13 +272,16 @@ impl Core {
 mod tests {
     use std::path::Path;
 
+    use bytes::Bytes;
     use coordd_tree::State;
+    use openraft::storage::{IOFlushed, RaftLogStorage};
     use tokio::sync::Notify;
 
     use super::*;
     use crate::consensus::Nobody;
-    use crate::raft::disks;
     use crate::raft::diverged::Divergence;
+    use crate::raft::types::Vote;
+    use crate::raft::{codec, disks};
 
     fn parts(dir: &Path, fail: Arc<dyn Fn() + Send + Sync>) -> Parts {
         let disks = disks::open_small(dir).unwrap();
@@ -317,5 +323,19 @@ mod tests {
         let core = Core::start(parts(dir.path(), Arc::new(move || told.notify_one()))).await.unwrap();
         core.diverged.stop(Divergence { index: 1, own: 1, majority: 2 }).await;
         assert!(tokio::time::timeout(Duration::from_millis(200), ended.notified()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_term_of_the_last_entry_is_told_apart_from_that_of_the_vote() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parts = parts(dir.path(), Arc::new(|| {}));
+        let blank = |index| codec::entry(4, index, Bytes::from_static(&[1, 0])).unwrap();
+        parts.log.append((0..3).map(blank), IOFlushed::noop()).await.unwrap();
+        parts.log.save_vote(&Vote::new(9, 2)).await.unwrap();
+        let core = Core::start(parts).await.unwrap();
+        let within = core.raft.wait(Some(Duration::from_secs(5)));
+        within.metrics(|seen| seen.current_term == 9, "started").await.unwrap();
+        let seen = status::observe(&core, "e", "m1");
+        assert_eq!((seen.last_log_term, seen.last_log_index, seen.term), (4, 2, 9));
     }
 }

@@ -83,6 +83,11 @@ impl LogStore {
         LogStore { me: Some(me), ..self }
     }
 
+    /// The last entry, or the last purged one when none is held.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.wal.state().last.map(log_id)
+    }
+
     /// Who flushes what is appended now.
     fn flush(&self, first: Option<&Entry>, second: Option<&Entry>) -> Flush {
         let is_short = |entry: &Entry| codec::payload_len(&entry.payload) <= LONE_BYTES_MAX;

@@ -11,9 +11,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use coordd_proto::{ErrorCode, SessionId};
 use coordd_tree::State;
@@ -31,8 +33,11 @@ use super::peer::server;
 use super::peer::{Identity, Local, Secret};
 use super::status;
 use super::{relief, reseed};
-use crate::consensus::{ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Meter, Role, Status, Write};
+use crate::consensus::{self, ApplyHook, BarrierSink, BoxFuture, Consensus, LocalSessions, Meter, Role, Status, Write};
 use crate::net::TcpListener;
+
+/// A quorum that is there confirms a read long before, also through an election.
+const QUORUM_CONFIRMS_MAX: Duration = Duration::from_secs(3);
 
 /// What a member is told at its start.
 pub struct MemberConfig {
@@ -199,8 +204,8 @@ impl Member {
     /// also when that is done already.
     ///
     /// # Errors
-    /// When the order does not name this member and its ensemble.
-    pub fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, String> {
+    /// When the order does not name this member and its ensemble, or a quorum is there.
+    pub async fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, String> {
         let identity = self.local.identity().ok_or("this member is not part of an ensemble")?;
         if survivor == self.config.name && self.identity.lock().recovered_from() == Some(ensemble_id) {
             return Ok(identity.ensemble_id);
@@ -208,6 +213,13 @@ impl Member {
         if survivor != self.config.name || ensemble_id != identity.ensemble_id {
             let (name, id) = (&self.config.name, &identity.ensemble_id);
             return Err(format!("the order is for {survivor} of {ensemble_id}; this is {name} of {id}"));
+        }
+        if timeout(QUORUM_CONFIRMS_MAX, consensus::caught_up(self)).await.unwrap_or(false) {
+            return Err(
+                "there is a quorum, and what only the others have would be lost: put new members in the place of those \
+                 that do not come back (coordd admin replace), or take them out (coordd admin remove)"
+                    .to_owned(),
+            );
         }
         let new_id = crate::entropy::random_id().map_err(|error| error.to_string())?;
         let node = formation::node_of(&self.config.name, &self.probed());
@@ -241,7 +253,7 @@ impl Member {
             if self.core().is_some() && (!self.is_lowest() || self.has_log()) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 
@@ -322,6 +334,7 @@ fn unformed_status(name: &str, why: &str) -> Status {
         members: Vec::new(),
         membership_index: 0,
         last_log_index: 0,
+        last_log_term: 0,
         committed_index: 0,
         applied_index: 0,
         feature_level: 0,

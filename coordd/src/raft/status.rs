@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Raft;
+use super::codec;
 use super::core::Core;
 use super::leadership::{Leader, View};
 use super::members;
@@ -102,7 +103,9 @@ pub(crate) fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
     let metrics = core.raft.metrics().borrow_watched().clone();
     let leader = core.leadership.leader().map(|leader| leader.id);
     let index = |id: &Option<super::types::LogId>| id.as_ref().map_or(0, |id| id.index());
-    let last_log_index = metrics.last_log_index.unwrap_or(0);
+    // Term and index of one look, which the metrics do not give; a snapshot may be ahead of a log that it took over.
+    let last = core.log.last().max(metrics.last_applied);
+    let last_log_index = index(&last);
     let lag = |(id, matching): (&u64, &Option<super::types::LogId>)| {
         (*id != core.me).then(|| (*id, last_log_index.saturating_sub(index(matching))))
     };
@@ -124,6 +127,7 @@ pub(crate) fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         members: members::infos(membership),
         membership_index: index(membership.log_id()),
         last_log_index,
+        last_log_term: last.as_ref().map_or(0, codec::term_of),
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
         feature_level: core.applied.feature_level(),

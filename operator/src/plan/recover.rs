@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Rule: the order names the ensemble that it gives up, so it is void once that is done; it is refused while there is
-//! a quorum, or about to be one, and while the survivor itself says that it serves. Reason: what only the others had is
-//! lost by it, and only a person can know that they will not come back; but who serves hears them.
+//! a quorum, or about to be one, while the survivor itself says that it serves, and while another voter that answers
+//! has more of the log. Reason: what only the others had is lost by it, and only a person can know that they will not
+//! come back; but who serves hears them, and whose last entry is of the highest term, then index, has all that is known
+//! to be committed by anyone who answers.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -15,7 +17,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{Decision, Ground, Hold, Operation, Quorum, Reason, ensemble};
 use crate::crd::Recovery;
 use crate::step::{Record, Step, Target};
-use crate::world::{Answer, Pod, RecoverOrder};
+use crate::world::{Answer, Part, Pod, RecoverOrder};
 
 /// What is to be done about an order to recover; nothing is left to do when it is void or refused.
 pub(crate) fn recover(ground: &Ground<'_>, id: &str, quorum: &Quorum<'_>, notes: &mut Vec<Hold>) -> Option<Decision> {
@@ -80,8 +82,7 @@ fn refusal(ground: &Ground<'_>, id: &str, order: &RecoverOrder, quorum: &Quorum<
     let Some((pod, answer)) = survivor(ground, &order.survivor) else {
         return Some(format!("{} does not answer; name a member that does", order.survivor));
     };
-    let voter = answer.peers.iter().any(|peer| Some(peer.id) == answer.node_id && peer.voter);
-    if answer.ensemble_id.as_deref() != Some(id) || !voter || pod.deleting.is_some() {
+    if answer.ensemble_id.as_deref() != Some(id) || !votes(answer) || pod.deleting.is_some() {
         return Some(format!("{} is not a voter of ensemble {id}", order.survivor));
     }
     if answer.leader.is_some() && answer.not_serving.is_none() {
@@ -91,9 +92,34 @@ fn refusal(ground: &Ground<'_>, id: &str, order: &RecoverOrder, quorum: &Quorum<
             order.survivor
         ));
     }
-    ensemble::answers(ground.world, id)
-        .find(|(_, other)| other.membership_index > answer.membership_index)
-        .map(|(other, _)| format!("{} knows more than {}; name it instead", other.name, order.survivor))
+    better(ground, id, answer)
+}
+
+fn votes(answer: &Answer) -> bool {
+    answer.peers.iter().any(|peer| Some(peer.id) == answer.node_id && peer.voter)
+}
+
+/// That another member should be named, which could be.
+fn better(ground: &Ground<'_>, id: &str, survivor: &Answer) -> Option<String> {
+    let others = ensemble::answers(ground.world, id)
+        .filter(|(pod, other)| pod.deleting.is_none() && votes(other) && other.part != Part::Unformed);
+    // A log that has more has any membership that the other knows of, too; that one counts only where no log is told.
+    let more = others.filter(|(_, other)| match (other.last_log, survivor.last_log) {
+        (Some(others), Some(own)) => others > own,
+        _ => other.membership_index > survivor.membership_index,
+    });
+    let (_, best) = more.max_by_key(|(_, other)| other.last_log)?;
+    let last = |answer: &Answer| {
+        let entry = |(term, index)| format!("entry {index} of term {term}");
+        answer.last_log.map_or_else(|| "not told".to_owned(), entry)
+    };
+    Some(format!(
+        "{} knows more than {}; name it instead (last in their logs: {}, and {})",
+        best.name,
+        survivor.name,
+        last(best),
+        last(survivor)
+    ))
 }
 
 fn go_on(ground: &Ground<'_>, id: &str, order: &RecoverOrder, recorded: bool) -> Option<Decision> {

@@ -60,6 +60,7 @@ fn answer(status: AdminStatus) -> Answer {
         node_id: status.node_id,
         ensemble_id: ensemble.ensemble_id,
         has_log: status.last_log_index > 0 || status.applied_index > 0 || ensemble.membership_index > 0,
+        last_log: status.last_log_term.map(|term| (term, status.last_log_index)),
         part: match status.role {
             MemberRole::Leader => Part::Leader,
             MemberRole::Candidate => Part::Candidate,
@@ -89,6 +90,7 @@ mod tests {
             node_id: Some(4),
             role: MemberRole::Follower,
             last_log_index,
+            last_log_term: Some(3),
             committed_index: 0,
             applied_index: 0,
             feature_level: 1,
@@ -131,5 +133,12 @@ mod tests {
     fn an_adopted_disk_that_has_heard_nothing_has_no_log() {
         assert!(!answer(status("orders-1", 0)).has_log);
         assert!(answer(status("orders-1", 1)).has_log);
+    }
+
+    #[test]
+    fn a_last_entry_is_its_own_term_and_index_or_not_told() {
+        assert_eq!(answer(status("orders-1", 9)).last_log, Some((3, 9)));
+        let untold = AdminStatus { last_log_term: None, ..status("orders-1", 9) };
+        assert_eq!(answer(untold).last_log, None);
     }
 }

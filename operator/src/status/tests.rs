@@ -25,6 +25,7 @@ fn answer(ordinal: i32) -> Answer {
         node_id: Some(id),
         ensemble_id: Some("e1".into()),
         has_log: true,
+        last_log: Some((3, 9)),
         part: if id == 1 { Part::Leader } else { Part::Follower },
         term: 3,
         leader: Some(1),

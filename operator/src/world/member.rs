@@ -36,6 +36,8 @@ pub struct Answer {
     /// Whether its disk holds a part of consensus: a member that has an identity and no log was adopted and has not
     /// heard of the ensemble yet.
     pub has_log: bool,
+    /// Term and index of its last entry: who has the highest knows most. `None` where its release does not tell.
+    pub last_log: Option<(u64, u64)>,
     pub part: Part,
     pub term: u64,
     /// Whom it follows.

@@ -381,6 +381,7 @@ impl Ensemble {
                 Some(id) => role(id, membership.members.get(&id).is_some_and(|(_, voter)| *voter)),
             },
             last_log_index: if disk.has_log { 100 } else { 0 },
+            last_log_term: Some(1),
             committed_index: 100,
             applied_index: if disk.has_log { 100 } else { 0 },
             feature_level: 1,

@@ -58,6 +58,7 @@ impl Double {
             members: Vec::new(),
             membership_index: 1,
             last_log_index: 1,
+            last_log_term: 1,
             committed_index: 1,
             applied_index: 1,
             feature_level: 1,

@@ -64,6 +64,58 @@ fn a_survivor_that_starts_anew_is_waited_for() {
 }
 
 #[test]
+fn a_survivor_is_measured_by_its_log_and_by_its_membership_only_where_a_log_is_not_told() {
+    let mut sim = Sim::settled(5);
+    let order = RecoverOrder { survivor: name().pod(3), ensemble_id: sim.ensembles[0].id.clone() };
+    sim.orders.recover = Some(Ok(order));
+    let (own, mut world) = (Some((4, 120)), sim.world());
+    for pod in &mut world.pods[..3] {
+        pod.asked = Asked::Silent("no connection".into());
+    }
+    let cases = [
+        ("a later index", own, (Some((4, 121)), 7), true),
+        ("a later term, though an earlier index", own, (Some((5, 90)), 7), true),
+        ("an earlier term, though a later index", own, (Some((3, 900)), 7), false),
+        ("as much, though a newer membership that it knows to be committed", own, (own, 9), false),
+        ("a newer membership, where the survivor does not tell its log", None, (Some((4, 121)), 9), true),
+        ("no newer membership there", None, (Some((4, 121)), 7), false),
+        ("a newer membership, where it does not tell its own log", own, (None, 9), true),
+    ];
+    for (case, own, (others, others_membership), refused) in cases {
+        for (ordinal, last_log, membership) in [(3, own, 7), (4, others, others_membership)] {
+            let answer = answer(&mut world, ordinal);
+            (answer.part, answer.leader) = (Part::Candidate, None);
+            (answer.last_log, answer.membership_index) = (last_log, membership);
+        }
+        let plan = decided(&sim, &world);
+        let step = plan.step.as_ref().map(Step::name);
+        let told = plan.holds.iter().find(|hold| hold.reason == Reason::RecoverRefused);
+        let named = told.is_some_and(|hold| hold.message.starts_with("orders-4 knows more than orders-3; name it"));
+        assert_eq!((step, named), if refused { (None, true) } else { (Some("record-recovery"), false) }, "{case}");
+    }
+}
+
+#[test]
+fn whoever_cannot_be_named_does_not_keep_another_from_being_the_survivor() {
+    let mut sim = Sim::settled(5);
+    let order = RecoverOrder { survivor: name().pod(3), ensemble_id: sim.ensembles[0].id.clone() };
+    sim.orders.recover = Some(Ok(order));
+    let mut world = sim.world();
+    for pod in &mut world.pods[..3] {
+        pod.asked = Asked::Silent("no connection".into());
+    }
+    for ordinal in [3, 4] {
+        let answer = answer(&mut world, ordinal);
+        (answer.part, answer.leader, answer.last_log) = (Part::Candidate, None, Some((4, 120)));
+    }
+    let learner = answer(&mut world, 4);
+    (learner.part, learner.last_log) = (Part::Learner, Some((4, 121)));
+    let id = learner.node_id;
+    learner.peers.iter_mut().filter(|peer| Some(peer.id) == id).for_each(|peer| peer.voter = false);
+    assert_eq!(decided(&sim, &world).step.map(|step| step.name()), Some("record-recovery"));
+}
+
+#[test]
 fn a_member_that_is_not_well_is_looked_at_more_often() {
     let mut sim = Sim::settled(3);
     assert_eq!(sim.plan().requeue, STEADY);

@@ -95,6 +95,7 @@ impl Sim {
             node_id: None,
             ensemble_id: None,
             has_log: self.claims[&ordinal].disk.position > 0,
+            last_log: Some((1, self.claims[&ordinal].disk.position)),
             part: Part::Unformed,
             term: 0,
             leader: None,
