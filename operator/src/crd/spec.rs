@@ -88,6 +88,10 @@ use super::text::Span;
 #[schemars(extend("x-kubernetes-validations" = [{
     "rule": "self.disruption.maxUnavailable <= 1 || self.disruption.maxUnavailable * 2 < self.replicas",
     "message": "disruption.maxUnavailable must leave a majority: at most (replicas - 1) / 2, or 1"
+}, {
+    "rule": "!self.paused || self.storage.retention.whenDeleted == oldSelf.storage.retention.whenDeleted",
+    "message": "storage.retention.whenDeleted cannot be changed while paused is true: the volumes would go on \
+        following what it was; set paused to false with it or before it"
 }]))]
 pub struct CoordinationClusterSpec {
     /// Number of voting members, 1 to 7. 3 bears the loss of one member, 5 of two; an even number bears no more than

@@ -16,23 +16,27 @@ use crate::crd::{CoordinationCluster, RetentionPolicy};
 use crate::names::{ClusterName, annotation, manager};
 use crate::world::World;
 
-/// Writes on each claim that does not say what it should.
+/// Writes on each claim that does not say what it should, and in the world that it was written: nobody shall hear that
+/// a policy is still to come when it is there.
 pub(crate) async fn note(
     context: &Context,
     cluster: &CoordinationCluster,
-    world: &World,
+    world: &mut World,
     claims: &[SeenClaim],
 ) -> Result<(), Failure> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &world.name.namespace);
     for claim in claims.iter().filter(|claim| !claim.deleting) {
         let ensemble = ensemble(&world.name, world, claim);
         let owned = cluster.spec.storage.retention.when_deleted == RetentionPolicy::Delete;
-        if owned == claim.owners.contains(&world.uid) && ensemble == claim.ensemble {
+        if owned == claim.goes_with(&world.uid) && ensemble == claim.ensemble {
             continue;
         }
         let patch = Patch::Apply(body(world, claim, owned, ensemble.as_deref()));
         let params = PatchParams::apply(manager::CLAIMS).force();
         context.gate.write("claim", api.patch(&claim.name, &params, &patch)).await?;
+        if let Some(noted) = world.claims.iter_mut().find(|noted| noted.uid == claim.uid) {
+            noted.owned = owned;
+        }
     }
     Ok(())
 }

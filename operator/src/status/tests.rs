@@ -64,6 +64,7 @@ pub(crate) fn claim(ordinal: i32) -> Claim {
         ensemble: Some("e1".into()),
         state: ClaimState::Bound,
         deleting: false,
+        owned: false,
         only_on: Seen::There(Vec::new()),
     }
 }
@@ -112,7 +113,7 @@ pub(crate) fn shown(world: &World) -> ClusterStatus {
     shown_after(&ClusterStatus::default(), &CoordinationClusterSpec::default(), world)
 }
 
-fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
+pub(super) fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
     let found = status.conditions.iter().find(|one| one.type_ == type_).unwrap();
     assert_eq!(found.observed_generation, Some(4));
     (&found.status, &found.reason)
@@ -258,17 +259,6 @@ fn bug_26_a_member_that_is_stopping_is_not_counted_as_ready() {
     assert_eq!((status.replicas, status.ready_replicas), (2, 2));
     assert_eq!(status.members_ready.as_deref(), Some("2/3"));
     assert_eq!(of(&status, condition::MEMBERS_READY), ("False", "MembersNotReady"));
-}
-
-#[test]
-fn bug_29_a_volume_that_is_being_deleted_is_shown() {
-    let mut world = healthy();
-    world.claims[1].deleting = true;
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"));
-    world.claims.remove(1);
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"), "under its pod");
-    world.pods[1].node = None;
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesPending"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use operator::crd::CoordinationCluster;
+use operator::crd::{ClusterStatus, CoordinationCluster};
 use serde_json::json;
 
 use crate::stage::{NAME, Stage, is};
@@ -140,4 +140,40 @@ async fn each_member_that_is_added_is_told_by_its_own_name() {
     let mut notes: Vec<_> = added.filter_map(|event| event.note.as_deref()).collect();
     notes.sort_unstable();
     assert_eq!(notes, ["adding orders-1 as a learner", "adding orders-2 as a learner"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_was_changed_on_a_living_cluster_is_what_its_deletion_follows() {
+    let Some(stage) = Stage::set("policy").await else { return };
+    let operator = stage.operator("a", &[]);
+    let spec = |policy: &str| json!({"replicas": 1, "storage": {"retention": {"whenDeleted": policy}}});
+    let clusters = [("kept", "Delete", "Retain"), ("dropped", "Retain", "Delete")];
+    for (cluster, policy, _) in clusters {
+        stage.apply(cluster, spec(policy)).await;
+    }
+    for (cluster, _, changed) in clusters {
+        stage.until_ready(cluster, 1).await;
+        stage.until(cluster, "marked", 180, |status| is(status, "DataVolumesReady", "True")).await;
+        stage.apply(cluster, spec(changed)).await;
+        let generation = stage.cluster(cluster).await.metadata.generation;
+        let in_force =
+            |status: &ClusterStatus| status.observed_generation == generation && is(status, "DataVolumesReady", "True");
+        stage.until(cluster, "in force", 180, in_force).await;
+    }
+    // From here on nobody is there to help.
+    drop(operator);
+    for (cluster, ..) in clusters {
+        stage.api::<CoordinationCluster>().delete(cluster, &DeleteParams::default()).await.unwrap();
+    }
+    let began = std::time::Instant::now();
+    loop {
+        let pods = stage.uids::<Pod>().await.len();
+        let left: Vec<_> = stage.uids::<PersistentVolumeClaim>().await.into_keys().collect();
+        assert!(left.contains(&"data-kept-0".to_owned()), "{left:?}");
+        if pods == 0 && left.len() == 1 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(180), "{pods} pods, claims {left:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -113,6 +113,22 @@ async fn bug_09_what_cannot_be_changed_says_so_and_what_is_left_out_is_filled_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_the_volumes_cannot_be_changed_while_nobody_may_write_it_on_them() {
+    let Some(stage) = Stage::set("policy-paused").await else { return };
+    let api = stage.api::<CoordinationCluster>();
+    let spec =
+        |paused: bool, policy: &str| json!({"paused": paused, "storage": {"retention": {"whenDeleted": policy}}});
+    stage.apply(NAME, spec(false, "Delete")).await;
+    let refused = async |paused: bool, policy: &str| try_apply(&api, NAME, spec(paused, policy)).await.err();
+    let says = |why: Option<String>| why.is_some_and(|why| why.contains("set paused to false with it or before it"));
+    assert!(says(refused(true, "Retain").await), "both at once");
+    assert_eq!(refused(true, "Delete").await, None);
+    stage.apply(NAME, spec(true, "Delete")).await;
+    assert!(says(refused(true, "Retain").await));
+    assert_eq!(refused(false, "Retain").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_can_be_scaled_and_read_by_kubectl() {
     let Some(stage) = Stage::set("kubectl").await else { return };
     let api = stage.api::<CoordinationCluster>();
