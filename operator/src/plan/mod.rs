@@ -216,7 +216,8 @@ fn hands_off(spec: &CoordinationClusterSpec, world: &World) -> Option<Hold> {
     spec.paused.then(|| Hold::new(Reason::Paused, "spec.paused is true: observing only; set it to false to go on"))
 }
 
-fn even(replicas: i32) -> String {
+/// What is to be said of an even number of members.
+pub(crate) fn even(replicas: i32) -> String {
     format!("{replicas} members bear the loss of no more than {} do; an odd number is better", replicas - 1)
 }
 
