@@ -260,5 +260,6 @@ fn with_quorum(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>, notes: 
         .or_else(|| roll::unstick(ground, confirmed))
         .or_else(|| scale::scale(ground, id, confirmed))
         .or_else(|| roll::roll(ground, confirmed))
+        .or_else(|| scale::overdue(ground, confirmed))
         .or_else(|| scale::leaving(ground, confirmed))
 }
