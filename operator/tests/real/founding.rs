@@ -177,3 +177,31 @@ async fn a_policy_that_was_changed_on_a_living_cluster_is_what_its_deletion_foll
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_that_were_adopted_once_are_adopted_again_with_those_that_came_since() {
+    let Some(stage) = Stage::set("adopted-twice").await else { return };
+    let _operator = stage.operator("a", &[]);
+    stage.apply(NAME, json!({"replicas": 1})).await;
+    stage.until_ready(NAME, 1).await;
+    let founded = stage.ensemble(NAME).founded();
+    for _ in 0..2 {
+        stage.api::<CoordinationCluster>().delete(NAME, &DeleteParams::default()).await.unwrap();
+        let began = std::time::Instant::now();
+        while !stage.uids::<Pod>().await.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(180));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The second time with the volumes of two that came to the first adopter.
+        stage.apply(NAME, json!({"replicas": 3})).await;
+        stage.until(NAME, "held", 180, |status| status.state.as_deref() == Some("StaleVolumes")).await;
+        stage.annotate(NAME, "coordd.dev/adopt-ensemble", &founded[0]).await;
+        stage.until_ready(NAME, 3).await;
+        stage.until(NAME, "whole", 180, |status| is(status, "DataVolumesReady", "True")).await;
+        let uid = stage.cluster(NAME).await.uid();
+        let claims = stage.api::<PersistentVolumeClaim>().list(&ListParams::default()).await.unwrap();
+        let theirs = claims.iter().map(|claim| claim.labels().get("coordd.dev/cluster-uid").cloned());
+        assert_eq!(theirs.collect::<Vec<_>>(), vec![uid; 3], "all are this cluster's, whoever made them");
+    }
+    assert_eq!(stage.ensemble(NAME).founded(), founded);
+}
