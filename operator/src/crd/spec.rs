@@ -206,6 +206,13 @@ pub struct Service {
     /// More labels. Default: none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": "self.all(key, !key.startsWith('coordd.dev/') && !(key in ['app.kubernetes.io/name', \
+            'app.kubernetes.io/instance', 'app.kubernetes.io/component', 'app.kubernetes.io/part-of', \
+            'app.kubernetes.io/managed-by']))",
+        "message": "service.labels must not begin with coordd.dev/ nor be app.kubernetes.io/name, instance, component, \
+            part-of or managed-by: the operator sets these; choose another label"
+    }]))]
     pub labels: BTreeMap<String, String>,
 }
 
