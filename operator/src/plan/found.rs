@@ -70,16 +70,16 @@ pub(crate) fn found(ground: &Ground<'_>) -> Option<Decision> {
     if let Some(decision) = founded_already(record, &answered) {
         return Some(decision);
     }
-    if let Some(step) = quorumless::restart_broken(ground) {
-        return Some(Decision::act(Operation::Founding, step));
+    // Whatever becomes of its disk: nobody has told of an ensemble yet, and an empty one is as good.
+    if let Some(pod) = quorumless::broken(ground).next() {
+        return Some(Decision::act(Operation::Founding, roll::restart(pod, RestartReason::OutdatedAndBroken)));
     }
     let seat = |ordinal| answered.iter().find(|(pod, _)| pod.ordinal == ordinal && pod.deleting.is_none());
     if let Some(decision) = renumber(ground, record) {
         return Some(decision);
     }
-    let first = ground.world.pods.iter().filter(|pod| pod.ordinal < record.members);
-    let stuck = first.into_iter().find(|pod| pods::is_stuck(ground, pod) && !lost::disk_ends_with(ground, pod));
-    if let Some(pod) = stuck {
+    let mut first = ground.world.pods.iter().filter(|pod| pod.ordinal < record.members);
+    if let Some(pod) = first.find(|pod| pods::is_stuck(ground, pod)) {
         let mut decision = Decision::act(Operation::Founding, roll::restart(pod, RestartReason::Stuck));
         decision.holds.extend(pods::broken(ground, pod));
         return Some(decision);

@@ -47,7 +47,7 @@ pub(crate) fn decide(ground: &Ground<'_>, reason: Reason, why: &str) -> Decision
 }
 
 /// Pods that cannot run the older template they were made from.
-fn broken<'a>(ground: &Ground<'a>) -> impl Iterator<Item = &'a Pod> {
+pub(crate) fn broken<'a>(ground: &Ground<'a>) -> impl Iterator<Item = &'a Pod> {
     let newest = roll::newest(ground);
     ground.world.pods.iter().filter(move |pod| {
         matches!(pod.state, PodState::Broken { .. } | PodState::Unschedulable { .. })
@@ -59,7 +59,7 @@ fn broken<'a>(ground: &Ground<'a>) -> impl Iterator<Item = &'a Pod> {
 
 /// Makes a pod anew that cannot run the older template it was made from. Not where its disk would end with it: that
 /// may be one of those that the quorum needs.
-pub(crate) fn restart_broken(ground: &Ground<'_>) -> Option<Step> {
+fn restart_broken(ground: &Ground<'_>) -> Option<Step> {
     let pod = broken(ground).find(|pod| !lost::disk_ends_with(ground, pod))?;
     Some(roll::restart(pod, RestartReason::OutdatedAndBroken))
 }

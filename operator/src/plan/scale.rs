@@ -82,7 +82,7 @@ fn up(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>, name: &str) -> O
     }
     let pod = ground.world.pod(name);
     if pod.is_some_and(|pod| pods::is_overdue(ground, pod)) {
-        // It is told as broken, and a roll need not wait for it: it may be what it needs.
+        // It is told as broken, and a roll need not wait for it.
         return None;
     }
     let next = pod.and_then(|pod| heal::bring_in(ground, id, confirmed, pod, Operation::ScalingUp));

@@ -80,6 +80,18 @@ fn a_roll_does_not_wait_for_who_is_no_member_and_does_not_come_up() {
 }
 
 #[test]
+fn a_template_on_which_a_newcomer_breaks_is_given_to_no_member() {
+    let sim = growing();
+    let plan = |seconds: i64| {
+        let mut world = not_up(&sim, 3, crashing(), seconds);
+        world.pods[..3].iter_mut().for_each(|pod| pod.revision = "older".into());
+        decided(&sim, &world)
+    };
+    assert_eq!(plan(5).step, None);
+    assert!(is_made_anew(&plan(700), "orders-3"), "{:?}", plan(700));
+}
+
+#[test]
 fn a_surplus_member_is_not_taken_out_in_the_place_of_one_that_does_not_come_up() {
     let mut sim = growing();
     sim.run(30);
@@ -112,5 +124,17 @@ fn a_first_member_that_does_not_come_up_is_made_anew_after_its_time() {
     let mut late = not_up(&sim, 1, PodState::Starting, 610);
     assert!(is_made_anew(&decided(&sim, &late), "orders-1"));
     late.claims[1].deleting = true;
-    assert_eq!(decided(&sim, &late).step, None, "what its disk holds is not known");
+    assert!(is_made_anew(&decided(&sim, &late), "orders-1"), "it waits for a claim that waits for it");
+}
+
+#[test]
+fn a_first_member_that_cannot_run_its_older_template_is_made_anew_whatever_becomes_of_its_disk() {
+    let mut sim = Sim::new(3);
+    sim.run(2);
+    let mut world = not_up(&sim, 1, crashing(), 5);
+    assert!(world.bootstrap.as_ref().is_some_and(|record| record.ensemble_id.is_none()));
+    world.claims[1].deleting = true;
+    world.pods[1].revision = "older".into();
+    let step = decided(&sim, &world).step.unwrap();
+    assert!(matches!(&step, Step::DeletePod { why: RestartReason::OutdatedAndBroken, .. }), "{step}");
 }
