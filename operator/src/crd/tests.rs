@@ -116,7 +116,7 @@ fn settings_have_coordds_names_ranges_and_defaults() {
             let max = if key == "max_frame_bytes" { longest_frame(&page) } else { coordds_max };
             let rule = &field["x-kubernetes-validations"][0];
             let range = [min, max].map(|limit| text::bytes(limit).unwrap());
-            let wanted = format!("bytes >= {}.0 && bytes <= {}.0)", range[0], range[1]);
+            let wanted = format!("n >= {}.0 && n <= {}.0)", range[0], range[1]);
             assert!(rule["rule"].as_str().unwrap().ends_with(&wanted), "{key}: {rule}, not {wanted}");
             assert!(rule["message"].as_str().unwrap().contains(&format!("must be {min} to {max}")), "{key}: {rule}");
             let text = field["description"].as_str().unwrap();

@@ -65,7 +65,7 @@ pub(crate) fn bytes_schema(field: &str, min: &str, max: &str) -> Schema {
     let units = BYTE_UNITS.map(|(name, size)| format!("self.endsWith('{name}') ? {size}.0 : "));
     // In floating point, which is exact as far as that and bears any number that somebody writes.
     let rule = format!(
-        "[double(self.find('^[0-9]+')) * ({}1.0)].all(bytes, bytes >= {}.0 && bytes <= {}.0)",
+        "[double(self.find('^[0-9]+')) * ({}1.0)].all(n, n >= {}.0 && n <= {}.0)",
         units.concat(),
         limit(min),
         limit(max)
