@@ -137,6 +137,22 @@ fn kubernetes_neither_orders_nor_restarts_pods_nor_removes_volumes() {
     }
 }
 
+/// Kubernetes refuses such specs now; those that it took before are still there.
+#[test]
+fn labels_and_variables_of_the_operator_are_taken_by_nobody() {
+    let mut cluster = cluster("tests/specs/everything.yaml");
+    let theirs = ("app.kubernetes.io/managed-by".to_owned(), "somebody-else".to_owned());
+    cluster.spec.service.labels.insert(theirs.0.clone(), theirs.1);
+    let named = serde_json::from_value(serde_json::json!({"name": "POD_NAME", "value": "another"})).unwrap();
+    cluster.spec.pod_template.env.push(named);
+    let built = settled(&cluster);
+    let labels = built.client_service.metadata.labels.unwrap();
+    assert_eq!(labels[&theirs.0], "coordd-operator");
+    let env = container(&built.stateful_set.unwrap()).env.unwrap();
+    let names: Vec<_> = env.iter().filter(|variable| variable.name == "POD_NAME").collect();
+    assert!(names.len() == 1 && names[0].value.is_none(), "{names:?}");
+}
+
 #[test]
 fn bug_25_members_are_known_by_names_and_none_is_told_of_an_ensemble() {
     let container = container(&set("examples/minimal.yaml"));

@@ -4,10 +4,31 @@
 //! ranges and defaults against coordd's configuration page. Reason: a default that the operator wrote down would
 //! restart every ensemble when it changed.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::text::bytes_schema;
+
+/// A request goes twice into one log file of 64 MiB, or the member does not start.
+fn max_frame_bytes(_: &mut SchemaGenerator) -> Schema {
+    bytes_schema("config.maxFrameBytes", "1KiB", "31MiB")
+}
+
+fn max_outbox_bytes(_: &mut SchemaGenerator) -> Schema {
+    bytes_schema("config.maxOutboxBytes", "64KiB", "4GiB")
+}
+
+fn max_tree_bytes(_: &mut SchemaGenerator) -> Schema {
+    bytes_schema("config.maxTreeBytes", "1MiB", "1024GiB")
+}
+
+fn min_free_bytes(_: &mut SchemaGenerator) -> Schema {
+    bytes_schema("config.minFreeBytes", "0", "1024GiB")
+}
+
+fn snapshot_log_bytes(_: &mut SchemaGenerator) -> Schema {
+    bytes_schema("config.snapshotLogBytes", "1MiB", "1024GiB")
+}
 
 /// Settings of coordd. Any change restarts the members one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,33 +69,35 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_048_576))]
     pub max_connections: Option<i64>,
-    /// Longest request (jute.maxbuffer), a number of bytes or of KiB, MiB. Default: 1048575.
+    /// Longest request (jute.maxbuffer), 1KiB to 31MiB in bytes, KiB or MiB; twice that goes into one log file.
+    /// Default: 1048575.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "bytes_schema")]
+    #[schemars(schema_with = "max_frame_bytes")]
     pub max_frame_bytes: Option<String>,
     /// Unanswered requests of one connection beyond which its socket is not read, 1 to 1000000. Default: 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_in_flight: Option<i64>,
-    /// A client that leaves more than this unread is closed; bytes, KiB, MiB or GiB. Default: 8MiB.
+    /// A client that leaves more than this unread is closed; 64KiB to 4GiB in bytes, KiB, MiB or GiB. Default: 8MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "bytes_schema")]
+    #[schemars(schema_with = "max_outbox_bytes")]
     pub max_outbox_bytes: Option<String>,
-    /// Above it creates and sets are refused; bytes, KiB, MiB or GiB. Default: 60 % of the memory limit.
+    /// Above it creates and sets are refused; 1MiB to 1024GiB in bytes, KiB, MiB or GiB. Default: 60 % of the memory
+    /// limit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "bytes_schema")]
+    #[schemars(schema_with = "max_tree_bytes")]
     pub max_tree_bytes: Option<String>,
-    /// Below so much free disk creates and sets are refused; bytes, KiB, MiB or GiB. Default: 256MiB.
+    /// Below so much free disk creates and sets are refused; 0 to 1024GiB in bytes, KiB, MiB or GiB. Default: 256MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "bytes_schema")]
+    #[schemars(schema_with = "min_free_bytes")]
     pub min_free_bytes: Option<String>,
     /// A snapshot is due after so many log entries, 100 to 1099511627776. Default: 100000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 100, max = 1_099_511_627_776_i64))]
     pub snapshot_entries: Option<i64>,
-    /// A snapshot is due after so many bytes of log; bytes, KiB, MiB or GiB. Default: 512MiB.
+    /// A snapshot is due after so many bytes of log; 1MiB to 1024GiB in bytes, KiB, MiB or GiB. Default: 512MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "bytes_schema")]
+    #[schemars(schema_with = "snapshot_log_bytes")]
     pub snapshot_log_bytes: Option<String>,
     /// Entries kept behind a snapshot, so that a member that was away needs no snapshot; 0 to 1099511627776.
     /// Default: 50000.

@@ -111,6 +111,10 @@ pub struct PodTemplate {
     #[schemars(extend("x-kubernetes-validations" = [{
         "rule": "self.all(variable, !variable.name.startsWith('COORDD_'))",
         "message": "podTemplate.env must not set COORDD_…: set the field of that name under spec.config instead"
+    }, {
+        "rule": "self.all(variable, variable.name != 'POD_NAME')",
+        "message": "podTemplate.env must not set POD_NAME: the operator sets it, for a member's name is its pod's; \
+            choose another name"
     }]))]
     pub env: Vec<EnvVar>,
     /// Name of the ServiceAccount of the pods; its token is not mounted. Default: the namespace's `default`.

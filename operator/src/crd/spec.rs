@@ -88,6 +88,10 @@ use super::text::Span;
 #[schemars(extend("x-kubernetes-validations" = [{
     "rule": "self.disruption.maxUnavailable <= 1 || self.disruption.maxUnavailable * 2 < self.replicas",
     "message": "disruption.maxUnavailable must leave a majority: at most (replicas - 1) / 2, or 1"
+}, {
+    "rule": "!self.paused || self.storage.retention.whenDeleted == oldSelf.storage.retention.whenDeleted",
+    "message": "storage.retention.whenDeleted cannot be changed while paused is true: the volumes would go on \
+        following what it was; set paused to false with it or before it"
 }]))]
 pub struct CoordinationClusterSpec {
     /// Number of voting members, 1 to 7. 3 bears the loss of one member, 5 of two; an even number bears no more than
@@ -202,6 +206,13 @@ pub struct Service {
     /// More labels. Default: none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": "self.all(key, !key.startsWith('coordd.dev/') && !(key in ['app.kubernetes.io/name', \
+            'app.kubernetes.io/instance', 'app.kubernetes.io/component', 'app.kubernetes.io/part-of', \
+            'app.kubernetes.io/managed-by']))",
+        "message": "service.labels must not begin with coordd.dev/ nor be app.kubernetes.io/name, instance, component, \
+            part-of or managed-by: the operator sets these; choose another label"
+    }]))]
     pub labels: BTreeMap<String, String>,
 }
 

@@ -47,7 +47,9 @@ impl Default for Storage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retention {
-    /// The volumes of a cluster that is deleted: Retain or Delete. Default: Retain.
+    /// The volumes of a cluster that is deleted: Retain or Delete. A change is in force once
+    /// `status.observedGeneration` is that of the change and DataVolumesReady does not say `RetentionPending`; a
+    /// deletion before that follows what it was. Cannot be changed while `paused`. Default: Retain.
     pub when_deleted: RetentionPolicy,
     /// The volume of a member that was removed by scaling down: Retain (until its ordinal is needed again: what was
     /// removed never comes back under its old identity) or Delete. Default: Delete.

@@ -89,6 +89,16 @@ fn snake(camel: &str) -> String {
     camel.chars().flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain(c.to_lowercase())).collect()
 }
 
+/// The longest request that coordd takes with its own size of a log file, which cannot be set here: twice that and
+/// some room for what is around it fit in. In whole MiB.
+fn longest_frame(page: &str) -> &'static str {
+    let segment = page.split("\n- **`log_segment_bytes`**").nth(1).unwrap();
+    let segment = segment.split_once("Default: `").unwrap().1.split('`').next().unwrap();
+    let room = text::bytes(segment).unwrap() - (128 << 10);
+    assert_eq!(room / 2 / (1 << 20), 31, "coordd has another size of log files");
+    "31MiB"
+}
+
 #[test]
 fn settings_have_coordds_names_ranges_and_defaults() {
     let page = std::fs::read_to_string(repository("coordd/docs/configuration.md")).unwrap();
@@ -100,6 +110,17 @@ fn settings_have_coordds_names_ranges_and_defaults() {
         let (value, default) = entry.split_once("Value: ").unwrap().1.split_once(". Default: ").unwrap();
         if let (Some(min), Some(max)) = (field["minimum"].as_f64(), field["maximum"].as_f64()) {
             assert!(value.ends_with(&format!("from {min} to {max}")), "{key}: {value}, here {min} to {max}");
+        }
+        if let Some(range) = value.strip_prefix("a number of bytes (or KiB, MiB, GiB) from ") {
+            let (min, coordds_max) = range.split_once(" to ").unwrap();
+            let max = if key == "max_frame_bytes" { longest_frame(&page) } else { coordds_max };
+            let rule = &field["x-kubernetes-validations"][0];
+            let range = [min, max].map(|limit| text::bytes(limit).unwrap());
+            let wanted = format!("n >= {}.0 && n <= {}.0)", range[0], range[1]);
+            assert!(rule["rule"].as_str().unwrap().ends_with(&wanted), "{key}: {rule}, not {wanted}");
+            assert!(rule["message"].as_str().unwrap().contains(&format!("must be {min} to {max}")), "{key}: {rule}");
+            let text = field["description"].as_str().unwrap();
+            assert!(text.contains(&format!("{min} to {max}")), "{key}: {text} does not say {min} to {max}");
         }
         let default = default.lines().next().unwrap_or_default().trim_end_matches('.');
         let text = field["description"].as_str().unwrap();

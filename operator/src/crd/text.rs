@@ -49,9 +49,35 @@ impl JsonSchema for Span {
     }
 }
 
+/// How coordd writes a number of bytes: the unit and how many bytes it is.
+const BYTE_UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
 /// A number of bytes as coordd takes it: `1048576`, `512KiB`, `64MiB`, `2GiB`.
-pub(crate) fn bytes_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "nullable": true, "maxLength": 20, "pattern": "^[0-9]+(KiB|MiB|GiB)?$"})
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let unit = BYTE_UNITS.into_iter().find_map(|(name, size)| Some((text.strip_suffix(name)?, size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    number.parse::<u64>().ok()?.checked_mul(size)
+}
+
+/// A number of bytes that is at least `min` and at most `max`; `field` is its name for whoever wrote another.
+pub(crate) fn bytes_schema(field: &str, min: &str, max: &str) -> Schema {
+    let limit = |text: &str| bytes(text).unwrap_or_default();
+    let units = BYTE_UNITS.map(|(name, size)| format!("self.endsWith('{name}') ? {size}.0 : "));
+    // In floating point, which is exact as far as that and bears any number that somebody writes.
+    let rule = format!(
+        "[double(self.find('^[0-9]+')) * ({}1.0)].all(n, n >= {}.0 && n <= {}.0)",
+        units.concat(),
+        limit(min),
+        limit(max)
+    );
+    let message = format!("{field} must be {min} to {max}: a number of bytes, or of KiB, MiB or GiB such as {max}");
+    json_schema!({
+        "type": "string",
+        "nullable": true,
+        "maxLength": 20,
+        "pattern": "^[0-9]+(KiB|MiB|GiB)?$",
+        "x-kubernetes-validations": [{"rule": rule, "message": message}]
+    })
 }
 
 /// One Kubernetes quantity: `10Gi`, `500m`, `2`.
@@ -68,6 +94,15 @@ pub(crate) fn quantities_schema(generator: &mut SchemaGenerator) -> Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_bytes_are_read_as_coordd_writes_them() {
+        let read = ["0", "1048575", "1KiB", "64MiB", "1024GiB"].map(|text| bytes(text).unwrap());
+        assert_eq!(read, [0, 1_048_575, 1 << 10, 64 << 20, 1 << 40]);
+        for wrong in ["", "1GB", "KiB", "-1", "1.5MiB", "99999999999999999999"] {
+            assert_eq!(bytes(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn durations_are_read_as_kubernetes_writes_them() {

@@ -10,9 +10,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Ground, Operation, Reason, discard, lost, pods, quorumless};
+use super::{Decision, Ground, Operation, Reason, discard, lost, pods, quorumless, roll};
 use crate::crd::Bootstrap;
-use crate::step::{ClaimReason, Record, Seat, Step, Target};
+use crate::step::{ClaimReason, Record, RestartReason, Seat, Step, Target};
 use crate::world::{Answer, Claim, ClaimState, Part, Pod};
 
 /// Records how the ensemble is to come to be, if that is not recorded yet.
@@ -70,14 +70,25 @@ pub(crate) fn found(ground: &Ground<'_>) -> Option<Decision> {
     if let Some(decision) = founded_already(record, &answered) {
         return Some(decision);
     }
-    if let Some(step) = quorumless::restart_broken(ground) {
-        return Some(Decision::act(Operation::Founding, step));
+    // Whatever becomes of its disk: nobody has told of an ensemble yet, and an empty one is as good.
+    if let Some(pod) = quorumless::broken(ground).next() {
+        return Some(Decision::act(Operation::Founding, roll::restart(pod, RestartReason::OutdatedAndBroken)));
     }
     let seat = |ordinal| answered.iter().find(|(pod, _)| pod.ordinal == ordinal && pod.deleting.is_none());
     if let Some(decision) = renumber(ground, record) {
         return Some(decision);
     }
-    if let Some(ordinal) = (0..record.members).find(|ordinal| seat(*ordinal).is_none()) {
+    let mut first = ground.world.pods.iter().filter(|pod| pod.ordinal < record.members);
+    if let Some(pod) = first.find(|pod| pods::is_stuck(ground, pod)) {
+        let mut decision = Decision::act(Operation::Founding, roll::restart(pod, RestartReason::Stuck));
+        decision.holds.extend(pods::broken(ground, pod));
+        return Some(decision);
+    }
+    let broken = |ordinal: i32| {
+        ground.world.pod(&ground.world.name.pod(ordinal)).is_some_and(|pod| pods::broken(ground, pod).is_some())
+    };
+    let missing = (0..record.members).filter(|ordinal| seat(*ordinal).is_none());
+    if let Some(ordinal) = missing.min_by_key(|ordinal| (!broken(*ordinal), *ordinal)) {
         return Some(wait(ground, ordinal, record.members));
     }
     let mut unformed = (0..record.members).filter_map(seat).filter(|(_, answer)| answer.node_id.is_none());
@@ -146,7 +157,9 @@ fn never_lived(ground: &Ground<'_>, ordinal: i32) -> bool {
 
 fn wait(ground: &Ground<'_>, ordinal: i32, members: i32) -> Decision {
     let name = ground.world.name.pod(ordinal);
-    let why = pods::why_silent(ground.world.pod(&name));
+    let pod = ground.world.pod(&name);
+    let why = pods::why_silent(pod);
     let message = format!("all {members} first members have to answer before the ensemble is founded; {name}: {why}");
-    Decision::wait(Operation::Founding, Reason::WaitingForPods, message)
+    let broken = pod.and_then(|pod| pods::broken(ground, pod));
+    Decision::wait(Operation::Founding, broken.map_or(Reason::WaitingForPods, |hold| hold.reason), message)
 }

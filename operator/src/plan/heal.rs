@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::ensemble::majority;
 use super::hold::behind;
-use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost, roll};
+use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost, pods, roll};
 use crate::step::{ClaimReason, RemoveReason, Step};
 use crate::world::{Answer, Pod, PodState};
 
@@ -33,6 +33,7 @@ pub(crate) fn notes(ground: &Ground<'_>, confirmed: &Confirmed<'_>, notes: &mut 
         };
         notes.push(Hold::new(reason, format!("{}: {}", row.name, row.standing.in_words())));
     }
+    notes.extend(pods::newcomers(ground, confirmed).filter_map(|pod| pods::broken(ground, pod)));
 }
 
 /// Leads learners to their vote, or out.

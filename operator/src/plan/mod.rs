@@ -216,7 +216,8 @@ fn hands_off(spec: &CoordinationClusterSpec, world: &World) -> Option<Hold> {
     spec.paused.then(|| Hold::new(Reason::Paused, "spec.paused is true: observing only; set it to false to go on"))
 }
 
-fn even(replicas: i32) -> String {
+/// What is to be said of an even number of members.
+pub(crate) fn even(replicas: i32) -> String {
     format!("{replicas} members bear the loss of no more than {} do; an odd number is better", replicas - 1)
 }
 
@@ -259,5 +260,6 @@ fn with_quorum(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>, notes: 
         .or_else(|| roll::unstick(ground, confirmed))
         .or_else(|| scale::scale(ground, id, confirmed))
         .or_else(|| roll::roll(ground, confirmed))
+        .or_else(|| scale::overdue(ground, confirmed))
         .or_else(|| scale::leaving(ground, confirmed))
 }

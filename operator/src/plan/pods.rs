@@ -8,7 +8,7 @@
 //! Rule: more pods are always safe, since an empty disk forms nothing; fewer are not. Reason: a pod that is taken from
 //! a voter costs its vote.
 
-use super::{Confirmed, Decision, Ground, Operation, Reason, lost};
+use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, lost, roll};
 use crate::step::Step;
 use crate::world::{Asked, Pod, PodState, Seen, StatefulSet};
 
@@ -89,6 +89,33 @@ pub(crate) fn hibernate(ground: &Ground<'_>) -> Option<Decision> {
         )),
         _ => Some(Decision::stop(Reason::Hibernated, "all members are stopped; set spec.hibernate to false to resume")),
     }
+}
+
+/// Pods that are to become members, by the number that the spec or the membership asks for, and are none yet.
+pub(crate) fn newcomers<'a>(ground: &Ground<'a>, confirmed: &Confirmed<'_>) -> impl Iterator<Item = &'a Pod> {
+    let wanted = confirmed.pods_needed().max(ground.spec.replicas);
+    let outside = move |pod: &&Pod| confirmed.rows.iter().all(|row| row.name != pod.name);
+    ground.world.pods.iter().filter(move |pod| pod.ordinal < wanted).filter(outside)
+}
+
+/// Whether a pod that does not come up has had its time; a member that runs and does not answer may be well.
+pub(crate) fn is_overdue(ground: &Ground<'_>, pod: &Pod) -> bool {
+    pod.deleting.is_none()
+        && pod.asked.answer().is_none()
+        && !matches!(pod.state, PodState::Running | PodState::Ended)
+        && pod.away_since().is_some_and(|since| since.until(ground.now) > roll::update_timeout(ground.spec))
+}
+
+/// Whether another pod in its place may come up: it has found a node, and does not on that one.
+pub(crate) fn is_stuck(ground: &Ground<'_>, pod: &Pod) -> bool {
+    is_overdue(ground, pod) && matches!(pod.state, PodState::Broken { .. } | PodState::Starting)
+}
+
+/// That a pod which is no member yet does not come up, if somebody has to hear of it.
+pub(crate) fn broken(ground: &Ground<'_>, pod: &Pod) -> Option<Hold> {
+    let broken = matches!(pod.state, PodState::Broken { .. }) && pod.asked.answer().is_none();
+    let told = pod.deleting.is_none() && (broken || is_overdue(ground, pod));
+    told.then(|| Hold::new(Reason::MemberBroken, format!("{}: {}", pod.name, why_silent(Some(pod)))))
 }
 
 /// Why a pod's member does not answer, in words.

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost};
+use super::{Confirmed, Decision, Ground, Hold, Operation, Reason, Row, Standing, discard, lost, pods};
 use crate::crd::CoordinationClusterSpec;
 use crate::step::{Grace, RestartReason, Step};
 use crate::world::{Pod, PodState};
@@ -160,16 +160,16 @@ pub(crate) fn hand_over(ground: &Ground<'_>, confirmed: &Confirmed<'_>, operatio
     Decision::act(operation, step)
 }
 
-/// Restarts a member that has not come up for long on a node that is well; perhaps it does elsewhere.
+/// Restarts a member, or who is to become one, that has not come up for long on a node that is well; perhaps it does
+/// elsewhere. While members are outdated their restarts come first, but for a newcomer that breaks on the very template
+/// that they would be given.
 pub(crate) fn unstick(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
-    if ground.world.pods.iter().any(|pod| is_outdated(ground, pod)) {
-        return None;
-    }
-    let stuck = confirmed.rows.iter().filter_map(|row| row.pod.filter(|_| matches!(row.standing, Standing::Down(_))));
-    let pod = stuck.into_iter().find(|pod| {
-        matches!(pod.state, PodState::Broken { .. } | PodState::Starting)
-            && pod.deleting.is_none()
-            && pod.away_since().is_some_and(|since| since.until(ground.now) > update_timeout(ground.spec))
-    })?;
-    Some(Decision::act(Operation::Replacing, restart(pod, RestartReason::Stuck)))
+    let rolling = ground.world.pods.iter().any(|pod| is_outdated(ground, pod));
+    let members = confirmed.rows.iter().filter_map(|row| row.pod.filter(|_| matches!(row.standing, Standing::Down(_))));
+    let members = members.filter(|_| !rolling).map(|pod| (pod, Operation::Replacing));
+    let breaks = |pod: &Pod| matches!(pod.state, PodState::Broken { .. });
+    let newcomers = pods::newcomers(ground, confirmed).filter(|pod| !rolling || breaks(pod));
+    let newcomers = newcomers.map(|pod| (pod, Operation::ScalingUp));
+    let (pod, operation) = members.chain(newcomers).find(|(pod, _)| pods::is_stuck(ground, pod))?;
+    Some(Decision::act(operation, restart(pod, RestartReason::Stuck)))
 }

@@ -56,20 +56,35 @@ pub(crate) fn scale(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>) ->
     if !ground.valid {
         return None;
     }
-    up(ground, id, confirmed).or_else(|| down(ground, confirmed))
+    match missing(ground, confirmed) {
+        Some(name) => up(ground, id, confirmed, &name),
+        None => down(ground, confirmed),
+    }
 }
 
-fn up(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>) -> Option<Decision> {
-    let ordinal = (0..ground.spec.replicas).find(|ordinal| {
-        let name = ground.world.name.pod(*ordinal);
-        !confirmed.rows.iter().any(|row| row.name == name)
-    })?;
+/// The lowest pod that the spec wants as a member and that is none.
+fn missing(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<String> {
+    let mut wanted = (0..ground.spec.replicas).map(|ordinal| ground.world.name.pod(ordinal));
+    wanted.find(|name| !confirmed.rows.iter().any(|row| row.name == name))
+}
+
+/// One who is to become a member and does not come up: the scaling goes on, and nothing waits for it.
+pub(crate) fn overdue(ground: &Ground<'_>, confirmed: &Confirmed<'_>) -> Option<Decision> {
+    let name = missing(ground, confirmed).filter(|_| ground.valid)?;
+    ground.world.pod(&name).filter(|pod| pods::is_overdue(ground, pod))?;
+    Some(Decision { operation: Some(Operation::ScalingUp), ..Decision::default() })
+}
+
+fn up(ground: &Ground<'_>, id: &str, confirmed: &Confirmed<'_>, name: &str) -> Option<Decision> {
     if let Some(learner) = confirmed.learners().next() {
         let why = format!("{} is not a voter yet: {}", learner.name, learner.standing.in_words());
         return Some(Decision::wait(Operation::ScalingUp, Reason::WaitingForMember, why));
     }
-    let name = ground.world.name.pod(ordinal);
-    let pod = ground.world.pod(&name);
+    let pod = ground.world.pod(name);
+    if pod.is_some_and(|pod| pods::is_overdue(ground, pod)) {
+        // It is told as broken, and a roll need not wait for it.
+        return None;
+    }
     let next = pod.and_then(|pod| heal::bring_in(ground, id, confirmed, pod, Operation::ScalingUp));
     Some(next.unwrap_or_else(|| {
         let why = format!("{name}: {}", pods::why_silent(pod));

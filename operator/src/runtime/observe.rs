@@ -87,7 +87,7 @@ fn claims(context: &Context, owner: &Owner<'_>, adopted: Option<&str>) -> (Vec<S
         let Some(ordinal) = ordinal(&key) else { continue };
         let made_for = seen.made_for.as_deref();
         let ours = made_for.is_some() && (made_for == Some(owner.uid) || made_for == adopted);
-        all.push(seen.claim(ordinal, ours, only_on(context, &seen)));
+        all.push(seen.claim(ordinal, owner.uid, ours, only_on(context, &seen)));
         if ours {
             own.push(SeenClaim::clone(&seen));
         }

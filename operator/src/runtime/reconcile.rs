@@ -1,7 +1,7 @@
 //! One look at one cluster, and what follows from it.
 //!
 //! ```text
-//!   observe ─► plan ─► Secret, children, claims ─► the one step ─► status and events ─► when to look again
+//!   observe ─► plan ─► claims, Secret, children ─► the one step ─► status and events ─► when to look again
 //! ```
 //!
 //! Rule: each stage hands on what it found and none decides. A write that comes late ends the look, and it begins
@@ -110,7 +110,7 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
     }
     let mut look = observed?;
     let mut plan = plan(&cluster.spec, &look.world, &context.operator, now);
-    let applied = children(context, cluster, &look, &plan).await?;
+    let applied = children(context, cluster, &mut look, &plan).await?;
     if let Some(set) = applied.set {
         // What was planned on is not there any more, and nobody may hear that the new template runs everywhere.
         look.children.present.insert(ChildKind::StatefulSet, set.child);
@@ -140,12 +140,29 @@ async fn look(context: &Context, cluster: &CoordinationCluster) -> Result<Durati
 }
 
 /// Whatever is safe in any state.
-async fn children(context: &Context, cluster: &CoordinationCluster, look: &Look, plan: &Plan) -> Result<Done, Failure> {
+async fn children(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    look: &mut Look,
+    plan: &Plan,
+) -> Result<Done, Failure> {
     let members = match &plan.children {
         Children::Nothing => return Ok(Done::default()),
         Children::WithoutMembers => None,
         Children::All { replicas, image } => Some(crate::build::Members { replicas: *replicas, image: image.clone() }),
     };
+    // First, and whatever becomes of the others: what a deletion does to the volumes is what stands on the claims.
+    let noted = claims::note(context, cluster, &mut look.world, &look.claims).await;
+    let done = apply_children(context, cluster, look, members).await?;
+    noted.map(|()| done)
+}
+
+async fn apply_children(
+    context: &Context,
+    cluster: &CoordinationCluster,
+    look: &Look,
+    members: Option<crate::build::Members>,
+) -> Result<Done, Failure> {
     if let Err(failure) = secret::make(context, cluster, &look.secrets).await {
         // No member starts without it, and why it cannot be made has to be told.
         return failure.refused().map(|hold| Done { refused: vec![hold], set: None }).ok_or(failure);
@@ -153,9 +170,7 @@ async fn children(context: &Context, cluster: &CoordinationCluster, look: &Look,
     let ground = Ground { members, operator_namespace: context.namespace.clone() };
     let desired = build(cluster, &ground);
     // On the heap: it holds every object of the cluster.
-    let done = Box::pin(apply::apply(context, &look.world.name, &look.children, desired)).await?;
-    claims::note(context, cluster, &look.world, &look.claims).await?;
-    Ok(done)
+    Box::pin(apply::apply(context, &look.world.name, &look.children, desired)).await
 }
 
 async fn carry_out(

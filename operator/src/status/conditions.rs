@@ -10,9 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::operation::{UnderWay, waits};
 use super::{Picture, Scene, time};
-use crate::crd::{ClusterStatus, condition};
+use crate::crd::{ClusterStatus, RetentionPolicy, condition};
 use crate::plan::{Operation, Reason, Row, Standing, Weight};
-use crate::world::{ClaimState, Moment, Seen};
+use crate::world::{Claim, ClaimState, Moment, Seen};
 
 /// True, False or Unknown, why in one word, and in many.
 struct Verdict {
@@ -274,7 +274,25 @@ fn volumes(scene: &Scene<'_>, picture: &Picture<'_>) -> Verdict {
     if !pending.is_empty() {
         return verdict(FALSE, "VolumesPending", format!("not bound yet: {}", pending.join(", ")));
     }
+    if let Some(unlike) = retention_pending(scene) {
+        return verdict(FALSE, "RetentionPending", unlike);
+    }
     verdict(TRUE, "AllBound", format!("all {needed} volumes are there"))
+}
+
+/// Which volumes would not follow the spec if the cluster were deleted now: Kubernetes goes by what stands on the
+/// claims.
+fn retention_pending(scene: &Scene<'_>) -> Option<String> {
+    let policy = scene.spec.storage.retention.when_deleted;
+    let unlike = |claim: &&Claim| claim.ours && !claim.deleting && claim.owned != (policy == RetentionPolicy::Delete);
+    let names: Vec<_> = scene.world.claims.iter().filter(unlike).map(|claim| claim.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "not marked yet as storage.retention.whenDeleted: {policy:?} wants it: {}; wait before deleting the \
+             cluster, or its volumes follow what it was",
+            names.join(", ")
+        )
+    })
 }
 
 /// All is as the spec of this generation wants it, which is what `kubectl wait` waits for.
@@ -299,4 +317,43 @@ fn ready(scene: &Scene<'_>, under_way: &UnderWay, parts: &Parts) -> Verdict {
     let advice = scene.plan.holds.iter().filter(|hold| hold.reason.weight() == Weight::Advice);
     let words = std::iter::once(&members.message).chain(advice.map(|hold| &hold.message));
     verdict(TRUE, "AllMembersReady", words.map(String::as_str).collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{healthy, of, shown, shown_after};
+    use super::*;
+    use crate::crd::CoordinationClusterSpec;
+    use crate::world::World;
+
+    #[test]
+    fn bug_29_a_volume_that_is_being_deleted_is_shown() {
+        let mut world = healthy();
+        world.claims[1].deleting = true;
+        assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"));
+        world.claims.remove(1);
+        assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"), "under its pod");
+        world.pods[1].node = None;
+        assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesPending"));
+    }
+
+    #[test]
+    fn a_claim_that_does_not_follow_the_policy_yet_is_told_until_it_does() {
+        let mut spec = CoordinationClusterSpec::default();
+        let mut world = healthy();
+        let told = |spec: &CoordinationClusterSpec, world: &World| {
+            let status = shown_after(&ClusterStatus::default(), spec, world);
+            let (verdict, reason) = of(&status, condition::DATA_VOLUMES_READY);
+            format!("{verdict} {reason}")
+        };
+        spec.storage.retention.when_deleted = RetentionPolicy::Delete;
+        assert_eq!(told(&spec, &world), "False RetentionPending");
+        spec.paused = true;
+        assert_eq!(told(&spec, &world), "False RetentionPending", "nor does it pass as done while nobody writes it");
+        world.claims.iter_mut().for_each(|claim| claim.owned = true);
+        assert_eq!(told(&spec, &world), "True AllBound");
+        spec.storage.retention.when_deleted = RetentionPolicy::Retain;
+        world.claims[0].owned = false;
+        assert_eq!(told(&spec, &world), "False RetentionPending", "two would still go");
+    }
 }

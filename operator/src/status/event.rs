@@ -5,7 +5,7 @@
 
 use super::conditions::NOT_SERVING;
 use crate::crd::{ClusterStatus, condition};
-use crate::plan::Reason;
+use crate::plan::{self, Reason};
 use crate::step::{ClaimReason, RemoveReason, RestartReason, Step};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,11 @@ fn operations(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Ev
     }
 }
 
+/// How many members the spec asked for when this status was written.
+fn wanted(status: &ClusterStatus) -> Option<i32> {
+    status.members_ready.as_deref()?.split_once('/')?.1.parse().ok()
+}
+
 fn trouble(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event>) {
     let (was, is) = (status_of(before, condition::DEGRADED), status_of(after, condition::DEGRADED));
     if let Some(("True", reason, message)) = is
@@ -142,10 +147,8 @@ fn trouble(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event
     {
         events.push(warning(reason, message));
     }
-    let even = after.observed_generation != before.observed_generation
-        && status_of(after, condition::READY).is_some_and(|(.., message)| message.contains("an odd number is better"));
-    if even {
-        events.push(warning(&Reason::EvenReplicas.to_string(), "an odd number of members is better"));
+    if let Some(even) = wanted(after).filter(|now| now % 2 == 0 && wanted(before) != Some(*now)) {
+        events.push(warning(&Reason::EvenReplicas.to_string(), plan::even(even)));
     }
     let on =
         |status: &ClusterStatus| status_of(status, condition::HIBERNATED).is_some_and(|(status, ..)| status == "True");
@@ -153,5 +156,58 @@ fn trouble(before: &ClusterStatus, after: &ClusterStatus, events: &mut Vec<Event
         (false, true) => events.push(normal("Hibernated", "all members are stopped, their volumes are kept")),
         (true, false) => events.push(normal("Resumed", "members are started again")),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{NOW, ask, claim, healthy, operator, pod};
+    use super::super::{Scene, status, unseen};
+    use super::*;
+    use crate::crd::CoordinationClusterSpec;
+    use crate::plan::plan;
+    use crate::world::{Peer, Seen, World};
+
+    /// A healthy cluster of four, the last of which is a member too.
+    fn four() -> World {
+        let mut world = healthy();
+        let Seen::There(set) = &mut world.stateful_set else { panic!() };
+        set.replicas = 4;
+        world.pods.push(pod(3));
+        world.claims.push(claim(3));
+        let fourth = Peer { id: 4, name: "orders-3".into(), voter: true, lag: Some(0) };
+        ask(&mut world, |answer| answer.peers.push(fourth.clone()));
+        world
+    }
+
+    #[test]
+    fn an_even_number_is_served_and_warned_about_once_when_it_is_asked_for() {
+        let (three, four_wanted) = (
+            CoordinationClusterSpec::default(),
+            CoordinationClusterSpec { replicas: 4, ..CoordinationClusterSpec::default() },
+        );
+        let look = |before: &ClusterStatus, spec: &CoordinationClusterSpec, generation: i64, world: &World| {
+            let plan = plan(spec, world, &operator(), NOW);
+            let after = status(&Scene { spec, generation, before, world, plan: &plan, now: NOW });
+            let told = changes(before, &after).iter().filter(|event| event.reason == "EvenReplicas").count();
+            (after, told)
+        };
+        let (settled, told) = look(&ClusterStatus::default(), &three, 4, &healthy());
+        assert_eq!(told, 0);
+        let (growing, told) = look(&settled, &four_wanted, 5, &healthy());
+        assert_eq!(
+            (told, growing.state.as_deref()),
+            (1, Some("ScalingUp")),
+            "when it is asked for, and not when it is there"
+        );
+        let (grown, told) = look(&growing, &four_wanted, 5, &four());
+        assert_eq!((told, grown.quorum.as_deref(), grown.state.as_deref()), (0, Some("tolerates 1"), Some("Running")));
+        let ready = grown.conditions.iter().find(|one| one.type_ == condition::READY).unwrap();
+        assert!(ready.status == "True" && ready.message.contains("an odd number is better"), "{}", ready.message);
+        let (changed, told) = look(&grown, &four_wanted, 6, &four());
+        assert_eq!(told, 0, "something else was changed");
+        let (_, told) = look(&unseen(&changed, "forbidden", NOW), &four_wanted, 6, &four());
+        assert_eq!(told, 0, "it could not be looked at for a while");
+        assert_eq!(look(&ClusterStatus::default(), &four_wanted, 1, &four()).1, 1, "made with four");
     }
 }

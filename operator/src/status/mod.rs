@@ -137,7 +137,8 @@ pub fn unseen(before: &ClusterStatus, why: &str, now: Moment) -> ClusterStatus {
         state: Some(conditions::NOT_OBSERVED.to_owned()),
         leader: None,
         quorum: Some("unknown".to_owned()),
-        members_ready: None,
+        // How many are wanted is not observed, and whoever compares two statuses asks it.
+        members_ready: before.members_ready.as_deref().and_then(|seen| Some(format!("?/{}", seen.split_once('/')?.1))),
         members: before.members.iter().map(member).collect(),
         conditions: conditions::unseen(before, why, now),
         ..before.clone()

@@ -6,7 +6,7 @@ use crate::names::ClusterName;
 use crate::plan::{Operator, plan};
 use crate::world::*;
 
-fn operator() -> Operator {
+pub(super) fn operator() -> Operator {
     Operator {
         default_version: "0.1.0".into(),
         image_repository: "coordd/coordd".into(),
@@ -36,7 +36,7 @@ fn answer(ordinal: i32) -> Answer {
     }
 }
 
-fn pod(ordinal: i32) -> Pod {
+pub(super) fn pod(ordinal: i32) -> Pod {
     Pod {
         name: format!("orders-{ordinal}"),
         ordinal,
@@ -65,6 +65,7 @@ pub(crate) fn claim(ordinal: i32) -> Claim {
         ensemble: Some("e1".into()),
         state: ClaimState::Bound,
         deleting: false,
+        owned: false,
         only_on: Seen::There(Vec::new()),
     }
 }
@@ -113,7 +114,7 @@ pub(crate) fn shown(world: &World) -> ClusterStatus {
     shown_after(&ClusterStatus::default(), &CoordinationClusterSpec::default(), world)
 }
 
-fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
+pub(super) fn of<'a>(status: &'a ClusterStatus, type_: &str) -> (&'a str, &'a str) {
     let found = status.conditions.iter().find(|one| one.type_ == type_).unwrap();
     assert_eq!(found.observed_generation, Some(4));
     (&found.status, &found.reason)
@@ -262,17 +263,6 @@ fn bug_26_a_member_that_is_stopping_is_not_counted_as_ready() {
 }
 
 #[test]
-fn bug_29_a_volume_that_is_being_deleted_is_shown() {
-    let mut world = healthy();
-    world.claims[1].deleting = true;
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"));
-    world.claims.remove(1);
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesLost"), "under its pod");
-    world.pods[1].node = None;
-    assert_eq!(of(&shown(&world), condition::DATA_VOLUMES_READY), ("False", "VolumesPending"));
-}
-
-#[test]
 fn a_time_moves_only_when_what_it_dates_has_changed() {
     let spec = CoordinationClusterSpec::default();
     let mut before = shown(&healthy());
@@ -290,28 +280,6 @@ fn a_time_moves_only_when_what_it_dates_has_changed() {
     assert!(moved(&after, condition::READY) && !moved(&after, condition::AVAILABLE));
     assert_eq!(after.members[0].last_transition_time, Some(early));
     assert_eq!(after.members[2].last_transition_time, Some(time(NOW)));
-}
-
-#[test]
-fn an_even_number_is_warned_about_and_served() {
-    let spec = CoordinationClusterSpec { replicas: 4, ..CoordinationClusterSpec::default() };
-    let mut world = healthy();
-    world.stateful_set = match world.stateful_set {
-        Seen::There(set) => Seen::There(StatefulSet { replicas: 4, ..set }),
-        other => other,
-    };
-    world.pods.push(pod(3));
-    world.claims.push(claim(3));
-    let fourth = Peer { id: 4, name: "orders-3".into(), voter: true, lag: Some(0) };
-    for pod in &mut world.pods {
-        let Asked::Answered(answer) = &mut pod.asked else { panic!() };
-        answer.peers.push(fourth.clone());
-    }
-    let status = shown_after(&ClusterStatus::default(), &spec, &world);
-    assert_eq!(of(&status, condition::READY), ("True", "AllMembersReady"));
-    assert_eq!(status.quorum.as_deref(), Some("tolerates 1"));
-    let events = changes(&ClusterStatus::default(), &status);
-    assert!(events.iter().any(|event| event.warning && event.reason == "EvenReplicas"), "{events:?}");
 }
 
 #[test]

@@ -106,6 +106,8 @@ pub struct Claim {
     pub ensemble: Option<String>,
     pub state: ClaimState,
     pub deleting: bool,
+    /// It goes with this cluster when that is deleted.
+    pub owned: bool,
     /// Its bound volume can be used on nodes of these names alone; none: on any.
     pub only_on: Seen<Vec<String>>,
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use operator::crd::CoordinationCluster;
+use operator::crd::{ClusterStatus, CoordinationCluster};
 use serde_json::json;
 
 use crate::stage::{NAME, Stage, is};
@@ -140,4 +140,68 @@ async fn each_member_that_is_added_is_told_by_its_own_name() {
     let mut notes: Vec<_> = added.filter_map(|event| event.note.as_deref()).collect();
     notes.sort_unstable();
     assert_eq!(notes, ["adding orders-1 as a learner", "adding orders-2 as a learner"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_was_changed_on_a_living_cluster_is_what_its_deletion_follows() {
+    let Some(stage) = Stage::set("policy").await else { return };
+    let operator = stage.operator("a", &[]);
+    let spec = |policy: &str| json!({"replicas": 1, "storage": {"retention": {"whenDeleted": policy}}});
+    let clusters = [("kept", "Delete", "Retain"), ("dropped", "Retain", "Delete")];
+    for (cluster, policy, _) in clusters {
+        stage.apply(cluster, spec(policy)).await;
+    }
+    for (cluster, _, changed) in clusters {
+        stage.until_ready(cluster, 1).await;
+        stage.until(cluster, "marked", 180, |status| is(status, "DataVolumesReady", "True")).await;
+        stage.apply(cluster, spec(changed)).await;
+        let generation = stage.cluster(cluster).await.metadata.generation;
+        let in_force =
+            |status: &ClusterStatus| status.observed_generation == generation && is(status, "DataVolumesReady", "True");
+        stage.until(cluster, "in force", 180, in_force).await;
+    }
+    // From here on nobody is there to help.
+    drop(operator);
+    for (cluster, ..) in clusters {
+        stage.api::<CoordinationCluster>().delete(cluster, &DeleteParams::default()).await.unwrap();
+    }
+    let began = std::time::Instant::now();
+    loop {
+        let pods = stage.uids::<Pod>().await.len();
+        let left: Vec<_> = stage.uids::<PersistentVolumeClaim>().await.into_keys().collect();
+        assert!(left.contains(&"data-kept-0".to_owned()), "{left:?}");
+        if pods == 0 && left.len() == 1 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(180), "{pods} pods, claims {left:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_that_were_adopted_once_are_adopted_again_with_those_that_came_since() {
+    let Some(stage) = Stage::set("adopted-twice").await else { return };
+    let _operator = stage.operator("a", &[]);
+    stage.apply(NAME, json!({"replicas": 1})).await;
+    stage.until_ready(NAME, 1).await;
+    let founded = stage.ensemble(NAME).founded();
+    for _ in 0..2 {
+        stage.api::<CoordinationCluster>().delete(NAME, &DeleteParams::default()).await.unwrap();
+        let began = std::time::Instant::now();
+        while !stage.uids::<Pod>().await.is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(180));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The second time with the volumes of two that came to the first adopter.
+        stage.apply(NAME, json!({"replicas": 3})).await;
+        stage.until(NAME, "held", 180, |status| status.state.as_deref() == Some("StaleVolumes")).await;
+        stage.annotate(NAME, "coordd.dev/adopt-ensemble", &founded[0]).await;
+        stage.until_ready(NAME, 3).await;
+        stage.until(NAME, "whole", 180, |status| is(status, "DataVolumesReady", "True")).await;
+        let uid = stage.cluster(NAME).await.uid();
+        let claims = stage.api::<PersistentVolumeClaim>().list(&ListParams::default()).await.unwrap();
+        let theirs = claims.iter().map(|claim| claim.labels().get("coordd.dev/cluster-uid").cloned());
+        assert_eq!(theirs.collect::<Vec<_>>(), vec![uid; 3], "all are this cluster's, whoever made them");
+    }
+    assert_eq!(stage.ensemble(NAME).founded(), founded);
 }

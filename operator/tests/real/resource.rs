@@ -33,9 +33,13 @@ async fn good_specs_are_taken() {
         json!({"version": "0.1.0"}),
         json!({"image": "registry.example.com/coordd:0.1.0"}),
         json!({"config": {"tickMs": 1000, "minSessionTimeoutMs": 2000, "maxTreeBytes": "1GiB", "logLevel": "warn"}}),
+        json!({"config": {"maxFrameBytes": "31MiB", "maxOutboxBytes": "4GiB", "maxTreeBytes": "1MiB"}}),
+        json!({"config": {"maxFrameBytes": "1024", "minFreeBytes": "0", "snapshotLogBytes": "1024GiB"}}),
+        json!({"config": {"maxFrameBytes": null}}),
         json!({"storage": {"size": "20Gi", "storageClassName": "fast", "retention": {"whenDeleted": "Delete"}}}),
         json!({"resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}}}),
         json!({"scheduling": {"antiAffinity": "Required", "tolerations": [{"key": "a", "operator": "Exists"}]}}),
+        json!({"service": {"labels": {"team": "a", "app.kubernetes.io/version": "1"}}}),
         json!({"podTemplate": {"labels": {"team": "a"}, "env": [{"name": "TZ", "value": "UTC"}]}}),
         json!({"healing": {"replaceAfter": "1h30m"}, "update": {"pauseBetween": "30s", "timeout": "5m"}}),
         json!({"restartAt": "2026-01-01T00:00:00Z"}),
@@ -59,6 +63,13 @@ async fn bad_specs_are_refused_with_what_to_do() {
         (NAME, json!({"config": {"minSessionTimeoutMs": 50_000}}), "lower the first or raise the second"),
         (NAME, json!({"config": {"tickMs": 1}}), "tickMs"),
         (NAME, json!({"config": {"maxTreeBytes": "1GB"}}), "maxTreeBytes"),
+        (NAME, json!({"config": {"maxTreeBytes": "512KiB"}}), "config.maxTreeBytes must be 1MiB to 1024GiB"),
+        (NAME, json!({"config": {"maxTreeBytes": "99999999999999999GiB"}}), "config.maxTreeBytes must be 1MiB"),
+        (NAME, json!({"config": {"maxFrameBytes": "12"}}), "config.maxFrameBytes must be 1KiB to 31MiB"),
+        (NAME, json!({"config": {"maxFrameBytes": "32MiB"}}), "config.maxFrameBytes must be 1KiB to 31MiB"),
+        (NAME, json!({"config": {"maxOutboxBytes": "5GiB"}}), "config.maxOutboxBytes must be 64KiB to 4GiB"),
+        (NAME, json!({"config": {"minFreeBytes": "1025GiB"}}), "config.minFreeBytes must be 0 to 1024GiB"),
+        (NAME, json!({"config": {"snapshotLogBytes": "1048575"}}), "config.snapshotLogBytes must be 1MiB"),
         (NAME, json!({"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}), "raise the limit"),
         (NAME, json!({"podTemplate": {"labels": {"coordd.dev/x": "y"}}}), "choose another label"),
         (NAME, json!({"podTemplate": {"annotations": {"coordd.dev/x": "y"}}}), "choose another annotation"),
@@ -67,6 +78,9 @@ async fn bad_specs_are_refused_with_what_to_do() {
             json!({"podTemplate": {"env": [{"name": "COORDD_TICK_MS", "value": "1"}]}}),
             "under spec.config instead",
         ),
+        (NAME, json!({"podTemplate": {"env": [{"name": "POD_NAME", "value": "x"}]}}), "must not set POD_NAME"),
+        (NAME, json!({"service": {"labels": {"app.kubernetes.io/name": "x"}}}), "choose another label"),
+        (NAME, json!({"service": {"labels": {"coordd.dev/x": "y"}}}), "choose another label"),
         (NAME, json!({"healing": {"replaceAfter": "1s"}}), "at least 10s"),
         (NAME, json!({"healing": {"replaceAfter": "soon"}}), "replaceAfter"),
         (NAME, json!({"update": {"timeout": "10s", "pauseBetween": "1m"}}), "longer than update.pauseBetween"),
@@ -110,6 +124,22 @@ async fn bug_09_what_cannot_be_changed_says_so_and_what_is_left_out_is_filled_in
         let why = try_apply(&api, NAME, change.clone()).await.err();
         assert!(why.as_ref().is_some_and(|why| why.contains(words)), "{change}: {why:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_the_volumes_cannot_be_changed_while_nobody_may_write_it_on_them() {
+    let Some(stage) = Stage::set("policy-paused").await else { return };
+    let api = stage.api::<CoordinationCluster>();
+    let spec =
+        |paused: bool, policy: &str| json!({"paused": paused, "storage": {"retention": {"whenDeleted": policy}}});
+    stage.apply(NAME, spec(false, "Delete")).await;
+    let refused = async |paused: bool, policy: &str| try_apply(&api, NAME, spec(paused, policy)).await.err();
+    let says = |why: Option<String>| why.is_some_and(|why| why.contains("set paused to false with it or before it"));
+    assert!(says(refused(true, "Retain").await), "both at once");
+    assert_eq!(refused(true, "Delete").await, None);
+    stage.apply(NAME, spec(true, "Delete")).await;
+    assert!(says(refused(true, "Retain").await));
+    assert_eq!(refused(false, "Retain").await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

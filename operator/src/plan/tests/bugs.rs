@@ -407,6 +407,19 @@ fn bug_30_broken_pods_of_an_older_template_are_made_anew_even_without_a_quorum()
 }
 
 #[test]
+fn without_a_quorum_a_broken_pod_keeps_its_disk_though_its_claim_was_deleted() {
+    let mut sim = Sim::settled(3);
+    sim.bad.push(sim.revision);
+    sim.revision += 1;
+    sim.tick(2_000);
+    sim.claims.values_mut().for_each(|claim| claim.deleting = true);
+    let steps = names(&sim.run(30));
+    assert_eq!(steps, Vec::<&str>::new(), "each may be one of those that form the quorum");
+    let told = &sim.plan().holds[0].message;
+    assert!(told.contains("orders-0, orders-1, orders-2: not made anew"), "{told}");
+}
+
+#[test]
 fn a_claim_that_somebody_else_made_is_never_emptied() {
     let mut sim = Sim::settled(3);
     lose_disk(&mut sim, 1);

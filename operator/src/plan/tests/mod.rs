@@ -6,5 +6,6 @@ mod laws;
 mod lives;
 mod real;
 mod sim;
+mod stuck;
 mod versions;
 mod view;

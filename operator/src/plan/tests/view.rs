@@ -17,6 +17,7 @@ impl Sim {
             ensemble: None,
             state: if claim.node.is_some() { ClaimState::Bound } else { ClaimState::Pending },
             deleting: claim.deleting,
+            owned: false,
             only_on: Seen::There(claim.node.iter().map(|node| format!("node-{node}")).collect()),
         });
         let nodes = self.nodes.iter().enumerate().map(|(number, node)| Node {

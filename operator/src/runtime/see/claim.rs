@@ -33,7 +33,7 @@ pub(crate) struct SeenClaim {
 
 impl SeenClaim {
     /// The claim in the words of the plan.
-    pub(crate) fn claim(&self, ordinal: i32, ours: bool, only_on: Seen<Vec<String>>) -> Claim {
+    pub(crate) fn claim(&self, ordinal: i32, cluster_uid: &str, ours: bool, only_on: Seen<Vec<String>>) -> Claim {
         Claim {
             name: self.name.clone(),
             ordinal,
@@ -44,8 +44,14 @@ impl SeenClaim {
             ensemble: self.ensemble.clone(),
             state: self.state.clone(),
             deleting: self.deleting,
+            owned: self.goes_with(cluster_uid),
             only_on,
         }
+    }
+
+    /// Whether it goes when the cluster of this uid does.
+    pub(crate) fn goes_with(&self, cluster_uid: &str) -> bool {
+        self.owners.iter().any(|owner| owner == cluster_uid)
     }
 
     /// The name of the cluster that a claim of this name would be of.
