@@ -149,8 +149,7 @@ impl Core {
             membership: StoredMembership::default(),
             changes: Vec::new(),
         };
-        let network = Network { peers: peers.clone() };
-        let log = log.of(me);
+        let (network, log) = (Network { peers: peers.clone() }, log.of(me));
         let raft = Raft::new(me, config(&timing)?, network, log.clone(), state_machine).await;
         let raft = raft.map_err(io::Error::other)?;
         let leadership = Leadership(status::follow_leadership(&raft));
