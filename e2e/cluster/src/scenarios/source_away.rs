@@ -21,7 +21,7 @@ use crate::scene::{PATIENCE, Scene};
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "source-away",
-    about: "behind a projection the ensemble is rolled, its leader killed, all away for two minutes: it stays, and follows",
+    about: "behind a projection the ensemble is rolled, its leader killed, all away for a while: it stays, and follows",
     short: false,
     play: Play::Here(play),
 };
