@@ -10,13 +10,13 @@
 use std::path::Path;
 
 use super::metrics::Metrics;
-use crate::crd::{Bootstrap, ClusterStatus, CoordinationClusterSpec};
+use crate::crd::{Bootstrap, ClusterStatus, CoordinationClusterSpec, RetentionPolicy};
 use crate::names::ClusterName;
 use crate::status::tests::{NOW, ask, claim, healthy, shown, shown_after, silence};
 use crate::status::unseen;
-use crate::world::{Asked, Claim, Part, PodState, Seen, World};
+use crate::world::{Asked, Claim, ClaimState, Part, PodState, Seen, World};
 
-/// Name and expression of each alert on the conditions of a cluster.
+/// Name and expression of each alert on what the operator knows of a cluster, but for how old that is.
 fn alerts() -> Vec<(String, String)> {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/coordd-operator/templates/alerts.yaml");
     let text = std::fs::read_to_string(chart).unwrap();
@@ -25,7 +25,7 @@ fn alerts() -> Vec<(String, String)> {
         found.collect::<Vec<_>>()
     };
     let all = after("- alert: ").into_iter().zip(after("expr: "));
-    all.filter(|(_, expr)| expr.contains("cluster_condition") || expr.contains("cluster_unavailable")).collect()
+    all.filter(|(_, expr)| expr.contains("coordd_operator_cluster_") && !expr.contains("_timestamp_")).collect()
 }
 
 /// What is left of an expression, and the figures that it is evaluated over.
@@ -166,12 +166,14 @@ fn an_alert_speaks_of_the_worlds_that_it_is_about_and_of_no_other() {
     let one_silent = world(|world| silence(world, &[2]));
     let all_silent = world(|world| silence(world, &[0, 1, 2]));
     let foreign_claim = world(|world| world.claims[0] = Claim { ours: false, ..claim(0) });
+    let unbound = world(|world| world.claims[0].state = ClaimState::Pending);
+    let unmarked = spec(|spec| spec.storage.retention.when_deleted = RetentionPolicy::Delete);
     let unknown = spec(|spec| spec.version = Some("9.9.9".into()));
     let (paused, asleep) = (spec(|spec| spec.paused = true), spec(|spec| spec.hibernate = true));
     let asleep_and_unknown = CoordinationClusterSpec { hibernate: true, ..unknown.clone() };
     let (deleting, going) = (World { deleting: true, ..stopping() }, World { deleting: true, ..healthy() });
     let none: &[&str] = &[];
-    let table: [(&str, ClusterStatus, &[&str]); 16] = [
+    let table: [(&str, ClusterStatus, &[&str]); 18] = [
         ("well", shown(&healthy()), none),
         ("quorum lost", shown(&down), &["CoorddQuorumLost"]),
         ("no leader", shown(&leaderless), &["CoorddQuorumLost"]),
@@ -186,6 +188,8 @@ fn an_alert_speaks_of_the_worlds_that_it_is_about_and_of_no_other() {
         ("one cannot be asked", shown(&one_silent), &["CoorddMembersNotReady"]),
         ("none can be asked", shown(&all_silent), &["CoorddQuorumUnknown"]),
         ("none takes the token", shown(&told_apart), &["CoorddQuorumUnknown", "CoorddStuck"]),
+        ("a volume is not bound", shown(&unbound), &["CoorddVolumeLost"]),
+        ("volumes that a deletion would keep against the spec", shown_of(&unmarked, &healthy()), none),
         ("unknown version", shown_of(&unknown, &healthy()), &["CoorddStuck"]),
         ("not looked at", unseen(&shown(&down), "pods: forbidden", NOW), &["CoorddQuorumUnknown"]),
     ];

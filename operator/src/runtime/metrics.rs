@@ -11,6 +11,7 @@
 //!   coordd_operator_cluster_condition{namespace,cluster,condition}  1 True, 0 False, -1 Unknown
 //!   coordd_operator_cluster_operation{namespace,cluster,operation}  1 while it is under way
 //!   coordd_operator_cluster_unavailable{namespace,cluster,reason}   1 while Available is False
+//!   coordd_operator_cluster_volumes_not_ready{namespace,cluster,reason}  1 while DataVolumesReady is False
 //!   coordd_operator_cluster_observed_timestamp_seconds{namespace,cluster}  the last look that came to its end, or the
 //!                                                        first that this process began
 //!   coordd_operator_projection_…                         see `projections::figures`
@@ -49,6 +50,8 @@ struct Cluster {
     operation: Option<String>,
     /// Why it is not available.
     unavailable: Option<String>,
+    /// Why its volumes are not ready.
+    volumes_not_ready: Option<String>,
     observed: i64,
 }
 
@@ -107,12 +110,16 @@ impl Metrics {
             _ => -1,
         };
         let conditions = status.conditions.iter().map(|condition| (condition.type_.clone(), value(&condition.status)));
-        let not = status.conditions.iter().find(|one| one.type_ == condition::AVAILABLE && one.status == "False");
+        let not = |what: &str| {
+            let found = status.conditions.iter().find(|one| one.type_ == what && one.status == "False");
+            found.map(|one| one.reason.clone())
+        };
         if let Some(cluster) = self.lock().clusters.get_mut(name) {
             cluster.members = [count(SeenHealth::True), count(SeenHealth::False), count(SeenHealth::Unknown)];
             cluster.conditions = conditions.collect();
             cluster.operation = status.operation.as_ref().map(|operation| operation.type_.clone());
-            cluster.unavailable = not.map(|not| not.reason.clone());
+            cluster.unavailable = not(condition::AVAILABLE);
+            cluster.volumes_not_ready = not(condition::DATA_VOLUMES_READY);
         }
     }
 
@@ -188,6 +195,12 @@ fn clusters(page: &mut Page, figures: &Figures) {
     for (name, cluster) in &figures.clusters {
         if let Some(reason) = &cluster.unavailable {
             page.of(name, "cluster_unavailable", Some(("reason", reason)), 1);
+        }
+    }
+    page.family("cluster_volumes_not_ready", "gauge", "1 while condition DataVolumesReady is False, with its reason.");
+    for (name, cluster) in &figures.clusters {
+        if let Some(reason) = &cluster.volumes_not_ready {
+            page.of(name, "cluster_volumes_not_ready", Some(("reason", reason)), 1);
         }
     }
     page.family("cluster_operation", "gauge", "1 while this operation is under way.");
