@@ -1,5 +1,8 @@
-//! What a hundred clusters cost. A measurement, not a test; the goal is 60 MiB:
-//! `cargo test --release -p operator --test real -- --ignored --nocapture`
+//! What a hundred clusters cost: `cargo test --release -p operator --test real -- --ignored --nocapture`
+//!
+//! Rule: the figure is printed, whose goal is 60 MiB, and fails only beyond a bound of three times as much. Reason:
+//! what an allocator keeps differs by machine and build, and a measurement that fails by it is soon ignored; what leaks
+//! with each look or each cluster comes to hundreds.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,6 +14,7 @@ use serde_json::json;
 use crate::stage::{Operator, Stage, is};
 
 const CLUSTERS: usize = 100;
+const BOUND_MIB: u64 = 200;
 
 pub(crate) fn memory_kib(operator: &Operator) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", operator.pid())).unwrap();
@@ -41,6 +45,7 @@ async fn the_memory_of_an_operator_with_a_hundred_clusters() {
     let took = began.elapsed().as_secs_f64();
     // A few looks at all of them.
     tokio::time::sleep(Duration::from_secs(20)).await;
-    let memory = memory_kib(&operator);
-    println!("{CLUSTERS} clusters: ready after {took:.0} s, the operator's memory at its highest {} MiB", memory >> 10);
+    let memory = memory_kib(&operator) >> 10;
+    println!("{CLUSTERS} clusters: ready after {took:.0} s, the operator's memory at its highest {memory} MiB");
+    assert!(memory <= BOUND_MIB, "{memory} MiB of memory, which is beyond {BOUND_MIB}");
 }
