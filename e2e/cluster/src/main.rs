@@ -29,7 +29,7 @@ enum Command {
         /// Those of `cargo verify`
         #[arg(long)]
         short: bool,
-        /// Each so often; the worst of its figures counts
+        /// Each so often; the table tells the worst of its figures, and of how many that is
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         times: u16,
     },

@@ -1,8 +1,9 @@
 //! What is promised, what was measured, and the table of both at the end of a run.
 //!
 //! Rule: a promise is named once, here or beside the scenario that measures it, with its goal; of several figures the
-//! worst counts. Reason: a number without its goal tells nothing, and the best of ten tells less. What does not depend
-//! on the machine by much fails above its goal (`held`); the rest is told there and fails at a bound of its own.
+//! worst counts, and its line says of how many. Reason: a number without its goal tells nothing, and the worst of one
+//! is not that of ten. What does not depend on the machine by much fails above its goal (`held`); the rest is told
+//! there and fails at a bound of its own.
 
 use std::fmt;
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Figure {
     }
 }
 
-/// Every promise to users with the worst of its figures, and then what else was measured.
+/// Every promise to users with the worst of its figures and how many those are, and then what else was measured.
 pub fn table(figures: &[Figure]) -> String {
     let mut others: Vec<Promise> = Vec::new();
     for figure in figures.iter().filter(|figure| !TABLE.contains(&figure.promise)) {
@@ -110,10 +111,14 @@ pub fn table(figures: &[Figure]) -> String {
 }
 
 fn line(promise: Promise, figures: &[Figure]) -> String {
-    let of_it = figures.iter().filter(|figure| figure.promise == promise);
-    let (measured, verdict) = match of_it.map(|figure| figure.value).max() {
-        None => (format!("{:>10}", "not run"), ""),
-        Some(value) => (value.to_string(), if value <= promise.goal { "" } else { "  ABOVE" }),
+    let of_it: Vec<Amount> =
+        figures.iter().filter(|figure| figure.promise == promise).map(|figure| figure.value).collect();
+    let (measured, verdict) = match of_it.iter().max() {
+        None => (format!("{:>10}", "not run"), String::new()),
+        Some(worst) => {
+            let above = if *worst > promise.goal { "  ABOVE" } else { "" };
+            (worst.to_string(), format!("   worst of {}{above}", of_it.len()))
+        }
     };
     format!("  {:64}{measured}   goal {}{verdict}", promise.what, promise.goal.to_string().trim())
 }
@@ -123,15 +128,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_worst_figure_counts_and_what_was_not_measured_says_so() {
+    fn the_worst_figure_counts_and_says_of_how_many_and_what_was_not_measured_says_so() {
         let time = |seconds| Amount::Time(Duration::from_secs(seconds));
         let own = Promise::within("something else", 2);
         let figures = [(POD_BACK, 4), (POD_BACK, 16), (POD_BACK, 3), (own, 1)];
         let table = table(&figures.map(|(promise, seconds)| Figure { promise, value: time(seconds) }));
         let of = |what: &str| table.lines().find(|line| line.contains(what)).unwrap().to_owned();
-        assert!(of(POD_BACK.what).ends_with("16.00 s   goal 15.00 s  ABOVE"), "{table}");
+        assert!(of(POD_BACK.what).ends_with("16.00 s   goal 15.00 s   worst of 3  ABOVE"), "{table}");
         assert!(of("sessions lost").ends_with("not run   goal 0"), "{table}");
-        assert!(of(own.what).ends_with("1.00 s   goal 2.00 s"), "{table}");
+        assert!(of(own.what).ends_with("1.00 s   goal 2.00 s   worst of 1"), "{table}");
     }
 
     #[test]
