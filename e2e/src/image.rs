@@ -78,11 +78,7 @@ pub(crate) fn pack_tree(root: &Path, runs: &str, archive: &Path, image: &str) ->
     let _absent = fs::remove_dir_all(&work);
     fs::create_dir_all(&work).tried(|| format!("create {}", work.display()))?;
     let layer = work.join("layer.tar");
-    let entries = fs::read_dir(root).tried(|| format!("read {}", root.display()))?;
-    let mut names: Vec<String> =
-        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    tar(&layer, root, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    tar_all(&layer, root)?;
     let diff = sha256(&layer)?;
     let rootfs = format!(r#"{{"type":"layers","diff_ids":["sha256:{diff}"]}}"#);
     let run = format!(r#"{{"User":"{USER}",{runs}}}"#);
@@ -97,12 +93,42 @@ pub(crate) fn pack_tree(root: &Path, runs: &str, archive: &Path, image: &str) ->
     fs::remove_dir_all(&work).tried(|| format!("remove {}", work.display()))
 }
 
+/// Writes an image again under another name.
+pub(crate) fn rename(archive: &Path, renamed: &Path, image: &str) -> Result<()> {
+    let work = renamed.with_extension("work");
+    let _absent = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work).tried(|| format!("create {}", work.display()))?;
+    shell::run_quietly(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(&work))?;
+    let manifest = work.join("manifest.json");
+    let text = fs::read_to_string(&manifest).tried(|| format!("read the manifest of {}", archive.display()))?;
+    let named = with_name(&text, image).ok_or_else(|| Failure::new(format!("{} has no name", archive.display())))?;
+    fs::write(&manifest, named).tried(|| "write the manifest".to_owned())?;
+    tar_all(renamed, &work)?;
+    fs::remove_dir_all(&work).tried(|| format!("remove {}", work.display()))
+}
+
+/// A manifest with this name in place of those that it has.
+fn with_name(manifest: &str, image: &str) -> Option<String> {
+    let (before, rest) = manifest.split_once(r#""RepoTags":["#)?;
+    let (_, after) = rest.split_once(']')?;
+    Some(format!(r#"{before}"RepoTags":["{image}"]{after}"#))
+}
+
 /// Those of `IMAGES` that this workspace has.
 fn packages() -> Result<Vec<(&'static str, &'static str)>> {
     let mut cargo = shell::cargo(&["metadata", "--format-version", "1", "--no-deps"]);
     let metadata = shell::run_quietly(&mut cargo)?;
     let has = |package: &str| metadata.contains(&format!(r#""name":"{package}","version""#));
     Ok(IMAGES.iter().copied().filter(|(package, _)| has(package)).collect())
+}
+
+/// All that is in a folder.
+fn tar_all(to: &Path, dir: &Path) -> Result<()> {
+    let entries = fs::read_dir(dir).tried(|| format!("read {}", dir.display()))?;
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    tar(to, dir, &names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn tar(to: &Path, dir: &Path, names: &[&str]) -> Result<()> {
@@ -129,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_names_its_layer_by_digest_and_is_the_same_each_time() {
+    fn an_image_names_its_layer_by_digest_is_the_same_each_time_and_may_have_another_name() {
         let dir = std::env::temp_dir().join(format!("e2e-image-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         let (binary, archive) = (dir.join("built"), dir.join("thing.tar"));
@@ -146,6 +172,13 @@ mod tests {
         assert_eq!(read(&layer, "thing"), b"program");
         pack(&binary, &archive, "coordd/thing:1.2.3").unwrap();
         assert!(fs::read(&archive).unwrap() == first, "the second archive differs");
+        let other = dir.join("other.tar");
+        rename(&archive, &other, "coordd/thing:0123abc").unwrap();
+        let renamed = String::from_utf8(read(&other, "manifest.json")).unwrap();
+        assert_eq!(renamed, manifest.replace("coordd/thing:1.2.3", "coordd/thing:0123abc"), "the name alone differs");
+        assert!(
+            read(&other, config_name) == config.as_bytes() && read(&other, "layer.tar") == fs::read(&layer).unwrap()
+        );
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   scenarios/*.rs ─► Scene (a namespace, figures) ─► kubectl     Ensemble (one CoordinationCluster)   Load (clients)
 //!          ├────────► operator (the chart, installed with Helm; stopped, made to die)         report (the promises)
+//!          │              └─ Former (the chart and the images of a build of before)
 //!          ├────────► Machine (power, cables, kill -9, disks), where the cluster is that of `cargo e2e`
 //!          └────────► Projection (one ServiceProjection), Apps (who registers and calls), Tree (znodes, by hand)
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod apps;
 pub mod ensemble;
+pub mod former;
 pub mod kubectl;
 pub mod load;
 pub mod machine;

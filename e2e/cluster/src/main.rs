@@ -1,11 +1,11 @@
 //! `coordd-e2e`: the command line of the library beside it; `cargo e2e run` brings up a cluster for it.
 
-use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use coordd_e2e::former::Former;
 use coordd_e2e::machine::Machine;
 use coordd_e2e::operator;
 use coordd_e2e::report::{Figure, table};
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         }
         Command::Run { scenarios, short, times } => {
             let by_name = !scenarios.is_empty();
-            chosen(&scenarios, short).and_then(|chosen| run(&chosen, times)).and_then(|left| all_played(&left, by_name))
+            chosen(&scenarios, short).and_then(|chosen| run(&chosen, times)).and_then(|less| all_played(&less, by_name))
         }
     };
     match done {
@@ -65,9 +65,18 @@ fn chosen(names: &[String], short: bool) -> Result<Vec<&'static Scenario>> {
     Ok(ALL.iter().filter(is_chosen).collect())
 }
 
-/// All of them, also after one has failed; which were left out.
-fn run(scenarios: &[&Scenario], times: u16) -> Result<Vec<&'static str>> {
-    let (mut figures, mut failed, mut left) = (Vec::new(), Vec::new(), Vec::new());
+/// What a run did not show, by the names of scenarios.
+#[derive(Debug, Default)]
+struct Less {
+    left_out: Vec<&'static str>,
+    /// Played without the build of before.
+    lesser: Vec<&'static str>,
+}
+
+/// All of them, also after one has failed; what was not shown.
+fn run(scenarios: &[&Scenario], times: u16) -> Result<Less> {
+    let (mut figures, mut failed, mut less) = (Vec::new(), Vec::new(), Less::default());
+    let former = Former::given();
     let begin = Instant::now();
     if let Err(why) = operator::install(&[]) {
         println!("{}", operator::seen());
@@ -78,14 +87,17 @@ fn run(scenarios: &[&Scenario], times: u16) -> Result<Vec<&'static str>> {
     let plays = scenarios.iter().flat_map(|scenario| (0..times).map(move |turn| (*scenario, turn)));
     for (i, (scenario, turn)) in plays.enumerate() {
         println!("  ({}/{}) {}: {}", i + 1, scenarios.len() * usize::from(times), scenario.name, scenario.about);
-        let script = match script(scenario.play, Machine::here(), |variable| env::var(variable).ok()) {
+        let script = match script(scenario.play, Machine::here(), former.clone()) {
             Ok(script) => script,
             Err(why) => {
                 println!("      LEFT OUT: {why}");
-                left.push(scenario.name);
+                less.left_out.push(scenario.name);
                 continue;
             }
         };
+        if former.is_none() && matches!(scenario.play, Play::BetterWithFormer(_)) {
+            less.lesser.push(scenario.name);
+        }
         let begin = Instant::now();
         match play(scenario.name, turn, &script, &mut figures) {
             Ok(()) => println!("      kept in {:.0} s", begin.elapsed().as_secs_f64()),
@@ -97,33 +109,39 @@ fn run(scenarios: &[&Scenario], times: u16) -> Result<Vec<&'static str>> {
     }
     println!("{}", table(&figures));
     let removed = operator::uninstall().context("uninstall the chart");
-    left.dedup();
-    if failed.is_empty() { removed.map(|()| left) } else { bail!("failed: {}", failed.join(" ")) }
+    less.left_out.dedup();
+    less.lesser.dedup();
+    if failed.is_empty() { removed.map(|()| less) } else { bail!("failed: {}", failed.join(" ")) }
 }
 
-/// Says what was left out. Whoever asks for a scenario by its name wants it played.
-fn all_played(left: &[&str], by_name: bool) -> Result<()> {
-    if left.is_empty() {
+/// Says what was not shown. Whoever asks for a scenario by its name wants it played.
+fn all_played(less: &Less, by_name: bool) -> Result<()> {
+    if !less.lesser.is_empty() {
+        println!("without a build of before, which `--former REV` makes: {}", less.lesser.join(" "));
+    }
+    if less.left_out.is_empty() {
         return Ok(());
     }
-    println!("left out, and so not shown: {}", left.join(" "));
-    if by_name { bail!("asked for by name and left out: {}", left.join(" ")) } else { Ok(()) }
+    let left = less.left_out.join(" ");
+    println!("left out, and so not shown: {left}");
+    if by_name { bail!("asked for by name and left out: {left}") } else { Ok(()) }
 }
 
 type Script = Box<dyn Fn(&Scene) -> Result<()>>;
 
 /// What is played, or why it cannot be here.
-fn script(play: Play, machine: Option<Machine>, value: impl Fn(&str) -> Option<String>) -> Result<Script, String> {
+fn script(play: Play, machine: Option<Machine>, former: Option<Former>) -> Result<Script, String> {
     match play {
         Play::Anywhere(play) => Ok(Box::new(play)),
         Play::Here(play) => match machine {
             Some(machine) => Ok(Box::new(move |scene| play(scene, &machine))),
             None => Err("it pulls cables, which only the cluster of `cargo e2e` has".to_owned()),
         },
-        Play::With(variable, play) => match value(variable).filter(|value| !value.is_empty()) {
-            Some(value) => Ok(Box::new(move |scene| play(scene, &value))),
-            None => Err(format!("{variable} is not set")),
+        Play::WithFormer(play) => match former {
+            Some(former) => Ok(Box::new(move |scene| play(scene, &former))),
+            None => Err("there is no build of before; `--former REV` makes one".to_owned()),
         },
+        Play::BetterWithFormer(play) => Ok(Box::new(move |scene| play(scene, former.as_ref()))),
     }
 }
 
@@ -144,15 +162,17 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_told_and_is_no_success_for_whoever_asked_for_it() {
-        let nothing = |_: &str| None;
-        assert!(script(Play::Anywhere(|_| Ok(())), None, nothing).is_ok());
-        assert!(script(Play::Here(|_, _| Ok(())), None, nothing).is_err_and(|why| why.contains("cables")));
-        let with = Play::With("OTHER_IMAGE", |_, _| Ok(()));
-        assert!(script(with, None, nothing).is_err_and(|why| why == "OTHER_IMAGE is not set"));
-        assert!(script(with, None, |_| Some(String::new())).is_err());
-        assert!(script(with, None, |_| Some("coordd:old".to_owned())).is_ok());
-        assert!(all_played(&[], true).is_ok());
-        assert!(all_played(&["other-build"], false).is_ok());
-        assert!(all_played(&["other-build"], true).is_err_and(|why| why.to_string().contains("other-build")));
+        let former = || Some(Former("0123abc".to_owned()));
+        assert!(script(Play::Anywhere(|_| Ok(())), None, None).is_ok());
+        assert!(script(Play::Here(|_, _| Ok(())), None, former()).is_err_and(|why| why.contains("cables")));
+        let with = Play::WithFormer(|_, _| Ok(()));
+        assert!(script(with, None, None).is_err_and(|why| why.contains("--former")));
+        assert!(script(with, None, former()).is_ok());
+        assert!(script(Play::BetterWithFormer(|_, _| Ok(())), None, None).is_ok());
+        assert!(all_played(&Less::default(), true).is_ok());
+        let less = Less { left_out: vec!["other-build"], lesser: vec!["operator-upgraded"] };
+        assert!(all_played(&less, false).is_ok());
+        assert!(all_played(&less, true).is_err_and(|why| why.to_string().contains("other-build")));
+        assert!(all_played(&Less { left_out: Vec::new(), ..less }, true).is_ok(), "what was played was played");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   install ─► namespace coordd-e2e (restricted): two replicas, one of which holds the Lease
+//!   Before  ─► the chart of before ─► done: upgraded to this one … dropped: as installed again
 //!   Stopped ─► no replica ─► dies_at(WRITE:SIDE): one that ends there ─► … dropped: as installed again
 //! ```
 //!
@@ -13,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::former::Former;
 use crate::kubectl::{json, kubectl, program};
 use crate::scene::{PATIENCE, at, forbid_all_but_restricted_pods, until};
 
@@ -31,7 +33,10 @@ const REPLICAS: usize = 2;
 
 /// Installs the chart, or upgrades to it, with these values (`--set-string`), and waits until it is up.
 pub fn install(values: &[&str]) -> Result<()> {
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/coordd-operator");
+    install_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/coordd-operator"), values)
+}
+
+fn install_from(chart: &Path, values: &[&str]) -> Result<()> {
     let chart = chart.display().to_string();
     if kubectl(&["get", "namespace", NAMESPACE]).is_err() {
         kubectl(&["create", "namespace", NAMESPACE])?;
@@ -75,6 +80,41 @@ pub fn leader() -> Result<String> {
 fn pods() -> Result<Vec<Value>> {
     let answer = json(&["--namespace", NAMESPACE, "get", "pods", "--selector", SELECTOR])?;
     answer["items"].as_array().cloned().context("a list of pods")
+}
+
+/// The operator is one of before until this is dropped.
+#[derive(Debug)]
+pub struct Before(());
+
+impl Before {
+    /// That of a former build, installed as then: with nothing there of what it is upgraded to. Without one it is this
+    /// chart with another pod template.
+    pub fn installed(former: Option<&Former>) -> Result<Self> {
+        // Made first: what fails half-way is put back as well.
+        let before = Before(());
+        match former {
+            Some(former) => {
+                uninstall()?;
+                install_from(&former.chart(), &[&format!("image.tag={}", former.0)])?;
+            }
+            None => install(&["podAnnotations.release=before"])?,
+        }
+        Ok(before)
+    }
+
+    /// `helm upgrade` to the chart of now; what goes wrong is said.
+    pub fn done(self) -> Result<()> {
+        std::mem::forget(self);
+        install(&[])
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        if let Err(why) = install(&[]) {
+            eprintln!("      {why:#}");
+        }
+    }
 }
 
 /// No operator runs until this is dropped, but those that are to die.

@@ -4,7 +4,7 @@
 //!   host (packages) ► parts (programs, built once) ► cluster ── control (processes) ── node × 3 (namespaces)
 //!                                                      ▲
 //!   run ─► keeper (up … down, whatever happens) ───────┘        coordd-e2e (e2e/cluster): the scenarios themselves
-//!                                                                  └─► this runner again: node cut, power off, …
+//!    └─► former (the build of another revision)                    └─► this runner again: node cut, power off, …
 //! ```
 //!
 //! Rule: here a cluster is made and hurt; what is asked of coordd in it is in `e2e/cluster`. Reason: this part needs
@@ -13,6 +13,7 @@
 mod cluster;
 mod control;
 mod credentials;
+mod former;
 mod host;
 mod keeper;
 mod node;
@@ -32,10 +33,13 @@ use cluster::Cluster;
 use node::Node;
 
 const USAGE: &str = "usage: cargo e2e COMMAND
-  run [--short|SCENARIO…] [--times N]
+  run [--short|SCENARIO…] [--times N] [--former REV]
                            a cluster of three nodes, the scenarios in it (all, or these), and everything down again;
-                           in the cluster that is up already, or in that of COORDD_E2E_KUBECONFIG, where there is one
+                           in the cluster that is up already, or in that of COORDD_E2E_KUBECONFIG, where there is one;
+                           N times each, so that a figure is the worst of N; with the build of git revision REV, to
+                           which ensembles are rolled and from whose chart the operator is upgraded
   list                     the scenarios
+  former REV               the images and the chart of that revision, as `run` makes them, in target/former
   build                    the programs of which a Kubernetes is made, once a machine
   up, down, status         a cluster that stays
   shell                    a shell in which kubectl and helm reach it
@@ -48,6 +52,7 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     match words.as_slice() {
         ["run", scenarios @ ..] => run::scenarios(scenarios),
         ["list"] => run::list(),
+        ["former", revision] => former::build(revision).map(drop),
         ["build"] => programs(),
         ["up"] => up(),
         ["down"] => Cluster::of_this_machine()?.down(),

@@ -32,6 +32,7 @@ mod volume_lost;
 
 use anyhow::Result;
 
+use crate::former::Former;
 use crate::machine::Machine;
 use crate::scene::Scene;
 
@@ -42,8 +43,10 @@ pub enum Play {
     Anywhere(fn(&Scene) -> Result<()>),
     /// The cluster of this machine, whose cables can be pulled.
     Here(fn(&Scene, &Machine) -> Result<()>),
-    /// Any cluster, with the value of this variable of the environment.
-    With(&'static str, fn(&Scene, &str) -> Result<()>),
+    /// Any cluster, with the build of `--former REV`.
+    WithFormer(fn(&Scene, &Former) -> Result<()>),
+    /// Any cluster; without that build it shows less.
+    BetterWithFormer(fn(&Scene, Option<&Former>) -> Result<()>),
 }
 
 /// One scenario.

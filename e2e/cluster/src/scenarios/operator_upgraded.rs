@@ -7,30 +7,32 @@ use serde_json::json;
 
 use super::{Play, Scenario};
 use crate::ensemble::Ensemble;
+use crate::former::Former;
 use crate::load::Load;
-use crate::operator;
+use crate::operator::{self, Before};
 use crate::report::Promise;
 use crate::scene::Scene;
 
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "operator-upgraded",
-    about: "`helm upgrade` to a chart whose operator has another pod template: no member restarts",
+    about: "`helm upgrade` from the chart of `--former REV`, else from its own: no member restarts",
     short: false,
-    play: Play::Anywhere(play),
+    play: Play::BetterWithFormer(play),
 };
 
 const RESTARTS: Promise = Promise::none("operator upgraded: members restarted");
 const PAUSE: Promise = Promise::within("operator upgraded: longest time without a write", 1);
 
-fn play(scene: &Scene) -> Result<()> {
-    // Until there has been a release, the chart before is this one with another pod template.
-    operator::install(&["podAnnotations.release=before"])?;
-    let ensemble = Ensemble::ready(scene, &json!({}))?;
+fn play(scene: &Scene, former: Option<&Former>) -> Result<()> {
+    let upgrade = Before::installed(former)?;
+    // As it was with that chart: members of its own build, which the operator of now finds.
+    let spec = former.map_or_else(|| json!({}), |former| json!({"image": former.coordd()}));
+    let ensemble = Ensemble::ready(scene, &spec)?;
     let load = Load::start(&ensemble)?;
     let before = seen(scene)?;
     load.mark("upgraded")?;
     let old = operator::leader()?;
-    operator::install(&[])?;
+    upgrade.done()?;
     // The new one has looked at the cluster, and done what it held to be needed.
     ensemble.acted("upgraded")?;
     ensemble.wait_ready()?;
