@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{EventType, Perms, SessionId, Zxid, encode_event};
@@ -22,18 +22,13 @@ use parking_lot::Mutex;
 use super::conn::{Conn, Fate};
 use super::metrics::Metrics;
 use super::slow::SlowLog;
+use super::teller::Teller;
 use crate::clock;
 use crate::consensus::{ApplyHook, Consensus, Contact, LocalSessions};
 use crate::planted::{self, Bug};
 use crate::session::registry::{Holder, Registry};
 use crate::watch::table::Trigger;
 use crate::watch::{Followed, Table, Told, WatcherId, catch_up};
-
-/// Connections of one batch that apply writes to itself: with more, other workers share the writes, and the raft tasks
-/// of this one are not kept waiting.
-const PUSHED_BESIDE_OTHERS: usize = 64;
-/// The same where one worker does everything: some milliseconds at most.
-const PUSHED_ALONE: usize = 1024;
 
 /// The connections of this member, their sessions and their watches.
 pub struct Hub {
@@ -45,8 +40,7 @@ pub struct Hub {
     watches: Mutex<Watches>,
     followed: Arc<Followed>,
     listed: Mutex<Vec<Arc<Conn>>>,
-    /// Who says whether clients may be answered, and how many connections of a batch are written to by apply itself.
-    gate: OnceLock<(Weak<dyn Consensus>, usize)>,
+    teller: OnceLock<Teller>,
     /// The newest zxid whose events are delivered or needed none.
     told_upto: AtomicI64,
     tick_ms: AtomicU64,
@@ -72,7 +66,7 @@ impl Hub {
             watches: Mutex::default(),
             followed: Arc::default(),
             listed: Mutex::default(),
-            gate: OnceLock::new(),
+            teller: OnceLock::new(),
             told_upto: AtomicI64::new(0),
             tick_ms: AtomicU64::new(0),
             max_outbox_bytes,
@@ -96,8 +90,7 @@ impl Hub {
 
     /// From now on apply may write to parked connections itself; `workers` is how many threads run tasks.
     pub(crate) fn serve(&self, consensus: &Arc<dyn Consensus>, workers: usize) {
-        let most = if workers > 1 { PUSHED_BESIDE_OTHERS } else { PUSHED_ALONE };
-        let _ = self.gate.set((Arc::downgrade(consensus), most));
+        self.teller.get_or_init(|| Teller::start(consensus, workers));
     }
 
     /// The marks of those who follow paths over HTTP.
@@ -281,17 +274,14 @@ impl ApplyHook for Hub {
 
     fn batch_done(&self, applied: Zxid) {
         self.followed.batch_done(applied.0);
-        let (gate, most) = self.gate.get().map_or((None, 0), |(gate, most)| (gate.upgrade(), *most));
-        let mut written = 0;
         loop {
             let mut listed = std::mem::take(&mut *self.listed.lock());
             if listed.is_empty() {
                 return;
             }
-            for conn in listed.drain(..) {
-                let here = written < most;
-                written += 1;
-                conn.push(|| here && (conn.is_read_only() || gate.as_ref().is_some_and(|gate| gate.may_answer())));
+            match self.teller.get() {
+                Some(teller) => teller.tell(&mut listed),
+                None => listed.drain(..).for_each(|conn| conn.push(|| false)),
             }
             // Give the grown vector back, so that a batch costs no allocation.
             let mut next = self.listed.lock();

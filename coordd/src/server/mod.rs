@@ -27,6 +27,7 @@ mod reads;
 mod sink;
 mod slow;
 mod tally;
+mod teller;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turn;
