@@ -1,7 +1,7 @@
 //! `versus bare`: the least that any server of three must do for two rows of the speed table, without a server.
 //!
 //! ```text
-//!   watchers:  client ─► thread 1 ─► threads 2, 3;  each writes one event to its 333 sockets, one reader reads all
+//!   watchers:  client ─► thread 1 ─► threads 2, 3;  each writes one event to its 333 sockets, which are read later
 //!   one write: client ─► leader ─► two followers;   each overwrites 512 bytes and calls fdatasync, two of three answer
 //! ```
 //!
@@ -14,11 +14,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use mio::{Events, Interest, Poll, Token};
+
+use crate::bench::watchers::QUIET;
+use crate::load::arrivals;
 
 const SERVERS: usize = 3;
 /// Of each server.
@@ -93,6 +96,7 @@ fn watchers(of_each: usize, rounds: usize) -> Result<f64> {
             let (near, far) = pair()?;
             near.set_nonblocking(true)?;
             let mut near = mio::net::TcpStream::from_std(near);
+            arrivals::ask(&near)?;
             poll.registry().register(&mut near, Token(watching.len()), Interest::READABLE)?;
             watching.push(near);
             sockets.push(far);
@@ -116,10 +120,11 @@ fn watchers(of_each: usize, rounds: usize) -> Result<f64> {
                 socket.write_all(&ASK)?;
             }
             read_all(&mut poll, &mut watching, ANSWER.len())?;
-            let begin = Instant::now();
+            let begin = SystemTime::now().duration_since(UNIX_EPOCH)?;
             client.write_all(b"e")?;
-            read_all(&mut poll, &mut watching, EVENT.len())?;
-            times.push(begin.elapsed().as_secs_f64() * 1e6);
+            thread::sleep(QUIET);
+            let last = read_all(&mut poll, &mut watching, EVENT.len())?;
+            times.push(last.checked_sub(begin).context("the clock went back")?.as_secs_f64() * 1e6);
         }
         drop(client);
         servers.into_iter().try_for_each(|s| s.join().map_err(|_| anyhow!("a server panicked"))?)?;
@@ -127,22 +132,25 @@ fn watchers(of_each: usize, rounds: usize) -> Result<f64> {
     })
 }
 
-/// Reads until every socket has given so many bytes.
-fn read_all(poll: &mut Poll, sockets: &mut [mio::net::TcpStream], each: usize) -> Result<()> {
+/// Reads until every socket has given so many bytes; when the last of them arrived, since the epoch of Unix.
+fn read_all(poll: &mut Poll, sockets: &mut [mio::net::TcpStream], each: usize) -> Result<Duration> {
     let mut left = sockets.len() * each;
+    let mut last = Duration::ZERO;
     let mut events = Events::with_capacity(1024);
     let mut buffer = [0; 4096];
     while left > 0 {
         poll.poll(&mut events, None)?;
         for event in &events {
-            match sockets[event.token().0].read(&mut buffer) {
+            let mut arrived = None;
+            match arrivals::read(&sockets[event.token().0], &mut buffer, &mut arrived) {
                 Ok(n) => left = left.checked_sub(n).context("more than was sent")?,
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(e) => return Err(e.into()),
             }
+            last = last.max(arrived.unwrap_or_default());
         }
     }
-    Ok(())
+    Ok(last)
 }
 
 /// A log that is overwritten, as coordd's is.

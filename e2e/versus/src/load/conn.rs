@@ -6,11 +6,13 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use coordd_proto::jute::Writer;
 use mio::net::TcpStream;
 
+use super::arrivals;
 use crate::wire::{self, Attach, xid};
 
 /// Where a connection stands.
@@ -41,6 +43,8 @@ pub struct Conn {
     pub attach: Attach,
     /// Set by the engine before it calls the load.
     pub now: u64,
+    /// When the kernel took in what was read last, since the epoch of Unix; only of a connection that asked for it.
+    pub arrived: Option<Duration>,
     /// When the last request that has been answered was sent: the session is believed in from then on.
     pub last_answered_sent: u64,
     pub pending: VecDeque<Pending>,
@@ -51,6 +55,7 @@ pub struct Conn {
     /// When the present connection was begun.
     pub(super) dialled: u64,
     next_xid: i32,
+    stamped: bool,
 }
 
 impl Conn {
@@ -61,6 +66,8 @@ impl Conn {
             state: State::Closed,
             attach,
             now: 0,
+            arrived: None,
+            stamped: false,
             last_answered_sent: 0,
             pending: VecDeque::new(),
             stream: None,
@@ -114,6 +121,13 @@ impl Conn {
         Ok(())
     }
 
+    /// From now on `arrived` is filled in, at the cost of a dearer read.
+    pub fn stamp_arrivals(&mut self) -> io::Result<()> {
+        let stream = self.stream.as_ref().ok_or(ErrorKind::NotConnected)?;
+        self.stamped = true;
+        arrivals::ask(stream)
+    }
+
     pub(super) fn shut(&mut self) {
         self.stream = None;
         self.state = State::Closed;
@@ -141,7 +155,9 @@ impl Conn {
             self.input.resize((self.input.len() * 2).max(32 << 10), 0);
         }
         let room = self.input.len() - self.filled;
-        match stream.read(&mut self.input[self.filled..]) {
+        let into = &mut self.input[self.filled..];
+        let read = if self.stamped { arrivals::read(stream, into, &mut self.arrived) } else { stream.read(into) };
+        match read {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(n) => {
                 self.filled += n;

@@ -8,6 +8,7 @@
 //! Rule: a reply that is not for the oldest request, or that does not parse, ends the measurement as a failure; the
 //! load checks code and bytes of each. Reason: a fast wrong answer must never count as a fast answer.
 
+pub(crate) mod arrivals;
 mod conn;
 mod engine;
 
