@@ -80,9 +80,9 @@ def status(t, path, member=0):
         return refused.code
 
 
-def curator_json(name, instance, address, port):
+def curator_json(name, instance, address, port, secure=None):
     """A registration as Curator's ServiceDiscovery writes it."""
     return json.dumps({
-        "name": name, "id": instance, "address": address, "port": port, "sslPort": None, "payload": None,
+        "name": name, "id": instance, "address": address, "port": port, "sslPort": secure, "payload": None,
         "registrationTimeUTC": 1, "serviceType": "DYNAMIC", "uriSpec": None, "enabled": True,
     }).encode()
