@@ -1,6 +1,6 @@
 //! Bytes from strangers: cut, changed and invented. Decoding ends in a value or an error, never in a panic.
 //!
-//! The deterministic short form of the fuzz target in `fuzz/`: the same seed makes the same bytes.
+//! The deterministic short form of the fuzz target `coordd/fuzz/src/wire.rs`: the same seed makes the same bytes.
 
 mod common;
 

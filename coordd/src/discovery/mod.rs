@@ -12,6 +12,8 @@
 
 pub(crate) mod config;
 pub(crate) mod formats;
+#[cfg(test)]
+mod judge;
 pub(crate) mod leader;
 mod newest;
 pub(crate) mod properties;

@@ -1,4 +1,7 @@
-"""How the chat follows (e2e/examples/chat/follow.py): members played here, which say what real ones say seldom."""
+"""How the chat follows (e2e/examples/chat/follow.py): members played here, which say what real ones say seldom.
+
+And whose sweeps a server takes (server.py), for ensembles that are made anew as seldom.
+"""
 
 import http.server
 import json
@@ -11,6 +14,7 @@ from harness import case, equal
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/chat"))
 
 from follow import follow, in_background  # noqa: E402
+from server import Messages  # noqa: E402
 
 
 class Played(http.server.BaseHTTPRequestHandler):
@@ -82,3 +86,24 @@ def an_answer_that_cannot_be_used_does_not_end_the_following(t):
     with Member(("one", 99, [(6, "snapshot", {"n": 1}), (7, "change", {"n": 2})])) as members:
         in_background(members, "/v1/services/chat", told)
         assert done.wait(10), heard
+
+
+@case
+def a_janitor_of_an_ensemble_that_was_made_anew_sweeps_and_one_that_was_paused_does_not(t):
+    messages = Messages()
+
+    def takes(ensemble, token):
+        try:
+            return messages.sweep(ensemble, token, 0) == {}
+        except ValueError:
+            return False
+
+    for ensemble, token, is_taken in (
+        ("old", 60_000, True),
+        ("old", 59_000, False),
+        ("new", 40, True),
+        ("old", 60_001, False),
+        ("new", 39, False),
+        ("new", 41, True),
+    ):
+        equal((ensemble, token, takes(ensemble, token)), (ensemble, token, is_taken))

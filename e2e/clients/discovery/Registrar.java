@@ -1,6 +1,11 @@
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
+import org.apache.curator.framework.recipes.leader.LeaderSelector;
+import org.apache.curator.framework.recipes.leader.LeaderSelectorListenerAdapter;
 import org.apache.curator.retry.RetryForever;
 import org.apache.curator.x.discovery.ServiceDiscoveryBuilder;
 import org.apache.curator.x.discovery.ServiceInstance;
@@ -15,6 +20,7 @@ final class Registrar {
         switch (args[1]) {
             case "register" -> register(client, args[2], args[3], args[4], args[5], Integer.parseInt(args[6]));
             case "lead" -> lead(client, args[2], args[3]);
+            case "select" -> select(client, args[2], args[3]);
             default -> throw new IllegalArgumentException(args[1]);
         }
         Thread.sleep(Long.MAX_VALUE);
@@ -34,5 +40,21 @@ final class Registrar {
         System.out.println("stands");
         latch.await();
         System.out.println("leads");
+    }
+
+    /** Leads until it is told a line, and stands anew. */
+    private static void select(CuratorFramework client, String path, String id) {
+        BufferedReader orders = new BufferedReader(new InputStreamReader(System.in));
+        LeaderSelector selector = new LeaderSelector(client, path, new LeaderSelectorListenerAdapter() {
+            @Override
+            public void takeLeadership(CuratorFramework leading) throws IOException {
+                System.out.println("leads");
+                orders.readLine();
+                System.out.println("lets go");
+            }
+        });
+        selector.setId(id);
+        selector.autoRequeue();
+        selector.start();
     }
 }

@@ -55,13 +55,17 @@ def run(text, language):
 
 
 def follows(t, language):
-    """Sees what is registered, one killed, and through the death of the member that it follows, one more."""
+    """Sees what is registered, one killed, and through the death of the member that it follows, one more.
+
+    No name of a port is one that all have: whoever may register would else end every program that counts on it.
+    """
     zk = t.rooted()
     with curator(t, "register", t.root, "orders", "a", "10.0.0.1", 8001) as a:
         a.says("Curator has registered", lambda line: line == "registered")
         with run(in_place(example(language), t, t.root), language) as example_runs:
             example_runs.says("the first", lambda line: "10.0.0.1" in line, seconds=30)
-            zk.create(t.root + "/orders/b", curator_json("orders", "b", "10.0.0.2", 8002), ephemeral=True)
+            secure = curator_json("orders", "b", "10.0.0.2", None, secure=8002)
+            zk.create(t.root + "/orders/b", secure, ephemeral=True)
             example_runs.says("both", lambda line: "10.0.0.1" in line and "10.0.0.2" in line)
             a.kill()
             example_runs.says("one is gone", lambda line: "10.0.0.1" not in line and "10.0.0.2" in line)

@@ -38,6 +38,10 @@ class Running:
         self.process.kill()
         self.process.wait()
 
+    def is_told(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def says(self, what, good, seconds=20):
         """Waits until the last line of its answers is as wanted."""
         def said():
@@ -54,7 +58,7 @@ def curator(t, *order):
     jars = os.path.join(os.environ["E2E_JARS"], "*")
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"
     registrar = os.path.join(HERE, "Registrar.java")
-    return Running("java", "-Xmx64m", quiet, "-cp", jars, registrar, t.hosts, *map(str, order))
+    return Running("java", "-Xmx64m", quiet, "-cp", jars, registrar, t.hosts, *map(str, order), stdin=subprocess.PIPE)
 
 
 def http_hosts(t):
@@ -80,9 +84,9 @@ def status(t, path, member=0):
         return refused.code
 
 
-def curator_json(name, instance, address, port):
+def curator_json(name, instance, address, port, secure=None):
     """A registration as Curator's ServiceDiscovery writes it."""
     return json.dumps({
-        "name": name, "id": instance, "address": address, "port": port, "sslPort": None, "payload": None,
+        "name": name, "id": instance, "address": address, "port": port, "sslPort": secure, "payload": None,
         "registrationTimeUTC": 1, "serviceType": "DYNAMIC", "uriSpec": None, "enabled": True,
     }).encode()

@@ -7,7 +7,8 @@
 What is set to no time leaves the time before it. Told to end (SIGTERM) a server closes its session, and is gone at once.
 
 The janitor's sweeps carry the fencing token of its election. A server refuses a lower one than it has seen: a janitor
-that was paused, and does not know that another leads, does no harm.
+that was paused, and does not know that another leads, does no harm. Tokens count within one ensemble. One that was made
+anew begins anew, so its id goes with them, and one that was left is not gone back to.
 """
 
 import argparse
@@ -38,7 +39,7 @@ class Messages:
     def __init__(self):
         self.lock = threading.Lock()
         self.of = {}
-        self.token = 0
+        self.ensemble, self.token, self.left = None, 0, set()
         self.config = DEFAULTS
         self.configured = threading.Event()
 
@@ -78,10 +79,13 @@ class Messages:
         with self.lock:
             return [text for _, text in self.of[user]]
 
-    def sweep(self, token, before):
+    def sweep(self, ensemble, token, before):
         with self.lock:
-            if token < self.token:
-                raise ValueError(f"a janitor with the token {self.token} leads")
+            if ensemble != self.ensemble and ensemble not in self.left:
+                self.left.add(self.ensemble)
+                self.ensemble, self.token = ensemble, 0
+            if ensemble != self.ensemble or token < self.token:
+                raise ValueError(f"a janitor with the token {self.token} leads in the ensemble {self.ensemble}")
             self.token = token
             for user, messages in self.of.items():
                 self.of[user] = [message for message in messages if message[0] >= before]
@@ -135,11 +139,13 @@ def stand_for_janitor(zk, http, root, name, messages):
     def lead():
         while zk.state == KazooState.CONNECTED:
             messages.configured.clear()
+            # Asked first: an old id with a new token is refused, and a new one with an old token would lock out.
+            ensemble = ask(http, "/v1/ensemble")["ensemble_id"]
             election, config = ask(http, f"/v1/leader{path}"), messages.config
             token = election["fencing_token"]
             if (election["leader"] or {}).get("id") != name or token is None:
                 return  # Who has none, since the ensemble was recovered, gets one by standing anew.
-            order = {"token": token, "before": time.time() - config["keep_seconds"]}
+            order = {"ensemble": ensemble, "token": token, "before": time.time() - config["keep_seconds"]}
             for server in ask(http, f"/v1/services{root}/servers?format=json")["instances"]:
                 try:
                     fetch(f"http://{server['address']}:{server['ports']['default']}/sweep", order)

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::{Secret, Service};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
+use operator::crd::ServiceProjection;
 use serde_json::json;
 
-use crate::discovery::instance;
+use crate::discovery::{Registry, instance};
 use crate::projecting::{PATH, endpoints, is, project, set, spec, to_service, two, until_endpoints, until_status};
 use crate::stage::{NAME, Stage};
 
@@ -16,11 +18,7 @@ use crate::stage::{NAME, Stage};
 async fn whoever_has_the_address_of_a_member_by_now_is_not_believed_and_told_no_credentials() {
     let Some((stage, _operator, mut registry)) = set("projection-stranger").await else { return };
     registry.services(PATH, two());
-    let secret: Secret = serde_json::from_value(json!({
-        "metadata": {"name": "reader"}, "stringData": {"username": "u", "password": "p"}
-    }))
-    .unwrap();
-    stage.api::<Secret>().create(&PostParams::default(), &secret).await.unwrap();
+    credentials(&stage, "p").await;
     let guards = json!({"emptyPolicy": "Drain", "emptyGrace": "0s", "holdHalfEmpty": false});
     let more = json!({"authSecretRef": {"name": "reader"}, "guards": guards});
     project(&stage, "web", spec(to_service(), more)).await;
@@ -35,6 +33,44 @@ async fn whoever_has_the_address_of_a_member_by_now_is_not_believed_and_told_no_
     let ensemble = stage.status(NAME).await.ensemble_id.unwrap();
     registry.is_of(&ensemble);
     until_endpoints(&stage, "web", &["10.7.0.66:8080"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_change_count_within_a_minute_and_at_once_where_the_projection_changes_too() {
+    let Some((stage, _operator, registry)) = set("projection-rotated").await else { return };
+    registry.services(PATH, two());
+    credentials(&stage, "p").await;
+    project(&stage, "web", spec(to_service(), json!({"authSecretRef": {"name": "reader"}}))).await;
+    until_asked_as(&registry, "Basic dTpw", 30).await;
+    credentials(&stage, "q").await;
+    until_asked_as(&registry, "Basic dTpx", 60).await;
+    until_endpoints(&stage, "web", &["10.7.0.1:8080", "10.7.0.2:8080"]).await;
+    // What that look and its answers brought about is over.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    credentials(&stage, "r").await;
+    let touched = json!({"metadata": {"annotations": {"credentials": "r"}}});
+    let projections = stage.api::<ServiceProjection>();
+    projections.patch("web", &PatchParams::default(), &Patch::Merge(touched)).await.unwrap();
+    until_asked_as(&registry, "Basic dTpy", 10).await;
+}
+
+/// Writes the Secret of the user u.
+async fn credentials(stage: &Stage, password: &str) {
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "reader"},
+        "data": {"username": ByteString(b"u".to_vec()), "password": ByteString(password.into())}
+    });
+    let params = PatchParams::apply("user").force();
+    stage.api::<Secret>().patch("reader", &params, &Patch::Apply(secret)).await.unwrap();
+}
+
+async fn until_asked_as(registry: &Registry, header: &str, seconds: u64) {
+    let began = Instant::now();
+    while registry.asked_as().last().and_then(Option::as_deref) != Some(header) {
+        let asked = registry.asked_as();
+        assert!(began.elapsed() < Duration::from_secs(seconds), "not {header}: {asked:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,55 +1,27 @@
 //! Registrations that nobody should have written: each gets a verdict, and costs no more than its bytes.
+//!
+//! `changed_registrations_…` is the deterministic short form of the fuzz target `coordd/fuzz/src/formats.rs`: the same
+//! seed makes the same bytes.
 
 use coordd_api::discovery::Format;
 use proptest::prelude::*;
 
+use super::tests::{CURATOR, DUBBO, DUBBO3, KAFKA, NERVE, SERVER_SET, SPRING, VECTOR};
 use super::*;
+use crate::discovery::judge::{PIECES, judge, judge_bytes};
 
-const FORMATS: [Format; 7] =
-    [Format::Curator, Format::ServerSet, Format::Dubbo, Format::Nerve, Format::Kafka, Format::HostPort, Format::Json];
+/// How often each registration is changed.
+const ROUNDS: usize = 200;
 
-/// Pieces that get further into the decoders than random bytes do.
-const PIECES: [&str; 22] = [
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    ",",
-    "\"",
-    "\"address\":\"a\"",
-    "\"host\":\"::1\"",
-    "\"port\":",
-    "65536",
-    "1e999",
-    "\"serviceEndpoint\":",
-    "\"endpoints\":[\"A://",
-    "\"vector\":[{\"select\":",
-    "\"payload\":{\"metadata\":",
-    "\"dubbo.endpoints\":\"[",
-    "base64_",
-    "_",
-    "%3A%2F%2F",
-    "%",
-    "://",
-];
+/// A small generator (xorshift), so that a failure can be repeated.
+struct Seeded(u64);
 
-/// All verdicts are there, and what is an instance has a canonical address and real ports.
-fn judge(entries: &[Entry<'_>]) {
-    detect(entries);
-    for format in FORMATS {
-        let verdicts = decode(format, entries, &Paths::default());
-        assert_eq!(verdicts.len(), entries.len());
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Instance(found) => {
-                    assert!(!found.address.is_empty() && found.ports.values().all(|port| *port > 0));
-                    assert!(found.weight.is_none_or(|weight| weight.is_finite() && weight >= 0.0));
-                }
-                Verdict::Aside => {}
-                Verdict::Rejected(reason) => assert!(reason.to_string().len() < 1000, "{reason}"),
-            }
-        }
+impl Seeded {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap_or(0)
     }
 }
 
@@ -72,7 +44,7 @@ fn bombs_are_rejected_whatever_they_are_taken_for() {
     ];
     for data in &bombs {
         let entry = Entry { name: "7", data };
-        judge(&[entry]);
+        judge(&[entry], &Paths::default());
         for format in [Format::Curator, Format::ServerSet, Format::Nerve, Format::Kafka, Format::Json] {
             let verdict = decode(format, &[entry], &Paths::default()).remove(0);
             assert!(matches!(verdict, Verdict::Rejected(_)), "{format:?} {verdict:?}");
@@ -89,15 +61,53 @@ fn a_bad_registration_spoils_none_beside_it() {
     assert_eq!((good, detect(&entries)), (2, Some(Format::Curator)));
 }
 
+#[test]
+fn a_reason_is_short_whatever_it_quotes() {
+    let strange = "\u{10ffff}".repeat(300);
+    let data = format!(r#"{{"serviceEndpoint":{{"host":"a","port":1}},"additionalEndpoints":{{"{strange}":0}}}}"#);
+    judge(&[Entry { name: "member_1", data: data.as_bytes() }], &Paths::default());
+    judge(&[Entry { name: &strange, data: format!(r#"{{"host":"{strange}"}}"#).as_bytes() }], &Paths::default());
+}
+
+#[test]
+fn changed_registrations_get_a_verdict() {
+    let mut random = Seeded(0x00c0_ffee);
+    let real = [
+        ("d0f0", CURATOR),
+        ("app-1", SPRING),
+        ("x", DUBBO3),
+        ("member_0000000007", SERVER_SET),
+        ("vector_0000000008", VECTOR),
+        ("i-0abc_0000000001", NERVE),
+        ("0", KAFKA),
+        (DUBBO, "10.1.2.3"),
+        ("[::1]:80-0000000012", "http://web.example/a?b"),
+    ];
+    let lines = real.map(|(name, data)| format!("\n{name}\n{}", data.replace('\n', " ")));
+    for one in &lines {
+        for _ in 0..ROUNDS {
+            let other = &lines[random.below(lines.len())];
+            let mut input = format!("net[0].addr port {one}{other}").into_bytes();
+            for _ in 0..=random.below(4) {
+                let at = random.below(input.len());
+                input[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            input.truncate(1 + random.below(2 * input.len()));
+            judge_bytes(&input);
+        }
+    }
+}
+
 proptest! {
     #[test]
-    fn random_bytes_get_a_verdict(name in ".{0,40}", data in proptest::collection::vec(any::<u8>(), 0..200)) {
-        judge(&[Entry { name: &name, data: &data }]);
+    fn random_bytes_get_a_verdict(input in proptest::collection::vec(any::<u8>(), 0..200)) {
+        judge_bytes(&input);
     }
 
     #[test]
     fn pieces_of_registrations_get_a_verdict(picks in proptest::collection::vec(0..PIECES.len(), 0..24)) {
         let text: String = picks.iter().map(|at| PIECES[*at]).collect();
-        judge(&[Entry { name: &text, data: text.as_bytes() }, Entry { name: "vector_1", data: text.as_bytes() }]);
+        let entries = [text.as_str(), "vector_1"].map(|name| Entry { name, data: text.as_bytes() });
+        judge(&entries, &Paths::default());
     }
 }

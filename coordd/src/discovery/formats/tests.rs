@@ -5,31 +5,33 @@ use coordd_api::discovery::{Format, InstanceState};
 use super::json::Path;
 use super::*;
 
-const CURATOR: &str = r#"{"name":"orders","id":"d0f0","address":"10.1.2.3","port":8080,"sslPort":null,
+pub(super) const CURATOR: &str = r#"{"name":"orders","id":"d0f0","address":"10.1.2.3","port":8080,"sslPort":null,
  "payload":{"@class":"com.acme.Meta","zone":"a"},"registrationTimeUTC":1724300000000,
  "serviceType":"DYNAMIC",
  "uriSpec":{"parts":[{"value":"scheme","variable":true},{"value":"://","variable":false},
  {"value":"address","variable":true},{"value":":","variable":false},{"value":"port","variable":true}]},
  "enabled":true}"#;
-const SPRING: &str = r#"{"name":"app","id":"app-1","address":"10.1.2.4","port":8081,"sslPort":8443,"payload":
+pub(super) const SPRING: &str = r#"{"name":"app","id":"app-1","address":"10.1.2.4","port":8081,"sslPort":8443,"payload":
  {"@class":"org.springframework.cloud.zookeeper.discovery.ZookeeperInstance","id":"app-1","name":"app",
  "metadata":{"instance_status":"OUT_OF_SERVICE"}},"registrationTimeUTC":1724300000000,"serviceType":"DYNAMIC"}"#;
-const DUBBO3: &str = r#"{"name":"orders","id":"10.1.2.3:20880","address":"10.1.2.3","port":20880,"sslPort":null,
+pub(super) const DUBBO3: &str = r#"{"name":"orders","id":"10.1.2.3:20880","address":"10.1.2.3","port":20880,
+ "sslPort":null,
  "payload":{"@class":"org.apache.dubbo.registry.zookeeper.ZookeeperInstance","id":"10.1.2.3:20880","name":"orders",
  "metadata":{"dubbo.endpoints":"[{\"port\":20880,\"protocol\":\"dubbo\"},{\"port\":50051,\"protocol\":\"tri\"}]",
  "dubbo.metadata.revision":"d9","dubbo.metadata.storage-type":"local","timestamp":"1724300000000"}},
  "registrationTimeUTC":1724300000001,"serviceType":"DYNAMIC","uriSpec":null}"#;
-const SERVER_SET: &str = r#"{"serviceEndpoint":{"host":"10.1.2.3","port":8080},
+pub(super) const SERVER_SET: &str = r#"{"serviceEndpoint":{"host":"10.1.2.3","port":8080},
  "additionalEndpoints":{"admin":{"host":"10.1.2.3","port":9990},"far":{"host":"::1","port":1}},
  "status":"ALIVE","shard":0,"metadata":{"zone":"a"}}"#;
-const VECTOR: &str = r#"{"vector":[{"select":"inet=10.1.2.3:8080","weight":2.0,"priority":1},
+pub(super) const VECTOR: &str = r#"{"vector":[{"select":"inet=10.1.2.3:8080","weight":2.0,"priority":1},
  {"select":"shard=0","weight":0.25},{"select":"member=9","weight":7}]}"#;
-const NERVE: &str = r#"{"host":"10.1.2.3","port":3000,"name":"i-0abc","weight":100,
+pub(super) const NERVE: &str = r#"{"host":"10.1.2.3","port":3000,"name":"i-0abc","weight":100,
  "haproxy_server_options":"backup","labels":{"az":"us-east-1a"}}"#;
-const KAFKA: &str = r#"{"listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT"},"endpoints":
+pub(super) const KAFKA: &str = r#"{"listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT"},"endpoints":
  ["PLAINTEXT://kafka-0:9092","OUT://[2001:db8::1]:9094"],"jmx_port":-1,"features":{},"host":"kafka-0",
  "timestamp":"1724300000000","port":9092,"version":5,"rack":"r1"}"#;
-const DUBBO: &str = "dubbo%3A%2F%2F10.1.2.3%3A20880%2Fcom.acme.OrderService%3Fapplication%3Dorders%26deprecated%3Dfalse\
+pub(super) const DUBBO: &str = "dubbo%3A%2F%2F10.1.2.3%3A20880%2Fcom.acme.OrderService%3Fapplication%3Dorders\
+%26deprecated%3Dfalse\
 %26dubbo%3D2.0.2%26dynamic%3Dtrue%26generic%3Dfalse%26group%3Dg1%26interface%3Dcom.acme.OrderService\
 %26methods%3Dget%2Cput%26pid%3D7%26release%3D3.2.1\
 %26revision%3D1.0%26side%3Dprovider%26timestamp%3D1724300000000%26version%3D1.0.0\

@@ -109,8 +109,9 @@ pub struct ServiceProjectionSpec {
     /// What protects those who call from what may go wrong with registrations.
     #[serde(default)]
     pub guards: Guards,
-    /// A Secret with the keys `username` and `password`, for ZooKeeper's digest scheme. Default: none, and the
-    /// projection sees what world:anyone may.
+    /// A Secret with the keys `username` and `password`, for ZooKeeper's digest scheme. What it says anew counts within
+    /// a minute, and at once when the projection changes, be it an annotation. Default: none, and it sees what
+    /// world:anyone may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_secret_ref: Option<SecretRef>,
 }

@@ -1,11 +1,11 @@
 //! Wire fuzzing: invented bytes, steered by the code that they reach, through every decoder.
 //!
 //! ```text
-//!   cd coordd/proto/fuzz && cargo run --release -- -max_total_time=60 -rss_limit_mb=512
+//!   cd coordd/fuzz && cargo run --release --bin wire -- -max_total_time=60 -rss_limit_mb=512
 //! ```
 //!
 //! Rule: nothing panics, and what was decoded is written and decoded to the same value. The first byte picks the
-//! operation, the rest is its record. The short form that always runs is `tests/hostile.rs`.
+//! operation, the rest is its record. The short form that always runs is `coordd/proto/tests/hostile.rs`.
 
 #![no_main]
 
