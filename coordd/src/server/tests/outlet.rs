@@ -1,7 +1,7 @@
 //! Who writes to a client's socket: apply while the connection's task is parked, the task at all other times.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use coordd_proto::{OpCode, Writer};
@@ -39,7 +39,7 @@ async fn apply_writes_an_event_itself_to_a_client_whose_task_is_parked() {
 }
 
 #[tokio::test]
-async fn many_clients_are_told_a_few_at_a_time_while_other_tasks_run_and_none_of_theirs_is_woken() {
+async fn many_clients_are_told_beside_the_worker_and_the_task_of_none_is_woken() {
     let member = Member::with(|config| config.max_connections_per_address = 0).await;
     let owner = member.client().await;
     let mut watchers = Vec::new();
@@ -49,18 +49,15 @@ async fn many_clients_are_told_a_few_at_a_time_while_other_tasks_run_and_none_of
         watchers.push(client);
     }
     tokio::time::sleep(SETTLES).await;
-    let writes = || member.hub.metrics.socket_writes.get();
-    let before = writes();
+    let before = member.hub.metrics.socket_writes.get();
+    let written = || member.hub.metrics.socket_writes.get() - before;
     created_elsewhere(&member, &owner, "/a");
-    let mut told = vec![writes() - before];
-    while told.last().is_some_and(|told| *told < 200) && told.len() < 100 {
-        // This task's turn comes between those of the one that tells.
-        tokio::task::yield_now().await;
-        told.push(writes() - before);
+    // No task runs meanwhile: this test's runtime has one thread, and nothing is awaited.
+    let began = Instant::now();
+    while written() < 200 && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(told.last(), Some(&200), "{told:?}");
-    assert_eq!(told[0], 32, "apply itself writes to a few");
-    assert!(told.windows(2).all(|turn| turn[1] - turn[0] <= 32), "{told:?}");
+    assert_eq!(written(), 200);
     let taken = member.hub.metrics.bytes_sent.get();
     for watcher in &mut watchers {
         assert_eq!(watcher.got().await.event().1, "/a");
