@@ -68,6 +68,8 @@ fn give_up(ensemble: &Ensemble<'_>, machine: &Machine) -> Result<()> {
         machine.wipe(scene, &format!("data-{lost}"))?;
         machine.kill(scene, lost, "coordd")?;
     }
+    // What operator/docs/quorum-loss.md says to keep first.
+    ensemble.coordd(&survivor, &["admin", "snapshot", "--without-quorum", "/data/kept.snapshot"])?;
     let cluster = ensemble.cluster()?;
     let id = cluster["status"]["ensembleId"].as_str().context("an ensemble")?;
     let order = format!("coordd.dev/recover-quorum=survivor={survivor} ensemble={id} confirm=data-loss");
