@@ -6,9 +6,9 @@
 //!                                                    └─ several ────► woken, each writes for itself
 //! ```
 //!
-//! Rule: the thread that applies writes to no more sockets in one go. Reason: each costs it microseconds, and it is also
-//! the one that takes in the followers' acknowledgements and sends them the news of the commit. A leader that told a
-//! thousand watchers in one go told its followers afterwards, and so theirs were told last.
+//! Rule: the thread that applies writes to no more sockets in one go. Reason: each costs it microseconds, and it also
+//! takes in the followers' acknowledgements and sends them the news of the commit. A leader that told a thousand
+//! watchers in one go told its followers afterwards, and so theirs were told last.
 
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Weak};
