@@ -1,6 +1,7 @@
 //! `cargo versus`: the command line of the library beside it.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use coordd_versus::{archive, bare, bench, clients, crowd, differ, discovery, faults, instance, planted};
 
@@ -37,8 +38,8 @@ enum Command {
     Planted(planted::Options),
 }
 
-fn main() -> Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Bare(options) => bare::run(&options),
         Command::Discovery(options) => discovery::run(&options),
@@ -50,5 +51,12 @@ fn main() -> Result<()> {
         Command::Crowd(options) => crowd::run(&options),
         Command::Check(options) => archive::check(&options),
         Command::Planted(options) => planted::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why:#}");
+            ExitCode::FAILURE
+        }
     }
 }
