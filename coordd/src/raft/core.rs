@@ -165,7 +165,8 @@ impl Core {
         let (leader, heard_of, out) = (leadership.clone(), heard.clone(), removal.clone());
         tokio::spawn(failover::watch_for_stalls(me, leader, heard_of, stall_limit, out, down_tx));
         let ahead = Arc::<Notify>::default();
-        let failover = Failover { me, raft: raft.clone(), leadership: leadership.clone(), ahead: ahead.clone() };
+        let (leader, heard_of) = (leadership.clone(), heard.clone());
+        let failover = Failover { me, raft: raft.clone(), leadership: leader, heard: heard_of, ahead: ahead.clone() };
         tokio::spawn(failover.run(down));
         let diverged = Diverged {
             found: OnceLock::new(),

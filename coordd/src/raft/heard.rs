@@ -1,4 +1,4 @@
-//! When this member last heard its leader: any append or heartbeat counts.
+//! When this member last heard a leader since it started: any append or heartbeat counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,11 @@ pub(crate) struct Heard(AtomicU64);
 
 impl Heard {
     pub(crate) fn now(&self) {
-        self.0.store(clock::monotonic_ms(), Ordering::Relaxed);
+        self.0.store(clock::monotonic_ms().max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn ever(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn silence(&self) -> Duration {
