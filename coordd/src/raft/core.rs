@@ -164,8 +164,7 @@ impl Core {
         let stall_limit = timing.election_max * 13 / 20;
         let (leader, heard_of, out) = (leadership.clone(), heard.clone(), removal.clone());
         tokio::spawn(failover::watch_for_stalls(me, leader, heard_of, stall_limit, out, down_tx));
-        let ahead = Arc::<Notify>::default();
-        let (leader, heard_of) = (leadership.clone(), heard.clone());
+        let (leader, heard_of, ahead) = (leadership.clone(), heard.clone(), Arc::<Notify>::default());
         let failover = Failover { me, raft: raft.clone(), leadership: leader, heard: heard_of, ahead: ahead.clone() };
         tokio::spawn(failover.run(down));
         let diverged = Diverged {
