@@ -7,21 +7,11 @@ mod common;
 use bytes::BytesMut;
 use common::{REPLIES, REQUESTS, lines, op};
 use coordd_proto::{ConnectRequest, ConnectResponse, OpCode, Reply, Request, WatchEvent, next_frame};
+use proptest::prelude::RngExt as _;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 
 /// How often each golden record is changed.
 const ROUNDS: usize = 400;
-
-/// A small generator (xorshift), so that a failure can be repeated.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit as u64).unwrap_or(0)
-    }
-}
 
 /// Reads `record` as everything that it could be, and looks at what is parsed only on demand.
 fn read_as_anything(record: &[u8]) {
@@ -65,15 +55,15 @@ fn bytes_behind_a_request_are_ignored() {
 
 #[test]
 fn changed_records_never_panic() {
-    let mut random = Seeded(0x00c0_ffee);
+    let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     for (_, golden) in lines(REQUESTS).chain(lines(REPLIES)).filter(|(_, record)| !record.is_empty()) {
         for _ in 0..ROUNDS {
             let mut record = golden.clone();
-            for _ in 0..=random.below(4) {
-                let at = random.below(record.len());
-                record[at] = [0, 1, 0x7f, 0x80, 0xfe, 0xff][random.below(6)];
+            for _ in 0..=random.random_range(0..4) {
+                let at = random.random_range(0..record.len());
+                record[at] = [0, 1, 0x7f, 0x80, 0xfe, 0xff][random.random_range(0..6)];
             }
-            record.truncate(1 + random.below(record.len()));
+            record.truncate(1 + random.random_range(0..record.len()));
             read_as_anything(&record);
         }
     }

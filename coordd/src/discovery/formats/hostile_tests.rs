@@ -5,6 +5,7 @@
 
 use coordd_api::discovery::Format;
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::tests::{CURATOR, DUBBO, DUBBO3, KAFKA, NERVE, SERVER_SET, SPRING, VECTOR};
 use super::*;
@@ -12,18 +13,6 @@ use crate::discovery::judge::{PIECES, judge, judge_bytes};
 
 /// How often each registration is changed.
 const ROUNDS: usize = 200;
-
-/// A small generator (xorshift), so that a failure can be repeated.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit as u64).unwrap_or(0)
-    }
-}
 
 #[test]
 fn bombs_are_rejected_whatever_they_are_taken_for() {
@@ -71,7 +60,7 @@ fn a_reason_is_short_whatever_it_quotes() {
 
 #[test]
 fn changed_registrations_get_a_verdict() {
-    let mut random = Seeded(0x00c0_ffee);
+    let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let real = [
         ("d0f0", CURATOR),
         ("app-1", SPRING),
@@ -86,13 +75,13 @@ fn changed_registrations_get_a_verdict() {
     let lines = real.map(|(name, data)| format!("\n{name}\n{}", data.replace('\n', " ")));
     for one in &lines {
         for _ in 0..ROUNDS {
-            let other = &lines[random.below(lines.len())];
+            let other = &lines[random.random_range(0..lines.len())];
             let mut input = format!("net[0].addr port {one}{other}").into_bytes();
-            for _ in 0..=random.below(4) {
-                let at = random.below(input.len());
-                input[at] = u8::try_from(random.below(256)).unwrap();
+            for _ in 0..=random.random_range(0..4) {
+                let at = random.random_range(0..input.len());
+                input[at] = u8::try_from(random.random_range(0..256)).unwrap();
             }
-            input.truncate(1 + random.below(2 * input.len()));
+            input.truncate(1 + random.random_range(0..2 * input.len()));
             judge_bytes(&input);
         }
     }
