@@ -128,6 +128,15 @@ impl Conn {
         arrivals::ask(stream)
     }
 
+    /// What comes next is acknowledged by what is sent next, as it is where a client answers at once.
+    ///
+    /// # Errors
+    /// The socket's, or [`ErrorKind::NotConnected`].
+    pub fn acknowledge_later(&self) -> io::Result<()> {
+        let stream = self.stream.as_ref().ok_or(ErrorKind::NotConnected)?;
+        Ok(rustix::net::sockopt::set_tcp_quickack(stream, false)?)
+    }
+
     pub(super) fn shut(&mut self) {
         self.stream = None;
         self.state = State::Closed;
