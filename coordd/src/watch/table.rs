@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use coordd_proto::{EventType, WatcherType};
+use foldhash::fast::RandomState;
 
 use super::modes::Modes;
 
@@ -73,11 +74,17 @@ impl Watched {
     }
 }
 
+type Paths = HashSet<Arc<str>, RandomState>;
+
+/// An empty set of paths with more room than this is given back.
+const KEEP_PATHS: usize = 64;
+
 /// All watches of this member.
 #[derive(Debug, Default)]
 pub struct Table {
-    by_path: HashMap<Arc<str>, Watched>,
-    by_watcher: HashMap<WatcherId, HashSet<Arc<str>>>,
+    by_path: HashMap<Arc<str>, Watched, RandomState>,
+    /// An entry stays until the watcher is gone: who was told will mostly watch again.
+    by_watcher: HashMap<WatcherId, Paths, RandomState>,
     /// Recursive watches in all; while there is none, ancestors are not looked up.
     recursive: usize,
     /// Watches in the data table; what `wchs` and `watch_count` show.
@@ -261,17 +268,20 @@ impl Table {
             Side::Data => (data, child),
             Side::Child => (child, data),
         };
+        let (before, from) = (fired.len(), told.len());
         told.extend(fired.keys());
-        let before = fired.len();
-        let by_watcher = &mut self.by_watcher;
-        fired.retain(|watcher, held| {
-            *held = held.after_fire();
-            if *held == Modes::NONE && !other.contains_key(watcher) {
-                unlink(by_watcher, *watcher, path);
-            }
-            *held != Modes::NONE
-        });
+        fired.values_mut().for_each(|held| *held = held.after_fire());
+        if fired.values().all(|held| *held == Modes::NONE) {
+            fired.clear();
+        } else {
+            fired.retain(|_, held| *held != Modes::NONE);
+        }
         let gone = before - fired.len();
+        if gone > 0 {
+            let over =
+                told[from..].iter().filter(|watcher| !fired.contains_key(watcher) && !other.contains_key(watcher));
+            over.for_each(|watcher| unlink(&mut self.by_watcher, *watcher, path));
+        }
         match side {
             Side::Data => self.data_count -= gone,
             Side::Child => self.child_count -= gone,
@@ -320,11 +330,11 @@ impl Table {
     }
 }
 
-fn unlink(by_watcher: &mut HashMap<WatcherId, HashSet<Arc<str>>>, watcher: WatcherId, path: &str) {
+fn unlink(by_watcher: &mut HashMap<WatcherId, Paths, RandomState>, watcher: WatcherId, path: &str) {
     if let Some(paths) = by_watcher.get_mut(&watcher) {
         paths.remove(path);
-        if paths.is_empty() {
-            by_watcher.remove(&watcher);
+        if paths.is_empty() && paths.capacity() > KEEP_PATHS {
+            *paths = Paths::default();
         }
     }
 }

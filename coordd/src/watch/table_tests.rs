@@ -120,5 +120,31 @@ fn thousands_of_watchers_of_one_znode_are_one_event() {
     (0..999).for_each(|w| t.add(WatcherId(w), Side::Data, "/a", Modes::STANDARD));
     let all = fired(&mut t, Trigger::DataChanged, "/a");
     assert_eq!((all.len(), all[0].2.len(), t.count()), (1, 999, 0));
-    assert!(t.by_watcher.is_empty() && t.by_path.is_empty());
+    assert!(t.by_path.is_empty() && t.by_watcher.values().all(HashSet::is_empty));
+    (0..999).for_each(|w| t.remove_watcher(WatcherId(w)));
+    assert!(t.by_watcher.is_empty());
+}
+
+#[test]
+fn a_change_uses_up_the_one_shot_watches_among_persistent_ones() {
+    let mut t = Table::default();
+    (0..6).for_each(|w| t.add(WatcherId(w), Side::Data, "/a", Modes::STANDARD));
+    (3..9).for_each(|w| t.add_persistent(WatcherId(w), "/a", false));
+    t.add(A, Side::Child, "/a", Modes::STANDARD);
+    let told = |upto: std::ops::Range<u64>| [ev(EventType::NodeDataChanged, "/a", &upto.collect::<Vec<_>>())];
+    assert_eq!(fired(&mut t, Trigger::DataChanged, "/a"), told(0..9));
+    assert_eq!(fired(&mut t, Trigger::DataChanged, "/a"), told(3..9));
+    assert_eq!((t.data_count(), t.count()), (6, 13));
+    // The first has nothing left, the second its watch of the children.
+    assert_eq!([0, 1].map(|w| t.by_watcher[&WatcherId(w)].len()), [0, 1]);
+    assert!(t.contains(A, "/a", WatcherType::Children));
+}
+
+#[test]
+fn who_watched_a_great_many_paths_keeps_no_room_for_them_once_all_have_fired() {
+    let mut t = Table::default();
+    let paths: Vec<String> = (0..1000).map(|n| format!("/{n}")).collect();
+    paths.iter().for_each(|path| t.add(A, Side::Data, path, Modes::STANDARD));
+    paths.iter().for_each(|path| drop(fired(&mut t, Trigger::DataChanged, path)));
+    assert_eq!((t.count(), t.by_watcher[&A].capacity()), (0, 0));
 }
