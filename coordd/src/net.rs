@@ -34,6 +34,36 @@ async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(vec![SocketAddr::new(turmoil::lookup(host), port)])
 }
 
+/// Writes what the socket takes at once.
+///
+/// Past the runtime: its caller writes to hundreds of sockets in one go, on any thread, and what the runtime knows of
+/// each lies elsewhere in memory. A socket that takes less than all must be written to by [`tokio::io::AsyncWrite`]
+/// next, which finds that out for itself and then waits.
+///
+/// # Errors
+/// The socket's; `WouldBlock` when it takes nothing now.
+pub fn write_now(half: &mut OwnedWriteHalf, bytes: &[u8]) -> io::Result<usize> {
+    #[cfg(not(feature = "sim"))]
+    {
+        use rustix::net::{SendFlags, send};
+
+        let stream: &TcpStream = half.as_ref();
+        Ok(send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+    #[cfg(feature = "sim")]
+    {
+        use std::pin::Pin;
+        use std::task::{Context, Poll, Waker};
+
+        use tokio::io::AsyncWrite;
+
+        match Pin::new(half).poll_write(&mut Context::from_waker(Waker::noop()), bytes) {
+            Poll::Ready(taken) => taken,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
 /// Connects to `address` (`host:port`), trying every address that the name has now.
 ///
 /// # Errors

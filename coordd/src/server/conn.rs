@@ -12,6 +12,7 @@
 //! D16). Lock order: state, watch table, this queue.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -265,33 +266,33 @@ impl Conn {
         self.woken.swap(false, Ordering::AcqRel)
     }
 
-    /// Puts the connection on the list of those that are woken once the batch is applied.
-    pub(crate) fn list(&self, queue: &mut Queue) {
-        if !queue.listed
-            && let Some(me) = self.shared()
-        {
-            queue.listed = true;
-            self.hub.list(me);
+    /// Puts the connection on the list of those that are told once the batch is applied.
+    pub(crate) fn list(self: &Arc<Conn>, queue: &mut Queue) {
+        if !mem::replace(&mut queue.listed, true) {
+            self.hub.list(self.clone());
         }
     }
 
     /// The batch that filled the outbox is applied: the bytes go out here and now if `may_write` and the task is
-    /// parked, or the task is woken for them.
-    pub(crate) fn push(&self, may_write: impl FnOnce() -> bool) {
+    /// parked, or the task is woken for them. How many the socket took, if it was asked.
+    pub(crate) fn push(&self, may_write: impl FnOnce() -> bool) -> Option<usize> {
         let mut queue = self.queue();
         queue.listed = false;
         let here = queue.parked && queue.fate == Fate::Open && !queue.is_ready() && may_write();
-        if here {
-            let taken = self.outlet.write_now(&queue.out);
-            self.hub.metrics.bytes_sent.add(taken as u64);
-            self.hub.metrics.socket_writes.add(1);
-            if taken == queue.out.len() {
-                written(&mut queue.out);
-                return;
-            }
-            queue.out.advance(taken);
+        let taken = here.then(|| self.outlet.write_now(&queue.out));
+        if taken == Some(queue.out.len()) {
+            written(&mut queue.out);
+            return taken;
         }
+        queue.out.advance(taken.unwrap_or(0));
         drop(queue);
+        self.wake();
+        taken
+    }
+
+    /// As [`Conn::push`], by its own task in any case.
+    pub(crate) fn wake_to_write(&self) {
+        self.queue().listed = false;
         self.wake();
     }
 

@@ -53,8 +53,11 @@ pub struct Hub {
 #[derive(Default)]
 pub(crate) struct Watches {
     pub table: Table,
-    conns: HashMap<u64, Arc<Conn>>,
+    conns: ById,
 }
+
+/// The ids are ours, so nobody can choose them to collide.
+type ById = HashMap<u64, Arc<Conn>, foldhash::fast::RandomState>;
 
 impl Hub {
     pub fn new(max_outbox_bytes: usize) -> Arc<Hub> {
@@ -90,7 +93,7 @@ impl Hub {
 
     /// From now on apply may write to parked connections itself; `workers` is how many threads run tasks.
     pub(crate) fn serve(&self, consensus: &Arc<dyn Consensus>, workers: usize) {
-        self.teller.get_or_init(|| Teller::start(consensus, workers));
+        self.teller.get_or_init(|| Teller::start(consensus, &self.metrics, workers));
     }
 
     /// The marks of those who follow paths over HTTP.
@@ -153,7 +156,7 @@ impl Hub {
         self.conns.lock().len()
     }
 
-    fn deliver(&self, conns: &HashMap<u64, Arc<Conn>>, told: &Told<'_>, event: &[u8], acl: Option<&AclView>) {
+    fn deliver(&self, conns: &ById, told: &Told<'_>, event: &[u8], acl: Option<&AclView>) {
         for watcher in told.watchers {
             let Some(conn) = conns.get(&watcher.0) else { continue };
             let mut queue = conn.queue();
@@ -281,7 +284,7 @@ impl ApplyHook for Hub {
             }
             match self.teller.get() {
                 Some(teller) => teller.tell(&mut listed),
-                None => listed.drain(..).for_each(|conn| conn.push(|| false)),
+                None => listed.drain(..).for_each(|conn| conn.wake_to_write()),
             }
             // Give the grown vector back, so that a batch costs no allocation.
             let mut next = self.listed.lock();

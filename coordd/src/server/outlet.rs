@@ -10,16 +10,14 @@
 //! queue's lock. Reason: a reply or an event goes out without the task being scheduled for it, and the bytes stay in
 //! order.
 
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
-use tokio::task::unconstrained;
 
-use crate::net::OwnedWriteHalf;
+use crate::net::{self, OwnedWriteHalf};
 
 /// Empty before the socket is there and after it is closed.
 #[derive(Default)]
@@ -50,14 +48,7 @@ impl Outlet {
     }
 
     /// How many bytes the socket took at once; none when it would have to wait or is broken, which its task will see.
-    ///
-    /// The caller writes to hundreds of sockets in one poll: a task's budget of operations (128) does not count here,
-    /// or the rest would look full and have their tasks woken for nothing.
     pub(crate) fn write_now(&self, bytes: &[u8]) -> usize {
-        let mut write = pin!(unconstrained(poll_fn(|cx| self.poll_write(cx, bytes))));
-        match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(taken)) => taken,
-            Poll::Ready(Err(_)) | Poll::Pending => 0,
-        }
+        self.0.lock().as_mut().map_or(0, |half| net::write_now(half, bytes).unwrap_or(0))
     }
 }

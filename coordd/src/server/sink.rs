@@ -48,7 +48,7 @@ impl WriteSink for Conn {
             let mut turn = Turn::new(&me, state, Some(&mut watches), Instant::now());
             turn.run_ready(&mut queue);
         }
-        self.list(&mut queue);
+        me.list(&mut queue);
     }
 
     fn lost(&self) {

@@ -66,6 +66,28 @@ async fn many_clients_are_told_beside_the_worker_and_the_task_of_none_is_woken()
 }
 
 #[tokio::test]
+async fn a_socket_that_takes_no_more_gets_the_rest_from_its_task_in_order() {
+    let member = Member::with_outbox(64 << 20).await;
+    let owner = member.client().await;
+    let mut watcher = member.client().await;
+    let recursive = |w: &mut Writer<'_>| {
+        w.string("/");
+        w.i32(1);
+    };
+    watcher.ask(1, OpCode::AddWatch, recursive).await;
+    tokio::time::sleep(SETTLES).await;
+    let before = member.hub.metrics.bytes_sent.get();
+    let paths: Vec<String> = (0..2000).map(|n| format!("/{n}-{}", "x".repeat(8000))).collect();
+    // No task runs meanwhile: this test's runtime has one thread, and nothing is awaited.
+    paths.iter().for_each(|path| created_elsewhere(&member, &owner, path));
+    let sent = member.hub.metrics.bytes_sent.get() - before;
+    assert!((8000..2000 * 8000).contains(&sent), "{sent} bytes fit the socket: it was never full");
+    for path in &paths {
+        assert_eq!(watcher.got().await.event().1, *path);
+    }
+}
+
+#[tokio::test]
 async fn apply_writes_nothing_while_answers_are_held_and_the_order_stays() {
     let member = Member::start().await;
     let owner = member.client().await;
