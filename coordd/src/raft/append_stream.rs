@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers
-//! are given in the order of the requests, each as it was heard. Reason: the news of a commit follows every batch; were
+//! are given in the order of the requests, each as it was heard; that of the news goes without saying where the next
+//! one came along. Reason: the news of a commit follows every batch; were
 //! it answered like one, a write alone would cost two round trips more, and the next batch would wait for them.
 
 use std::collections::VecDeque;
@@ -78,7 +79,11 @@ where
             match self.step().await {
                 Ok(Step::Sent) => {}
                 Ok(Step::Answered(answer)) => {
+                    let carried = self.asked.front().is_some_and(|asked| asked.carries);
                     let (outcome, goes_on) = self.settle(answer);
+                    if goes_on && !carried && self.next_is_here() {
+                        continue;
+                    }
                     return Some((Ok(outcome), goes_on.then_some(self)));
                 }
                 Ok(Step::Ended) => {
@@ -142,6 +147,11 @@ where
         Ok(Step::Sent)
     }
 
+    /// Whether an answer came along that says all that the last one says, and more.
+    fn next_is_here(&self) -> bool {
+        !self.asked.is_empty() && self.link.as_ref().is_some_and(|link| frame::is_whole(&link.buffer))
+    }
+
     /// What `answer` says of the oldest unanswered request, and whether the stream goes on after it.
     fn settle(&mut self, answer: AppendResponse) -> (StreamAppendResult<TypeConfig>, bool) {
         let Some(Asked { prev, last, .. }) = self.asked.pop_front() else { return (Ok(None), false) };
@@ -154,4 +164,85 @@ where
 
 async fn read(link: &mut Link) -> io::Result<AppendResponse> {
     call::get_append_answer(link.read().await?.expect(Kind::AppendAnswer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::stream;
+    use openraft::impls::EntryPayload;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc;
+
+    use super::super::codec;
+    use super::super::peer::Local;
+    use super::super::peer::peers::Peers;
+    use super::super::types::{Entry, Node, Vote};
+    use super::*;
+
+    /// A client whose link to its peer is there already, and the peer's end of it.
+    async fn linked() -> (Client, Link) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        let link = |stream| Link { stream, buffer: BytesMut::new() };
+        let peers = Arc::new(Peers::new(Arc::new(Local::new(None, None)), mpsc::unbounded_channel().0));
+        (Client::over(peers, 2, Node::default(), link(near)), link(far))
+    }
+
+    fn request(prev: u64, entry: Option<u64>) -> AppendRequest {
+        let id = |index| codec::log_id(1, index);
+        let entries =
+            entry.map(|index| Entry { log_id: id(index), payload: EntryPayload::Blank }).into_iter().collect();
+        AppendRequest {
+            vote: Vote::new_committed(1, 1),
+            prev_log_id: Some(id(prev)),
+            leader_commit: Some(id(prev)),
+            entries,
+        }
+    }
+
+    async fn answer(peer: &mut Link, times: usize) {
+        let mut out = BytesMut::new();
+        for _ in 0..times {
+            let mut body = BytesMut::new();
+            call::put_append_answer(&mut body, &AppendResponse::Success);
+            frame::put(&mut out, Kind::AppendAnswer, 0, &body);
+        }
+        peer.stream.write_all(&out).await.unwrap();
+    }
+
+    async fn matching<S: Stream<Item = AppendRequest> + Unpin>(session: Session<'_, S>) -> (u64, Session<'_, S>) {
+        let (outcome, session) = session.next_outcome().await.unwrap();
+        (outcome.unwrap().unwrap().unwrap().index(), session.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_news_goes_without_saying_where_the_next_answer_came_along() {
+        let (mut client, mut peer) = linked().await;
+        let requests = [request(4, Some(5)), request(5, None), request(5, Some(6))];
+        let session = Session::new(&mut client, stream::iter(requests).chain(stream::pending()));
+        answer(&mut peer, 1).await;
+        let (first, session) = matching(session).await;
+        answer(&mut peer, 2).await;
+        let (second, session) = matching(session).await;
+        assert_eq!((first, second), (5, 6));
+        assert!(session.asked.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_news_is_answered_where_no_other_answer_is_there() {
+        let (mut client, mut peer) = linked().await;
+        let requests = [request(4, Some(5)), request(5, None), request(5, Some(6))];
+        let session = Session::new(&mut client, stream::iter(requests).chain(stream::pending()));
+        answer(&mut peer, 1).await;
+        let (first, session) = matching(session).await;
+        answer(&mut peer, 1).await;
+        let (second, session) = matching(session).await;
+        answer(&mut peer, 1).await;
+        let (third, _) = matching(session).await;
+        assert_eq!((first, second, third), (5, 5, 6));
+    }
 }

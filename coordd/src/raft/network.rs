@@ -71,6 +71,11 @@ pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcErro
 }
 
 impl Client {
+    #[cfg(test)]
+    pub(super) fn over(peers: Arc<Peers>, target: NodeId, node: Node, log: Link) -> Client {
+        Client { peers, target, node, log: Some(log), beat: false }
+    }
+
     async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
         let Some(control) = self.peers.get(self.target) else {
             return Err(unreachable(&std::io::Error::other("not a member")));

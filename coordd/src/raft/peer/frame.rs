@@ -25,6 +25,11 @@ const LEN_MAX: usize = 256 << 20;
 /// The same for what is said in a greeting, which a stranger may say.
 pub(crate) const GREETING_LEN_MAX: usize = 64 << 10;
 
+/// Bytes of room that a read begins with, and below which new room is made: the small frames of one write after the
+/// other share it.
+const READ_AHEAD: usize = 16 << 10;
+const READ_MIN: usize = 2 << 10;
+
 /// What a frame is; the numbers are stable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -137,6 +142,11 @@ fn take(buffer: &mut BytesMut, len_max: usize) -> io::Result<Option<Frame>> {
     Ok(Some(Frame { kind, id: frame.get_u64(), body: frame }))
 }
 
+/// Whether one whole frame is there.
+pub(crate) fn is_whole(buffer: &[u8]) -> bool {
+    buffer.first_chunk::<4>().is_some_and(|prefix| buffer.len() - 4 >= u32::from_be_bytes(*prefix) as usize)
+}
+
 /// Reads until one whole frame is there.
 ///
 /// # Errors
@@ -155,7 +165,9 @@ pub(crate) async fn read_at_most<R: AsyncRead + Unpin>(
         if let Some(frame) = take(buffer, len_max)? {
             return Ok(frame);
         }
-        buffer.reserve(16 << 10);
+        if buffer.capacity() - buffer.len() < READ_MIN {
+            buffer.reserve(READ_AHEAD);
+        }
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -191,6 +203,31 @@ mod tests {
         assert!(refuses(&[0, 0, 0, 3, 1, 1, 1]));
         assert!(refuses(&[0, 0, 0, 10, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0]));
         assert!(refuses(&[0, 0, 0, 10, 1, 99, 0, 0, 0, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn a_frame_is_whole_when_it_can_be_taken() {
+        let mut out = BytesMut::new();
+        put(&mut out, Kind::Call, 7, b"body");
+        for cut in 0..out.len() {
+            assert!(!is_whole(&out[..cut]));
+        }
+        assert!(is_whole(&out));
+        put(&mut out, Kind::Call, 8, b"");
+        assert!(is_whole(&out));
+    }
+
+    #[tokio::test]
+    async fn small_frames_that_are_kept_share_their_room() {
+        let (mut near, mut far) = tokio::io::duplex(64 << 10);
+        let (mut out, mut buffer, mut kept) = (BytesMut::new(), BytesMut::new(), Vec::new());
+        for id in 0..40 {
+            put(&mut out, Kind::Append, id, &[1; 200]);
+            flush(&mut near, &mut out).await.unwrap();
+            kept.push(read(&mut far, &mut buffer).await.unwrap().body);
+        }
+        let beside = |pair: &[Bytes]| pair[0].as_ptr() as usize + 214 == pair[1].as_ptr() as usize;
+        assert!(kept.windows(2).all(beside), "a frame of 214 bytes took room of its own");
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ struct Bucket {
 #[derive(Debug)]
 pub(crate) struct Index {
     tables: Box<[HashTable<Bucket>]>,
+    /// Bytes of all tables; summed up anew they would be asked for once a batch, all 256.
+    bytes: usize,
     hasher: RandomState,
 }
 
@@ -36,7 +38,7 @@ fn spread(hash: u32) -> u64 {
 
 impl Index {
     pub(crate) fn new() -> Index {
-        Index { tables: (0..TABLES).map(|_| HashTable::new()).collect(), hasher: RandomState::default() }
+        Index { tables: (0..TABLES).map(|_| HashTable::new()).collect(), bytes: 0, hasher: RandomState::default() }
     }
 
     pub(crate) fn hash(&self, parent: NodeId, name: &[u8]) -> u32 {
@@ -50,7 +52,9 @@ impl Index {
 
     pub(crate) fn insert(&mut self, hash: u32, id: NodeId) {
         let table = &mut self.tables[hash as usize % TABLES];
+        let before = table.allocation_size();
         table.insert_unique(spread(hash), Bucket { id, hash }, |bucket| spread(bucket.hash));
+        self.bytes += table.allocation_size() - before;
     }
 
     pub(crate) fn remove(&mut self, hash: u32, id: NodeId) {
@@ -61,6 +65,26 @@ impl Index {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.tables.iter().map(HashTable::allocation_size).sum()
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_bytes_are_those_of_its_tables_also_after_growth_and_removal() {
+        let mut index = Index::new();
+        let allocated = |index: &Index| index.tables.iter().map(HashTable::allocation_size).sum::<usize>();
+        for id in 0..100_000 {
+            let hash = index.hash(NodeId(0), &u32::to_be_bytes(id));
+            index.insert(hash, NodeId(id));
+            if id % 3 == 0 {
+                index.remove(hash, NodeId(id));
+            }
+        }
+        assert!(index.bytes() > 100_000 * 2 / 3 * size_of::<Bucket>());
+        assert_eq!(index.bytes(), allocated(&index));
     }
 }
