@@ -164,8 +164,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let mut batches = entries.ready_chunks(BATCH_MAX);
         while let Some(batch) = batches.next().await {
             planted::lag().await;
-            // A leader's followers hear of the commit first: they apply while this member does.
-            tokio::task::yield_now().await;
+            if self.proposer.undecided().0 == 0 {
+                // Nobody waits here: a leader lets its followers hear of the commit first, and they apply beside it.
+                tokio::task::yield_now().await;
+            }
             let mut responders = Vec::new();
             let (began, entries) = (Instant::now(), batch.len());
             self.meter.applying();
