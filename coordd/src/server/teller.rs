@@ -10,8 +10,9 @@
 //! takes in the followers' acknowledgements and sends them the news of the commit. A leader that told a thousand
 //! watchers in one go told its followers afterwards, and so theirs were told last.
 //!
-//! Where there are no more cores than tellers, each keeps to a core of its own. Reason: a packet over loopback wakes its
-//! receiver on the sender's core; members that share a machine wait for each other there while the other core is idle.
+//! Where there are no more cores than tellers, each keeps to a core of its own. Reason: a packet over loopback wakes
+//! its receiver on the sender's core; members that share a machine wait for each other there while the other core is
+//! idle.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
