@@ -7,8 +7,8 @@
 //!
 //! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers
 //! are given in the order of the requests, each as it was heard; that of the news goes without saying where the next
-//! one came along. Reason: the news of a commit follows every batch; were
-//! it answered like one, a write alone would cost two round trips more, and the next batch would wait for them.
+//! one came along. Reason: the news of a commit follows every batch; were it answered like one, a write alone would
+//! cost two round trips more, and the next batch would wait for them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -214,35 +214,29 @@ mod tests {
         peer.stream.write_all(&out).await.unwrap();
     }
 
-    async fn matching<S: Stream<Item = AppendRequest> + Unpin>(session: Session<'_, S>) -> (u64, Session<'_, S>) {
-        let (outcome, session) = session.next_outcome().await.unwrap();
-        (outcome.unwrap().unwrap().unwrap().index(), session.unwrap())
+    /// What openraft is told, when so many answers at a time come to an entry, the news of it and another entry.
+    async fn told(answers: &[usize]) -> Vec<u64> {
+        let (mut client, mut peer) = linked().await;
+        let requests = [request(4, Some(5)), request(5, None), request(5, Some(6))];
+        let mut session = Session::new(&mut client, stream::iter(requests).chain(stream::pending()));
+        let mut told = Vec::new();
+        for &times in answers {
+            answer(&mut peer, times).await;
+            let (outcome, more) = session.next_outcome().await.unwrap();
+            told.push(outcome.unwrap().unwrap().unwrap().index());
+            session = more.unwrap();
+        }
+        assert!(session.asked.is_empty());
+        told
     }
 
     #[tokio::test]
     async fn the_news_goes_without_saying_where_the_next_answer_came_along() {
-        let (mut client, mut peer) = linked().await;
-        let requests = [request(4, Some(5)), request(5, None), request(5, Some(6))];
-        let session = Session::new(&mut client, stream::iter(requests).chain(stream::pending()));
-        answer(&mut peer, 1).await;
-        let (first, session) = matching(session).await;
-        answer(&mut peer, 2).await;
-        let (second, session) = matching(session).await;
-        assert_eq!((first, second), (5, 6));
-        assert!(session.asked.is_empty());
+        assert_eq!(told(&[1, 2]).await, [5, 6]);
     }
 
     #[tokio::test]
     async fn the_news_is_answered_where_no_other_answer_is_there() {
-        let (mut client, mut peer) = linked().await;
-        let requests = [request(4, Some(5)), request(5, None), request(5, Some(6))];
-        let session = Session::new(&mut client, stream::iter(requests).chain(stream::pending()));
-        answer(&mut peer, 1).await;
-        let (first, session) = matching(session).await;
-        answer(&mut peer, 1).await;
-        let (second, session) = matching(session).await;
-        answer(&mut peer, 1).await;
-        let (third, _) = matching(session).await;
-        assert_eq!((first, second, third), (5, 5, 6));
+        assert_eq!(told(&[1, 1, 1]).await, [5, 5, 6]);
     }
 }

@@ -160,3 +160,25 @@ fn cores() -> Vec<usize> {
     let allowed = sched_getaffinity(None).unwrap_or_default();
     (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::tests::support::Double;
+    use super::*;
+
+    #[test]
+    fn the_tellers_end_with_the_one_that_hands_on() {
+        let gate: Weak<dyn Consensus> = Weak::<Double>::new();
+        let writer = Arc::new(Writer { gate, metrics: Arc::default() });
+        let others = begin(&writer);
+        assert!(others.is_some() && Arc::strong_count(&writer) > 1);
+        drop(Teller { writer: writer.clone(), others });
+        let began = Instant::now();
+        while Arc::strong_count(&writer) > 1 && began.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(Arc::strong_count(&writer), 1, "a thread waits for what nobody will hand on");
+    }
+}

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use coordd_proto::{EventType, WatcherType};
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 
 use super::modes::Modes;
 
@@ -74,6 +74,7 @@ impl Watched {
     }
 }
 
+/// Seeded anew in every process: clients choose the paths, and must not aim at one bucket.
 type Paths = HashSet<Arc<str>, RandomState>;
 
 /// An empty set of paths with more room than this is given back.

@@ -25,9 +25,9 @@ const LEN_MAX: usize = 256 << 20;
 /// The same for what is said in a greeting, which a stranger may say.
 pub(crate) const GREETING_LEN_MAX: usize = 64 << 10;
 
-/// Bytes of room that a read begins with, and below which new room is made: the small frames of one write after the
-/// other share it.
-const READ_AHEAD: usize = 16 << 10;
+/// Bytes of room that is made for frames to come.
+pub(crate) const READ_AHEAD: usize = 16 << 10;
+/// More is made when less than this is left: the small frames of one write after the other share it.
 const READ_MIN: usize = 2 << 10;
 
 /// What a frame is; the numbers are stable.

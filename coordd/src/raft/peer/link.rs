@@ -30,7 +30,7 @@ impl Link {
     ) -> Result<Link, LinkError> {
         let greeted = timeout(GREETING_MAX, async {
             let mut stream = net::dial(address).await?;
-            let mut buffer = BytesMut::with_capacity(16 << 10);
+            let mut buffer = BytesMut::with_capacity(frame::READ_AHEAD);
             hello::dial(&mut stream, &mut buffer, local, to, kind).await?;
             Ok(Link { stream, buffer })
         });

@@ -142,7 +142,7 @@ async fn serve_link(
     handler: Arc<dyn Handler>,
 ) -> Result<(), LinkError> {
     stream.set_nodelay(true)?;
-    let mut buffer = BytesMut::with_capacity(16 << 10);
+    let mut buffer = BytesMut::with_capacity(frame::READ_AHEAD);
     let accepted = greet(&mut stream, &mut buffer, pushed_out, local).await?;
     if let Some(from) = &accepted.from {
         handler.heard(from);
