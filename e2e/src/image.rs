@@ -12,17 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::{Failure, Result, Tried};
+use crate::shipped::{self, ARCHITECTURE};
 use crate::{place, shell};
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// A static binary finds no `getrandom` by name at run time, so the system call is chosen at build time.
-const RUSTFLAGS: &str = "-Ctarget-feature=+crt-static --cfg=getrandom_backend=\"linux_getrandom\"";
 /// Who runs it in a container, unless the pod says otherwise.
 const USER: &str = "65532:65532";
-
-/// The packages of which images are made, and what each is called. The last holds the clients which work inside the
-/// cluster of `cargo e2e`.
-const IMAGES: &[(&str, &str)] = &[("coordd", "coordd"), ("operator", "operator"), ("coordd-versus", "versus")];
 
 pub(crate) fn command(args: &[String]) -> Result<()> {
     if !args.is_empty() {
@@ -31,23 +25,11 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
     make().map(drop)
 }
 
-/// Builds the static programs, all in one go, so that each is the same whatever it is made for; where they are.
-pub(crate) fn programs() -> Result<PathBuf> {
-    let target = place::build().join("image");
-    let mut cargo = shell::cargo(&["build", "--release", "--target", TARGET, "--target-dir"]);
-    cargo.arg(&target).env("RUSTFLAGS", RUSTFLAGS);
-    for (package, _) in packages()? {
-        cargo.args(["-p", package]);
-    }
-    shell::run(&mut cargo)?;
-    Ok(target.join(TARGET).join("release"))
-}
-
 /// The images of the programs; where the archives are.
 pub(crate) fn make() -> Result<Vec<PathBuf>> {
-    let (programs, packages) = (programs()?, packages()?);
+    let programs = shipped::programs()?;
     let mut archives = Vec::new();
-    for (package, name) in packages {
+    for (package, name) in shipped::packages()? {
         let archive = place::repository().join(format!("target/images/{name}.tar"));
         let image = format!("coordd/{name}:{}", env!("CARGO_PKG_VERSION"));
         let built = programs.join(package);
@@ -82,7 +64,7 @@ pub(crate) fn pack_tree(root: &Path, runs: &str, archive: &Path, image: &str) ->
     let diff = sha256(&layer)?;
     let rootfs = format!(r#"{{"type":"layers","diff_ids":["sha256:{diff}"]}}"#);
     let run = format!(r#"{{"User":"{USER}",{runs}}}"#);
-    let config = format!(r#"{{"architecture":"amd64","os":"linux","config":{run},"rootfs":{rootfs}}}"#);
+    let config = format!(r#"{{"architecture":"{ARCHITECTURE}","os":"linux","config":{run},"rootfs":{rootfs}}}"#);
     let config_file = work.join("config.json");
     fs::write(&config_file, config).tried(|| format!("write {}", config_file.display()))?;
     let config_name = format!("{}.json", sha256(&config_file)?);
@@ -112,14 +94,6 @@ fn with_name(manifest: &str, image: &str) -> Option<String> {
     let (before, rest) = manifest.split_once(r#""RepoTags":["#)?;
     let (_, after) = rest.split_once(']')?;
     Some(format!(r#"{before}"RepoTags":["{image}"]{after}"#))
-}
-
-/// Those of `IMAGES` that this workspace has.
-fn packages() -> Result<Vec<(&'static str, &'static str)>> {
-    let mut cargo = shell::cargo(&["metadata", "--format-version", "1", "--no-deps"]);
-    let metadata = shell::run_quietly(&mut cargo)?;
-    let has = |package: &str| metadata.contains(&format!(r#""name":"{package}","version""#));
-    Ok(IMAGES.iter().copied().filter(|(package, _)| has(package)).collect())
 }
 
 /// All that is in a folder.

@@ -3,20 +3,22 @@
 //! Rule: `exec`, not a child. Reason: Ctrl-C and the exit code must reach and leave the program itself.
 
 use std::env;
-use std::path::Path;
 use std::process::Command;
 
 use crate::failure::{Result, Tried};
-use crate::{image, place, shell};
+use crate::{place, profile, shell, shipped};
 
 pub(crate) fn demo(args: &[String]) -> Result<()> {
     build_coordd()?;
     Err(shell::become_program(Command::new(place::build().join("release/coordd")).arg("demo").args(args)))
 }
 
-/// Measures the release build of coordd against ZooKeeper.
+/// Measures what is shipped against ZooKeeper.
 pub(crate) fn versus(args: &[String]) -> Result<()> {
-    let mut versus = build_versus()?;
+    if args == ["profile"] {
+        return profile::record();
+    }
+    let mut versus = shipped_versus()?;
     // Without a word it measures the whole table; a leading flag is one of that.
     if args.first().is_none_or(|first| first.starts_with('-')) {
         versus.arg("bench");
@@ -64,26 +66,17 @@ fn simulation(args: &[&str]) -> Command {
     cargo
 }
 
-fn build_versus() -> Result<Command> {
-    build_coordd()?;
-    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
-    Ok(versus_of(&place::build().join("release")))
-}
-
 fn shipped_versus() -> Result<Command> {
-    Ok(versus_of(&image::programs()?))
-}
-
-fn versus_of(programs: &Path) -> Command {
+    let programs = shipped::programs()?;
     let mut versus = Command::new(programs.join("coordd-versus"));
     versus.env("COORDD_BIN", programs.join("coordd"));
-    versus
+    Ok(versus)
 }
 
 /// The programs on real client libraries, against the coordd of the image.
 pub(crate) fn shipped_clients() -> Result<()> {
     let program = env::current_exe().tried(|| "find this program".to_owned())?;
-    shell::run(Command::new(program).arg("clients").env("COORDD_BIN", image::programs()?.join("coordd")))
+    shell::run(Command::new(program).arg("clients").env("COORDD_BIN", shipped::programs()?.join("coordd")))
 }
 
 pub(crate) fn build_coordd() -> Result<()> {

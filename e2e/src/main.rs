@@ -18,9 +18,11 @@ mod kubernetes;
 mod launch;
 mod options;
 mod place;
+mod profile;
 mod runtimes;
 mod servers;
 mod shell;
+mod shipped;
 mod tools;
 mod verify;
 
@@ -31,7 +33,8 @@ use failure::{Failure, Result};
 const USAGE: &str = "usage: e2e COMMAND
   demo [ARGS]                 build coordd and run `coordd demo ARGS`
   verify [--only STEP|--list] install what is needed and run every check
-  versus [ARGS]               build coordd and measure it against ZooKeeper
+  versus [ARGS]               build what is shipped and measure it against ZooKeeper
+  versus profile              record coordd at work anew, by which what is shipped is laid out
   sim [--seed N] [--rounds N] live one seed twice: simulated network, clock and disk
   image                       write target/images/{coordd,operator}.tar, docker archives
   e2e [COMMAND]               a real Kubernetes of three nodes, and scenarios in it

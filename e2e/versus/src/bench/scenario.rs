@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
@@ -118,6 +118,9 @@ pub fn run_group(options: &Options, kind: Kind, group: &[Scenario], metrics: &mu
         }
     }
     profile::print(&context.ensemble);
+    if let Err(e) = context.ensemble.end(Duration::from_secs(30)) {
+        context.metrics.failed.push(format!("{} at its end: {e:#}", kind.name()));
+    }
     Ok(())
 }
 

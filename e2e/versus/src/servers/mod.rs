@@ -200,6 +200,13 @@ impl Ensemble {
         Ok(())
     }
 
+    /// Tells every running member to end, and waits for it: what a process does last is done.
+    pub fn end(&mut self, limit: Duration) -> Result<()> {
+        let running: Vec<usize> = (0..self.members.len()).filter(|&i| self.pid(i).is_some()).collect();
+        running.iter().try_for_each(|&i| self.signal(i, Signal::TERM))?;
+        running.iter().try_for_each(|&i| self.wait_end(i, limit))
+    }
+
     /// Waits for a member that was told to end.
     pub fn wait_end(&mut self, i: usize, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
