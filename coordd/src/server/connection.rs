@@ -282,7 +282,10 @@ impl Connection {
                         queue.parked = parks;
                         return Ok(());
                     }
-                    Fate::Open | Fate::Drain | Fate::Flush => std::mem::swap(&mut queue.out, &mut self.spare),
+                    Fate::Open | Fate::Drain | Fate::Flush => {
+                        queue.parked = false;
+                        std::mem::swap(&mut queue.out, &mut self.spare);
+                    }
                 }
             }
             self.shared.hub.metrics.bytes_sent.add(self.spare.len() as u64);

@@ -12,11 +12,21 @@ use super::support::{Client, Member, create, read};
 /// Long enough for a task that was answered to park again.
 const SETTLES: Duration = Duration::from_millis(30);
 
-/// Creates `path` in the name of `owner`, as an entry that came from elsewhere; nothing is awaited.
-fn created_elsewhere(member: &Member, owner: &Client, path: &str) {
+fn creation(path: &str) -> Op {
     let mut record = BytesMut::new();
     create(&mut Writer::new(&mut record), path, b"", 0);
-    member.double.apply(owner.session, 1, Op::Client { op: OpCode::Create, record: record.freeze() });
+    Op::Client { op: OpCode::Create, record: record.freeze() }
+}
+
+/// Creates `path` in the name of `owner`, as an entry that came from elsewhere; nothing is awaited.
+fn created_elsewhere(member: &Member, owner: &Client, path: &str) {
+    member.double.apply(owner.session, 1, creation(path));
+}
+
+/// The persistent recursive watch of the whole tree.
+fn everything(w: &mut Writer<'_>) {
+    w.string("/");
+    w.i32(1);
 }
 
 async fn watching(member: &Member, path: &str) -> Client {
@@ -70,11 +80,7 @@ async fn a_socket_that_takes_no_more_gets_the_rest_from_its_task_in_order() {
     let member = Member::with_outbox(64 << 20).await;
     let owner = member.client().await;
     let mut watcher = member.client().await;
-    let recursive = |w: &mut Writer<'_>| {
-        w.string("/");
-        w.i32(1);
-    };
-    watcher.ask(1, OpCode::AddWatch, recursive).await;
+    watcher.ask(1, OpCode::AddWatch, everything).await;
     tokio::time::sleep(SETTLES).await;
     let before = member.hub.metrics.bytes_sent.get();
     let paths: Vec<String> = (0..2000).map(|n| format!("/{n}-{}", "x".repeat(8000))).collect();
@@ -101,6 +107,25 @@ async fn apply_writes_nothing_while_answers_are_held_and_the_order_stays() {
     member.double.answer_again();
     assert_eq!(watcher.got().await.event().1, "/a");
     assert_eq!(watcher.got().await.xid, 2);
+}
+
+#[tokio::test]
+async fn what_a_task_holds_back_is_not_overtaken_though_its_client_broke_the_protocol_meanwhile() {
+    let member = Member::start().await;
+    let owner = member.client().await;
+    let mut watcher = member.client().await;
+    watcher.ask(1, OpCode::AddWatch, everything).await;
+    tokio::time::sleep(SETTLES).await;
+    member.double.answering.store(false, Ordering::SeqCst);
+    // The first event is in the outbox, its batch is not done yet: the bad frame is what wakes the task.
+    member.double.apply_within_batch(owner.session, creation("/a"));
+    watcher.raw.send(&(-1i32).to_be_bytes()).await;
+    tokio::time::sleep(SETTLES).await;
+    member.double.answering.store(true, Ordering::SeqCst);
+    created_elsewhere(&member, &owner, "/b");
+    assert_eq!(watcher.got().await.event().1, "/a");
+    assert_eq!(watcher.got().await.event().1, "/b");
+    assert!(watcher.raw.is_closed().await);
 }
 
 #[tokio::test]

@@ -91,6 +91,11 @@ impl Double {
         outcome
     }
 
+    /// The same in the midst of a batch: nobody is told before the batch is done.
+    pub(crate) fn apply_within_batch(&self, session: SessionId, op: Op) {
+        self.apply_under(&mut self.state.write(), session, 1, Default::default(), op);
+    }
+
     fn apply_under(
         &self,
         state: &mut State,
