@@ -157,6 +157,7 @@ impl Hub {
     }
 
     fn deliver(&self, conns: &ById, told: &Told<'_>, event: &[u8], acl: Option<&AclView>) {
+        let mut sent = 0;
         for watcher in told.watchers {
             let Some(conn) = conns.get(&watcher.0) else { continue };
             let mut queue = conn.queue();
@@ -172,11 +173,12 @@ impl Hub {
             } else {
                 queue.out.extend_from_slice(event);
                 queue.tally.sent += 1;
+                sent += 1;
             }
             conn.list(&mut queue);
         }
-        self.metrics.watch_bytes.add((event.len() * told.watchers.len()) as u64);
-        self.metrics.packets_sent.add(told.watchers.len() as u64);
+        self.metrics.watch_bytes.add(event.len() as u64 * sent);
+        self.metrics.packets_sent.add(sent);
     }
 }
 

@@ -59,8 +59,11 @@ async fn an_event_about_what_one_may_not_read_is_dropped_and_its_watch_used_up()
     c.ask(1, OpCode::Exists, |r| read(r, "/a", true)).await;
     w.ask(1, OpCode::Auth, |r| auth(r, "bob:secret")).await;
     let bob = [Acl { perms: Perms::ALL, id: AuthId::new("digest", digest_id("bob:secret")) }];
+    let sent = member.hub.metrics.packets_sent.get();
     assert_eq!(w.ask(2, OpCode::Create, |r| create_with(r, "/a", b"", 0, &bob)).await.err, 0);
     assert!(c.raw.is_quiet().await);
+    let counted = (member.hub.metrics.packets_sent.get() - sent, member.hub.metrics.watch_bytes.get());
+    assert_eq!(counted, (1, 0), "only the answer to the writer was sent");
     assert_eq!(c.ask(2, OpCode::CheckWatches, |r| path_and(r, "/a", 3)).await.code(), Some(ErrorCode::NoWatcher));
 }
 
