@@ -4,8 +4,8 @@
 //!   counting programs ── the rows of the speed table, in short ──► target/counts/*.profraw ──► coordd/coordd.profdata
 //! ```
 //!
-//! Rule: it is recorded by hand (`cargo versus profile`, half an hour) and kept with the sources. Reason: every build of
-//! an image would take twice as long, and no two would be the same (ADR 0007).
+//! Rule: it is recorded by hand (`cargo versus profile`, half an hour) and kept with the sources. Reason: every build
+//! of an image would take twice as long, and no two would be the same (ADR 0007).
 
 use std::collections::HashSet;
 use std::fs;
@@ -62,7 +62,7 @@ pub(crate) fn warn_if_aged(profile: &Path, program: &Path) -> Result<()> {
     let percent = fit(&read(profile)?, &read(program)?);
     if percent < FITS_FROM_PERCENT {
         println!(
-            "warning: {} knows {percent} % of coordd's functions, so coordd is slower than it could be: record it anew, \
+            "warning: of the functions in {} coordd has {percent} %, so it is slower than it could be: record it anew, \
              `cargo versus profile`",
             profile.display()
         );
