@@ -107,6 +107,8 @@ pub fn run_group(options: &Options, kind: Kind, group: &[Scenario], metrics: &mu
     std::fs::create_dir_all(&options.dir)?;
     let dir = options.dir.canonicalize()?;
     let ensemble = Ensemble::start(Plan::new(kind, 3, &dir, options.base_port))?;
+    // What others have left in the page cache (a build, the other side's logs) would be written while this measures.
+    rustix::fs::sync();
     let mut context = Context { options, ensemble, metrics };
     for scenario in group {
         eprintln!("  {} on {}", scenario.name, kind.name());
