@@ -39,8 +39,8 @@ pub(crate) fn counting_programs(counts: &Path) -> Result<PathBuf> {
     build(&place::build().join("counting"), &format!("-Cprofile-generate={}", counts.display()))
 }
 
-/// All in one go: what one of them asks of a common dependency changes it for the others, and with it the names by which
-/// a profile knows their functions.
+/// All in one go: what one of them asks of a common dependency changes it for the others, and with it the names by
+/// which a profile knows their functions.
 fn build(target: &Path, flag: &str) -> Result<PathBuf> {
     let mut cargo = shell::cargo(&["build", "--release", "--target", TARGET, "--target-dir"]);
     cargo.arg(target).env("CARGO_ENCODED_RUSTFLAGS", [&FLAGS[..], &[flag]].concat().join(SEPARATOR));
