@@ -149,7 +149,7 @@ impl Handler for PeerHandler {
 
     fn heard(&self, from: &Identity) {
         if let Some(link) = self.0.core().and_then(|core| core.peers.get(from.node_id)) {
-            link.poke();
+            link.said_hello();
         }
     }
 }

@@ -15,13 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::call::{Answer, Call};
 use super::frame::{self, Frame, Kind};
 use super::hello::{LinkError, LinkKind, Refusal};
 use super::link::Link;
+use super::redial::{BACKOFF_MIN, Redial};
 use super::{Local, frame::protocol};
 use crate::raft::types::{Node, NodeId};
 
@@ -29,8 +30,6 @@ use crate::raft::types::{Node, NodeId};
 const REDIAL_GRACE: Duration = Duration::from_millis(50);
 /// A link is cut when questions were sent and nothing came back for so long.
 const SILENT_MAX: Duration = Duration::from_secs(2);
-const BACKOFF_MIN: Duration = Duration::from_millis(20);
-const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// What a control link has to tell the member.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ struct Question {
 pub(crate) struct Control {
     questions: mpsc::UnboundedSender<Question>,
     up: watch::Receiver<bool>,
-    poke: Arc<Notify>,
+    hello: watch::Sender<Option<Instant>>,
 }
 
 impl Control {
@@ -73,21 +72,19 @@ impl Control {
     ) -> Control {
         let (questions, queue) = mpsc::unbounded_channel();
         let (up_tx, up) = watch::channel(false);
-        let poke = Arc::new(Notify::new());
-        let poked = poke.clone();
-        let actor =
-            Actor { refused: None, id, node, local, news, queue, up: up_tx, poke: poked, next_id: 0, silent_max };
-        tokio::spawn(actor.run());
-        Control { questions, up, poke }
+        let (hello, heard) = watch::channel(None);
+        let actor = Actor { refused: None, id, node, local, news, queue, up: up_tx, next_id: 0, silent_max };
+        tokio::spawn(actor.run(Redial::new(heard)));
+        Control { questions, up, hello }
     }
 
     pub(crate) fn is_up(&self) -> bool {
         *self.up.borrow()
     }
 
-    /// The peer was heard of otherwise: dial now instead of after the backoff.
-    pub(crate) fn poke(&self) {
-        self.poke.notify_one();
+    /// A link of the peer's own was greeted: it is there.
+    pub(crate) fn said_hello(&self) {
+        self.hello.send_replace(Some(Instant::now()));
     }
 
     async fn ask(&self, kind: Kind, body: Bytes) -> io::Result<Frame> {
@@ -123,29 +120,22 @@ struct Actor {
     news: mpsc::UnboundedSender<News>,
     queue: mpsc::UnboundedReceiver<Question>,
     up: watch::Sender<bool>,
-    poke: Arc<Notify>,
     next_id: u64,
     silent_max: Duration,
 }
 
 impl Actor {
-    async fn run(mut self) {
-        let mut backoff = BACKOFF_MIN;
+    async fn run(mut self, mut redial: Redial) {
         while !self.queue.is_closed() {
-            match self.dial().await {
-                Ok(link) => {
-                    backoff = BACKOFF_MIN;
-                    self.serve_until_down(link).await;
-                }
+            match redial.attempt(self.dial()).await {
+                Ok(link) => self.serve_until_down(link).await,
                 Err(error) => {
                     self.tell_refusal(error);
                     tokio::select! {
                         biased;
-                        () = self.poke.notified() => {}
-                        () = sleep(backoff) => {}
+                        () = redial.wait() => {}
                         () = refuse_all(&mut self.queue) => {}
                     }
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
             }
         }
@@ -179,6 +169,7 @@ impl Actor {
         self.up.send_replace(true);
         let _ = self.news.send(News::Up(self.id));
         loop {
+            let stands_since = Instant::now();
             let ended = self.serve(&mut link).await;
             if self.queue.is_closed() {
                 return;
@@ -192,9 +183,13 @@ impl Actor {
                 }
                 Err(_) => break,
             }
+            // A peer that greets and then closes, on and on, is there, and yet not dialed on and on.
+            sleep_until(stands_since + BACKOFF_MIN).await;
         }
         self.up.send_replace(false);
         let _ = self.news.send(News::Down(self.id));
+        // The next dial may take long; who asked while this one was hoped for hears at once that it was in vain.
+        while self.queue.try_recv().is_ok() {}
     }
 
     async fn serve(&mut self, link: &mut Link) -> io::Result<()> {
@@ -244,8 +239,12 @@ async fn refuse_all(queue: &mut mpsc::UnboundedReceiver<Question>) {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use tokio::time::sleep;
+
     use super::super::double::{Double, local};
+    use super::super::hello;
     use super::*;
+    use crate::net::{TcpListener, TcpStream};
 
     /// A control link from member 1 to `node`, and its news.
     fn link_to(node: Node, silent_max: Duration) -> (Control, mpsc::UnboundedReceiver<News>) {
@@ -275,5 +274,45 @@ mod tests {
         let swallowed = timeout(Duration::from_secs(20), link.call(&Call::Elect)).await.expect("the link was cut");
         assert_eq!(swallowed.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert!(matches!(link.call(&Call::ReadIndex).await, Ok(Answer::Done)), "there is a new link");
+    }
+
+    /// A listener in the place of member 2, and the node to dial.
+    async fn listener() -> (TcpListener, Node) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer_addr = listener.local_addr().unwrap().to_string();
+        (listener, Node { disk_id: "d2".into(), peer_addr, ..Node::default() })
+    }
+
+    async fn greet_one(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        hello::accept(&mut stream, &mut BytesMut::new(), &local(2)).await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_while_the_link_breaks_is_not_kept_waiting_by_the_dials_after_it() {
+        let (listener, node) = listener().await;
+        let (link, mut news) = link_to(node, SILENT_MAX);
+        let first = greet_one(&listener).await;
+        assert!(matches!(news.recv().await, Some(News::Up(2))));
+        drop(first);
+        let _not_greeted = listener.accept().await.unwrap();
+        tokio::select! {
+            biased;
+            answer = link.call(&Call::ReadIndex) => assert!(answer.is_err()),
+            _ = listener.accept() => panic!("it waits for the next dial"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_greets_and_closes_is_dialed_at_a_measured_pace() {
+        let (listener, node) = listener().await;
+        let _link = link_to(node, SILENT_MAX);
+        let began = Instant::now();
+        for greeted in 0..10 {
+            drop(greet_one(&listener).await);
+            let least = BACKOFF_MIN * (greeted / 2);
+            assert!(began.elapsed() >= least, "dialed {greeted} times in {:?}", began.elapsed());
+        }
     }
 }

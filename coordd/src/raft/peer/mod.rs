@@ -18,6 +18,7 @@ pub(crate) mod frame;
 pub(crate) mod hello;
 pub(crate) mod link;
 pub(crate) mod peers;
+mod redial;
 pub(crate) mod roster;
 pub(crate) mod server;
 
