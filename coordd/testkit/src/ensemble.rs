@@ -77,11 +77,25 @@ impl Ensemble {
     /// # Errors
     /// When a directory cannot be made or no port is free.
     pub fn prepare(binary: &Path, count: usize, extra: &[&str]) -> io::Result<Ensemble> {
+        Ensemble::prepare_with_ways(binary, count, extra, |peer| Ok(peer.to_owned()))
+    }
+
+    /// The same, where a member reaches another at the address that `way` gives for the other's own.
+    ///
+    /// # Errors
+    /// As above, or what `way` says.
+    pub fn prepare_with_ways(
+        binary: &Path,
+        count: usize,
+        extra: &[&str],
+        way: impl FnMut(&String) -> io::Result<String>,
+    ) -> io::Result<Ensemble> {
         let dir = tempfile::tempdir()?;
         let ports = free_ports(count * 4)?;
         let at = |port: u16| format!("127.0.0.1:{port}");
         let peers: Vec<String> = (0..count).map(|i| at(ports[4 * i])).collect();
-        let list: Vec<String> = peers.iter().enumerate().map(|(i, peer)| format!("m{}={peer}", i + 1)).collect();
+        let ways = peers.iter().map(way).collect::<io::Result<Vec<_>>>()?;
+        let list: Vec<String> = (1..).zip(&ways).map(|(number, way)| format!("m{number}={way}")).collect();
         let member = |i: usize| {
             let (client, http, admin) = (at(ports[4 * i + 1]), at(ports[4 * i + 2]), at(ports[4 * i + 3]));
             let mut member = Member {

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod door;
 pub(crate) mod http;
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use coordd_testkit::{Ensemble, Member};
+use door::Door;
 
 pub(crate) const COORDD: &str = env!("CARGO_BIN_EXE_coordd");
 /// Small segments: a test's members share one disk with many others.
@@ -23,6 +25,22 @@ pub(crate) fn ensemble_with(count: usize, extra: &[&str]) -> Ensemble {
 
 pub(crate) fn prepare(count: usize) -> Ensemble {
     Ensemble::prepare(Path::new(COORDD), count, &SMALL).unwrap()
+}
+
+/// An ensemble whose members reach each other through doors only, in the order of the members.
+pub(crate) fn ensemble_behind_doors(count: usize, extra: &[&str]) -> (Ensemble, Vec<Door>) {
+    let mut doors = Vec::new();
+    let way = |peer: &String| {
+        let door = Door::before(peer)?;
+        let address = door.address.clone();
+        doors.push(door);
+        Ok(address)
+    };
+    let prepared = Ensemble::prepare_with_ways(Path::new(COORDD), count, &[&SMALL[..], extra].concat(), way);
+    let mut ensemble = prepared.unwrap();
+    ensemble.members.iter_mut().for_each(|member| member.start().unwrap());
+    ensemble.wait_until_all_serve();
+    (ensemble, doors)
 }
 
 /// Starts one more member, which waits to be added. Its index.
