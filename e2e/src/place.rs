@@ -1,7 +1,8 @@
 //! Where things lie: the repository, what is built, what is installed, what a run leaves behind.
 //!
 //! ```text
-//!   <repository>/target/release/coordd   the server under test (or below CARGO_TARGET_DIR)
+//!   <repository>/target/image/…/coordd   the server under test, as it is shipped (or below CARGO_TARGET_DIR)
+//!   <repository>/target/release/coordd   the one of `demo` and `clients`
 //!   <repository>/target/tools/…          what the runner installed; kept between runs
 //!   <repository>/target/e2e/…            data and output of servers and clients; made anew by each run
 //!   ~/.cache/coordd/…                    or COORDD_CACHE: what a machine needs once: Kubernetes, and its cluster

@@ -33,10 +33,11 @@ pub(crate) fn record() -> Result<()> {
     let merge = llvm_profdata()?;
     let counts = place::build().join("counts");
     let counting = shipped::counting_programs(&counts)?;
-    let generator = shipped::programs()?.join("coordd-versus");
+    // Not one of the counting programs, whose counts would mix with coordd's; nor a shipped one, which needs a profile.
+    shell::run(&mut shell::cargo(&["build", "--release", "-p", "coordd-versus"]))?;
     let _absent = fs::remove_dir_all(&counts);
     for work in [ALONE, FLOODS] {
-        let mut versus = Command::new(&generator);
+        let mut versus = Command::new(place::build().join("release/coordd-versus"));
         versus.env("COORDD_BIN", counting.join("coordd"));
         shell::run(versus.args(["bench", "--server", "coordd"]).args(work))?;
     }
