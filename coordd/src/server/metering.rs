@@ -4,13 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::hub::Hub;
-use super::metrics::millis;
 use crate::clock;
 use crate::consensus::Meter;
 
 impl Meter for Hub {
     fn flushed(&self, took: Duration, _: u64) {
-        self.metrics.fsync_time.add(millis(took));
+        self.metrics.fsync_time.add(took);
     }
 
     fn applying(&self) {
@@ -33,11 +32,11 @@ impl Meter for Hub {
     }
 
     fn snapshot_taken(&self, took: Duration) {
-        self.metrics.snapshot_time.add(millis(took));
+        self.metrics.snapshot_time.add(took);
     }
 
     fn leaderless(&self, took: Duration) {
-        self.metrics.election_time.add(millis(took));
+        self.metrics.election_time.add(took);
         self.metrics.led_since_ms.store(clock::monotonic_ms(), Ordering::Relaxed);
     }
 }

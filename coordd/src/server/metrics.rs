@@ -1,7 +1,7 @@
 //! The numbers of this member under ZooKeeper's names, for `mntr` and `/metrics` alike.
 //!
 //! ```text
-//!   Counter  one atomic        Summary  count, sum, min, max        Histogram  Summary + buckets, for percentiles
+//!   Counter  one atomic    Summary  count, sum, min, max     Times  one of durations     Histogram  Times, percentiles
 //! ```
 //!
 //! Rule: a batch of requests costs a handful of relaxed additions, whatever its size; nothing here takes a lock.
@@ -18,8 +18,9 @@ use coordd_proto::{EventType, OpCode};
 use tokio::time::Instant;
 
 pub(crate) use by_op::{ByOp, Counts};
+pub(crate) use render::java;
 pub use render::{mntr, prometheus};
-pub use value::{Counter, Histogram, Sample, Size, Summary, Value};
+pub use value::{Counter, Histogram, Sample, Size, Summary, Times, Value};
 
 /// Every figure that this member gathers.
 #[derive(Debug, Default)]
@@ -35,18 +36,17 @@ pub struct Metrics {
     pub connection_rejected: Counter,
     pub outbox_overflows: Counter,
     pub stale_sessions_expired: Counter,
-    /// Milliseconds, as ZooKeeper has them.
     pub read_latency: Histogram,
     pub update_latency: Histogram,
-    /// Latency of every request since the last `srst`, milliseconds.
-    pub latency: Summary,
+    /// Latency of every request since the last `srst`.
+    pub latency: Times,
     pub node_created_watch_count: Summary,
     pub node_deleted_watch_count: Summary,
     pub node_changed_watch_count: Summary,
     pub node_children_watch_count: Summary,
-    pub fsync_time: Summary,
-    pub snapshot_time: Summary,
-    pub election_time: Summary,
+    pub fsync_time: Histogram,
+    pub snapshot_time: Histogram,
+    pub election_time: Histogram,
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
     pub proposal_size: Size,
@@ -72,7 +72,7 @@ impl Metrics {
             let took = since.elapsed();
             self.by_op.add_batch(counts, took);
             self.read_latency.add_many(took, answered);
-            self.latency.add_many(millis(took), answered);
+            self.latency.add_many(took, answered);
         }
     }
 
@@ -86,14 +86,14 @@ impl Metrics {
         self.answered(1);
         self.by_op.add(op, took);
         self.read_latency.add_many(took, 1);
-        self.latency.add_many(millis(took), 1);
+        self.latency.add_many(took, 1);
     }
 
     pub(crate) fn write_answered(&self, op: OpCode, took: Duration) {
         self.answered(1);
         self.by_op.add(op, took);
         self.update_latency.add_many(took, 1);
-        self.latency.add_many(millis(took), 1);
+        self.latency.add_many(took, 1);
     }
 
     pub(crate) fn watch_fired(&self, event: EventType, watchers: usize) {
@@ -135,10 +135,10 @@ impl Metrics {
             Sample::summary("node_deleted_watch_count", &self.node_deleted_watch_count),
             Sample::summary("node_changed_watch_count", &self.node_changed_watch_count),
             Sample::summary("node_children_watch_count", &self.node_children_watch_count),
-            Sample::summary("fsynctime", &self.fsync_time),
-            Sample::summary("snapshottime", &self.snapshot_time),
-            Sample::summary("election_time", &self.election_time),
-            Sample::new("looking_count", Value::Counter(self.election_time.count())),
+            Sample::histogram("fsynctime", &self.fsync_time),
+            Sample::histogram("snapshottime", &self.snapshot_time),
+            Sample::histogram("election_time", &self.election_time),
+            Sample::new("looking_count", Value::Counter(self.election_time.times().count())),
             Sample::counter("proposal_count", &self.proposal_count),
             Sample::counter("commit_count", &self.commit_count),
             Sample::histogram("quorum_ack_latency", &self.propose_to_commit),

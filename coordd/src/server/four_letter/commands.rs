@@ -100,9 +100,9 @@ impl Commands {
         ServerStats {
             version: VERSION.to_owned(),
             read_only: server_state == "read-only",
-            min_latency: metrics.latency.min(),
-            avg_latency: metrics.latency.avg(),
-            max_latency: metrics.latency.max(),
+            min_latency: metrics.latency.min_ms(),
+            avg_latency: metrics.latency.avg_ms(),
+            max_latency: metrics.latency.max_ms(),
             packets_received: metrics.packets_received.get(),
             packets_sent: metrics.packets_sent.get(),
             num_alive_client_connections: open.len(),
@@ -234,7 +234,6 @@ impl Commands {
         let local = hub.connections().iter().filter(|conn| here(conn)).count().min(stats.num_alive_client_connections);
         let state = self.shared.consensus.state().read();
         let figures = [
-            ("avg_latency", stats.avg_latency),
             ("max_latency", stats.max_latency as f64),
             ("min_latency", stats.min_latency as f64),
             ("packets_received", stats.packets_received as f64),
@@ -261,7 +260,8 @@ impl Commands {
             ("max_file_descriptor_count", host::max_descriptors().unwrap_or(-1.0)),
         ];
         drop(state);
-        let mut all: Vec<Sample> = figures.iter().map(|(name, value)| Sample::gauge(name, *value)).collect();
+        let mut all = vec![Sample::average("avg_latency", stats.avg_latency)];
+        all.extend(figures.iter().map(|(name, value)| Sample::gauge(name, *value)));
         all.extend(self.leader_gauges());
         all
     }

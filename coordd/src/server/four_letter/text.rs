@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 
 use super::date::java_date;
 use super::views::{Configuration, Connection, Digest, Directories, Dump, ServerStats, WatchSummary};
+use crate::server::metrics::java;
 
 /// `srvr`, and with `clients` `stat`.
 pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) -> String {
@@ -19,7 +20,7 @@ pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) 
         }
         out.push('\n');
     }
-    let (min, avg, max) = (stats.min_latency, four_decimals(stats.avg_latency), stats.max_latency);
+    let (min, avg, max) = (stats.min_latency, java(stats.avg_latency), stats.max_latency);
     let _ = writeln!(out, "Latency min/avg/max: {min}/{avg}/{max}");
     let _ = writeln!(out, "Received: {}", stats.packets_received);
     let _ = writeln!(out, "Sent: {}", stats.packets_sent);
@@ -36,11 +37,6 @@ pub(super) fn server_stats(stats: &ServerStats, clients: Option<&[Connection]>) 
 }
 
 /// At most four decimals, and at least one, as Java's rounding prints them.
-fn four_decimals(value: f64) -> String {
-    let rounded = (value * 10_000.0).round() / 10_000.0;
-    if rounded.fract() == 0.0 { format!("{rounded:.1}") } else { format!("{rounded}") }
-}
-
 fn brief(c: &Connection) -> String {
     format!(
         " /{}[{}](queued={},recved={},sent={})",

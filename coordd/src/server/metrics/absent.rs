@@ -99,6 +99,6 @@ pub(super) fn samples() -> impl Iterator<Item = Sample> {
         |names: &'static [&'static str], value: Value| names.iter().map(move |name| Sample::new(name, value.clone()));
     let summary = Value::Summary { count: 0, sum: 0, min: 0, max: 0, avg: 0.0 };
     let (p50, p95, p99, p999) = (0.0, 0.0, 0.0, 0.0);
-    let histogram = Value::Histogram { count: 0, sum: 0, min: 0, max: 0, avg: 0.0, p50, p95, p99, p999 };
+    let histogram = Value::Histogram { count: 0, sum: 0.0, min: 0, max: 0, avg: 0.0, p50, p95, p99, p999 };
     of(COUNTERS, Value::Counter(0)).chain(of(SUMMARIES, summary)).chain(of(HISTOGRAMS, histogram))
 }

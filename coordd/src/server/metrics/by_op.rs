@@ -52,7 +52,7 @@ impl ByOp {
     /// One sample for each operation that was ever asked for.
     pub(crate) fn samples(&self) -> impl Iterator<Item = Sample> {
         let asked = OpCode::ALL.iter().filter(|op| slot(**op) < SLOTS - 1);
-        let known = asked.map(|op| (op, &self.0[slot(*op)])).filter(|(_, h)| h.summary().count() > 0);
+        let known = asked.map(|op| (op, &self.0[slot(*op)])).filter(|(_, h)| h.times().count() > 0);
         known.map(|(op, histogram)| Sample::histogram("request_latency", histogram).with_key(format!("{op:?}")))
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         counts.add(OpCode::Ping);
         by_op.add_batch(&counts, Duration::from_micros(5));
         assert_eq!(counts.total(), 4);
-        assert_eq!(by_op.0[slot(OpCode::GetData)].summary().count(), 3);
+        assert_eq!(by_op.0[slot(OpCode::GetData)].times().count(), 3);
         assert_eq!(by_op.samples().count(), 2);
     }
 }

@@ -11,8 +11,9 @@ use std::fmt::Write;
 
 use super::value::{Sample, Value};
 
-/// A float as Java prints it: always with a fraction.
-fn java(value: f64) -> String {
+/// A float as Java prints it: always with a fraction; of an average ZooKeeper keeps four digits of that.
+pub(crate) fn java(value: f64) -> String {
+    let value = (value * 1e4).round() / 1e4;
     if value.fract() == 0.0 && value.abs() < 1e7 { format!("{value:.1}") } else { format!("{value}") }
 }
 
@@ -33,7 +34,7 @@ pub fn mntr(samples: &[Sample]) -> String {
             Value::Text(text) => writeln!(out, "zk_{name}\t{text}"),
             Value::Summary { count, sum, min, max, avg } => summary(&mut out, name, *count, *sum, *min, *max, *avg),
             Value::Histogram { count, sum, min, max, avg, p50, p95, p99, p999 } => {
-                summary(&mut out, name, *count, *sum, *min, *max, *avg).and_then(|()| {
+                summary(&mut out, name, *count, *sum as u64, *min, *max, *avg).and_then(|()| {
                     let ms = |v: &f64| *v as u64;
                     writeln!(out, "zk_p50_{name}\t{}", ms(p50))?;
                     writeln!(out, "zk_p95_{name}\t{}", ms(p95))?;
@@ -129,6 +130,7 @@ mod tests {
 
     #[test]
     fn floats_print_as_java_prints_them() {
-        assert_eq!((java(0.0), java(2.5), plain(3.0)), ("0.0".into(), "2.5".into(), "3".into()));
+        assert_eq!([0.0, 2.5, 0.190_66].map(java), ["0.0", "2.5", "0.1907"]);
+        assert_eq!(plain(3.0), "3");
     }
 }

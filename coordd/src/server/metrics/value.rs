@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::millis;
-
 /// Counts up; `reset` is for `srst` alone.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -126,19 +124,58 @@ impl Size {
     }
 }
 
+/// Durations: a summary in microseconds, shown in milliseconds.
+#[derive(Debug, Default)]
+pub struct Times(Summary);
+
+impl Times {
+    pub fn add_many(&self, took: Duration, n: u64) {
+        self.0.add_many(micros(took), n);
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.count()
+    }
+
+    pub fn sum_ms(&self) -> f64 {
+        self.0.sum() as f64 / 1000.0
+    }
+
+    pub fn avg_ms(&self) -> f64 {
+        self.0.avg() / 1000.0
+    }
+
+    /// Whole milliseconds, as ZooKeeper counts them.
+    pub fn min_ms(&self) -> u64 {
+        self.0.min() / 1000
+    }
+
+    pub fn max_ms(&self) -> u64 {
+        self.0.max() / 1000
+    }
+
+    pub fn reset(&self) {
+        self.0.reset();
+    }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Eight buckets to each doubling of microseconds: a percentile is at most an eighth too high.
 const BUCKETS: usize = 8 * 40;
 
-/// Durations; shown in milliseconds.
+/// Durations with percentiles.
 #[derive(Debug)]
 pub struct Histogram {
-    summary: Summary,
+    times: Times,
     buckets: Box<[AtomicU64; BUCKETS]>,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram { summary: Summary::default(), buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]) }
+        Histogram { times: Times::default(), buckets: Box::new([const { AtomicU64::new(0) }; BUCKETS]) }
     }
 }
 
@@ -163,13 +200,12 @@ impl Histogram {
     }
 
     pub fn add_many(&self, took: Duration, n: u64) {
-        self.summary.add_many(millis(took), n);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.buckets[bucket_of(micros)].fetch_add(n, Ordering::Relaxed);
+        self.times.add_many(took, n);
+        self.buckets[bucket_of(micros(took))].fetch_add(n, Ordering::Relaxed);
     }
 
-    pub fn summary(&self) -> &Summary {
-        &self.summary
+    pub fn times(&self) -> &Times {
+        &self.times
     }
 
     /// The value in microseconds below which a share of `quantile` lies.
@@ -212,10 +248,10 @@ pub enum Value {
         max: u64,
         avg: f64,
     },
-    /// With the 50th, 95th, 99th and 99.9th percentile, in milliseconds.
+    /// Milliseconds, with the 50th, 95th, 99th and 99.9th percentile.
     Histogram {
         count: u64,
-        sum: u64,
+        sum: f64,
         min: u64,
         max: u64,
         avg: f64,
@@ -257,10 +293,10 @@ impl Sample {
     }
 
     pub fn histogram(name: &'static str, h: &Histogram) -> Sample {
-        let s = h.summary();
+        let t = h.times();
         let at = |quantile| h.quantile_micros(quantile) as f64 / 1000.0;
         let (p50, p95, p99, p999) = (at(0.5), at(0.95), at(0.99), at(0.999));
-        let (count, sum, min, max, avg) = (s.count(), s.sum(), s.min(), s.max(), s.avg());
+        let (count, sum, min, max, avg) = (t.count(), t.sum_ms(), t.min_ms(), t.max_ms(), t.avg_ms());
         Sample::new(name, Value::Histogram { count, sum, min, max, avg, p50, p95, p99, p999 })
     }
 }
@@ -284,7 +320,14 @@ mod tests {
         h.add_many(Duration::from_millis(50), 2);
         assert_eq!(h.quantile_micros(0.5), 10);
         assert!(h.quantile_micros(0.99) >= 50_000);
-        assert_eq!((h.summary().count(), h.summary().max()), (100, 50));
+        assert_eq!((h.times().count(), h.times().max_ms()), (100, 50));
+    }
+
+    #[test]
+    fn what_takes_less_than_a_millisecond_counts_in_sum_and_average() {
+        let h = Histogram::default();
+        h.add_many(Duration::from_micros(250), 6);
+        assert_eq!((h.times().sum_ms(), h.times().avg_ms(), h.times().max_ms()), (1.5, 0.25, 0));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where coordd's time goes: the mean of each histogram that its members show under `/metrics`.
+//! Where coordd's time goes: the mean of each duration that its members show under `/metrics`, in milliseconds.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ pub fn print(ensemble: &Ensemble) {
     for text in ensemble.metrics() {
         add(&text, &mut hops);
     }
-    // What has a count and no sum is a counter whose name ends so.
-    for (name, (sum, count)) in hops.iter().filter(|(_, (sum, count))| *sum > 0.0 && *count > 0.0) {
-        eprintln!("    hop {name}: mean {:.6} over {count:.0}", sum / count);
+    // What has a count and no sum is a counter whose name ends so; what has both and such a name counts watchers.
+    let lasted = |name: &str, sum: f64| sum > 0.0 && !name.ends_with("_count");
+    for (name, (sum, count)) in hops.iter().filter(|(name, (sum, _))| lasted(name, *sum)) {
+        eprintln!("    hop {name}: mean {:.4} ms over {count:.0}", sum / count);
     }
 }
 
