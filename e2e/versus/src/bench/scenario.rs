@@ -50,13 +50,6 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Syncs of the disk for each operation, of all members together, where the server counts them.
-    pub fn record_fsyncs(&mut self, name: &str, before: Option<f64>, operations: f64) {
-        if let (Some(before), Some(after)) = (before, self.ensemble.fsyncs()) {
-            self.record(&format!("{name}.fsyncs-per-op"), (after - before) / operations);
-        }
-    }
-
     /// One measured value of a metric; several of a round are kept apart.
     pub fn record(&mut self, metric: &str, value: f64) {
         eprintln!("    {metric} = {value:.3}");
