@@ -18,10 +18,43 @@ static void ignore(zhandle_t *zh, int type, int state, const char *path, void *c
 }
 
 zhandle_t *connected(int timeout_ms) {
-    zhandle_t *zh = zookeeper_init(hosts, ignore, timeout_ms, NULL, NULL, 0);
+    return connected_at(hosts, timeout_ms);
+}
+
+zhandle_t *connected_at(const char *where, int timeout_ms) {
+    zhandle_t *zh = zookeeper_init(where, ignore, timeout_ms, NULL, NULL, 0);
     EXPECT(zh != NULL, "zookeeper_init gave nothing");
     UNTIL(zoo_state(zh) == ZOO_CONNECTED_STATE, "a connection");
     return zh;
+}
+
+void make(zhandle_t *zh, const char *path, const char *data, int mode) {
+    CODE(zoo_create(zh, path, data, (int)strlen(data), &ZOO_OPEN_ACL_UNSAFE, mode, NULL, 0), ZOK);
+}
+
+static int sync_code;
+
+static void on_sync(int code, const char *value, const void *context) {
+    (void)value, (void)context;
+    sync_code = code;
+}
+
+/* Brings the member that serves this handle up to every write acknowledged before. */
+void synced(zhandle_t *zh) {
+    sync_code = 1;
+    CODE(zoo_async(zh, root, on_sync, NULL), ZOK);
+    UNTIL(sync_code != 1, "the answer to sync");
+    EXPECT(sync_code == ZOK, "sync was answered with %s", zerror(sync_code));
+}
+
+/* Asks again while the connection is being made anew. */
+int exists_again(zhandle_t *zh, const char *path, struct Stat *stat) {
+    int code = ZCONNECTIONLOSS;
+    for (int i = 0; i < 200 && (code == ZCONNECTIONLOSS || code == ZOPERATIONTIMEOUT); i++) {
+        code = zoo_exists(zh, path, 0, stat);
+        if (code == ZCONNECTIONLOSS || code == ZOPERATIONTIMEOUT) nap(100);
+    }
+    return code;
 }
 
 void seen_reset(struct seen *seen) {
@@ -70,6 +103,23 @@ int control(const char *verb, int port) {
     close(link);
     EXPECT(length > 1 && strncmp(answer, "ok", 2) == 0, "%s %d: %s", verb, port, answer);
     return atoi(answer + 2);
+}
+
+/* Makes a door to each member, once; gives what to connect to. What is said through shut doors is lost. */
+const char *doors(void) {
+    static char list[160];
+    if (list[0]) return list;
+    for (const char *at = hosts; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        size_t length = strlen(list);
+        int door = control("door", atoi(strchr(at, ':') + 1));
+        snprintf(list + length, sizeof list - length, "%s127.0.0.1:%d", length ? "," : "", door);
+    }
+    return list;
+}
+
+void doors_set(const char *verb) {
+    for (const char *at = doors(); (at = strchr(at, ':')); at++) control(verb, atoi(at + 1));
 }
 
 int server_port(zhandle_t *zh) {

@@ -49,6 +49,12 @@ extern char why[512];
 
 void nap(int milliseconds);
 zhandle_t *connected(int timeout_ms);
+zhandle_t *connected_at(const char *where, int timeout_ms);
+const char *doors(void);
+void doors_set(const char *verb);
+void make(zhandle_t *zh, const char *path, const char *data, int mode);
+void synced(zhandle_t *zh);
+int exists_again(zhandle_t *zh, const char *path, struct Stat *stat);
 void seen_reset(struct seen *seen);
 void into_seen(zhandle_t *zh, int type, int state, const char *path, void *seen);
 int seen_has(struct seen *seen, const char *event);

@@ -3,6 +3,7 @@
  *
  * Each case prints `ok NAME` or `FAIL NAME: why`; the exit code is 1 when any failed.
  */
+#include "cases.h"
 #include "harness.h"
 
 #include <stdlib.h>
@@ -12,24 +13,6 @@ const char *hosts;
 char root[64];
 jmp_buf failed;
 char why[512];
-
-static void make(zhandle_t *zh, const char *path, const char *data, int mode) {
-    CODE(zoo_create(zh, path, data, (int)strlen(data), &ZOO_OPEN_ACL_UNSAFE, mode, NULL, 0), ZOK);
-}
-
-static int sync_code;
-
-static void on_sync(int code, const char *value, const void *context) {
-    (void)value, (void)context;
-    sync_code = code;
-}
-
-static void synced(zhandle_t *zh) {
-    sync_code = 1;
-    CODE(zoo_async(zh, root, on_sync, NULL), ZOK);
-    UNTIL(sync_code != 1, "the answer to sync");
-    EXPECT(sync_code == ZOK, "sync was answered with %s", zerror(sync_code));
-}
 
 static void each_operation_and_its_stat(zhandle_t *zh) {
     char created[200], buffer[32];
@@ -180,65 +163,6 @@ static void acls_admit_whom_they_name(zhandle_t *zh) {
     CODE(zookeeper_close(owner), ZOK);
 }
 
-static int exists_again(zhandle_t *zh, const char *path, struct Stat *stat) {
-    int code = ZCONNECTIONLOSS;
-    for (int i = 0; i < 200 && (code == ZCONNECTIONLOSS || code == ZOPERATIONTIMEOUT); i++) {
-        code = zoo_exists(zh, path, 0, stat);
-        if (code == ZCONNECTIONLOSS || code == ZOPERATIONTIMEOUT) nap(100);
-    }
-    return code;
-}
-
-static void a_session_and_its_watches_outlive_the_member(zhandle_t *zh) {
-    static struct seen data;
-    char buffer[8], event[200];
-    int length = sizeof buffer, code;
-    struct Stat stat;
-    zhandle_t *victim = connected(10000);
-    make(victim, path_of("/e"), "", ZOO_EPHEMERAL);
-    make(victim, path_of("/data"), "", ZOO_PERSISTENT);
-    seen_reset(&data);
-    CODE(zoo_wget(victim, path_of("/data"), into_seen, &data, buffer, &length, NULL), ZOK);
-    long long session = zoo_client_id(victim)->client_id;
-    int port = server_port(victim);
-    control("kill", port);
-    if (strchr(hosts, ',') == NULL) control("start", port);
-    CODE(exists_again(zh, root, &stat), ZOK);
-    do code = zoo_set(zh, path_of("/data"), "1", 1, -1);
-    while (code == ZCONNECTIONLOSS && (nap(100), 1));
-    CODE(code, ZOK);
-    snprintf(event, sizeof event, "changed %s", path_of("/data"));
-    UNTIL(seen_has(&data, event), "the event of the watch set before the kill");
-    CODE(exists_again(victim, path_of("/e"), &stat), ZOK);
-    EXPECT(stat.ephemeralOwner == session && zoo_client_id(victim)->client_id == session, "another session");
-    control("start", port);
-    CODE(zookeeper_close(victim), ZOK);
-    UNTIL(exists_again(zh, path_of("/e"), &stat) == ZNONODE, "the end of the ephemeral");
-}
-
-static void a_session_is_taken_up_with_its_password_and_ends_when_closed(zhandle_t *zh) {
-    struct Stat stat;
-    zhandle_t *first = connected(8000);
-    clientid_t id = *zoo_client_id(first), wrong = id;
-    make(first, path_of("/e"), "", ZOO_EPHEMERAL);
-    memset(wrong.passwd, 1, sizeof wrong.passwd);
-    zhandle_t *thief = zookeeper_init(hosts, NULL, 8000, &wrong, NULL, 0);
-    UNTIL(zoo_state(thief) == ZOO_EXPIRED_SESSION_STATE, "the refusal of a wrong password");
-    zookeeper_close(thief);
-    // The first handle, once cut off, takes the session back; a close goes out only from the one that has it.
-    for (int ended = 0, i = 0; !ended; i++) {
-        EXPECT(i < 50, "the session could not be closed");
-        zhandle_t *second = zookeeper_init(hosts, NULL, 8000, &id, NULL, 0);
-        UNTIL(zoo_state(second) == ZOO_CONNECTED_STATE || zoo_state(second) == ZOO_EXPIRED_SESSION_STATE, "an answer");
-        ended = zoo_state(second) == ZOO_EXPIRED_SESSION_STATE;
-        EXPECT(i > 0 || zoo_client_id(second)->client_id == id.client_id, "another session");
-        zookeeper_close(second);
-    }
-    UNTIL(exists_again(zh, path_of("/e"), &stat) == ZNONODE, "the end of the ephemeral");
-    UNTIL(zoo_state(first) == ZOO_EXPIRED_SESSION_STATE, "the word of expiry");
-    zookeeper_close(first);
-}
-
 static const struct {
     const char *name;
     void (*run)(zhandle_t *);
@@ -252,6 +176,7 @@ static const struct {
     CASE(acls_admit_whom_they_name),
     CASE(a_session_and_its_watches_outlive_the_member),
     CASE(a_session_is_taken_up_with_its_password_and_ends_when_closed),
+    CASE(a_session_that_is_not_heard_of_expires_with_its_ephemerals),
 };
 
 int main(int count, char **args) {

@@ -28,7 +28,11 @@ type silent struct{}
 func (silent) Printf(string, ...interface{}) {}
 
 func (t *t) client(timeout time.Duration) (*zk.Conn, <-chan zk.Event) {
-	conn, events, err := zk.Connect(t.hosts, timeout, zk.WithLogger(silent{}))
+	return t.clientAt(t.hosts, timeout)
+}
+
+func (t *t) clientAt(hosts []string, timeout time.Duration) (*zk.Conn, <-chan zk.Event) {
+	conn, events, err := zk.Connect(hosts, timeout, zk.WithLogger(silent{}))
 	must(err)
 	t.open = append(t.open, conn)
 	until("a connection", func() bool { return conn.State() == zk.StateHasSession })
@@ -126,4 +130,18 @@ func (t *t) killServerOf(conn *zk.Conn) string {
 		control("start " + port)
 	}
 	return port
+}
+
+// doors gives ways to the members that can be shut: what is said through them then is lost, and nobody is told.
+func (t *t) doors() (hosts []string, set func(verb string)) {
+	for _, host := range t.hosts {
+		_, port, err := net.SplitHostPort(host)
+		must(err)
+		hosts = append(hosts, "127.0.0.1:"+control("door "+port))
+	}
+	return hosts, func(verb string) {
+		for _, host := range hosts {
+			control(verb + " " + strings.TrimPrefix(host, "127.0.0.1:"))
+		}
+	}
 }

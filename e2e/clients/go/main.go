@@ -16,7 +16,7 @@ var cases = []func(*t){
 	everyOperationAndItsStat, versionsAndNamesAreGuarded, aMultiIsAllOrNothing, aclsAdmitWhomTheyName,
 	watchesFireOnceForTheirChange, aLockIsHeldByOneAtATime, protectedSequencesAndContainers,
 	ephemeralsAndTimeToLiveEnd, aSessionAndItsWatchesOutliveTheMember, writesGoOnThroughAKilledMember,
-	aSilentSessionExpiresWithItsEphemerals,
+	aSessionThatIsNotHeardOfExpiresWithItsEphemerals,
 }
 
 func main() {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -73,46 +70,39 @@ func writesGoOnThroughAKilledMember(t *t) {
 	expect(int64(len(names)) >= written.Load(), "acknowledged %d, there are %d", written.Load(), len(names))
 }
 
-func aSilentSessionExpiresWithItsEphemerals(t *t) {
-	conn := t.rooted()
+func aSessionThatIsNotHeardOfExpiresWithItsEphemerals(t *t) {
+	watcher := t.rooted()
+	hosts, set := t.doors()
+	conn, events := t.clientAt(hosts, time.Second)
+	var expired atomic.Bool
+	go func() {
+		for event := range events {
+			expired.CompareAndSwap(false, event.State == zk.StateExpired)
+		}
+	}()
+	session := conn.SessionID()
+	_, err := conn.Create(t.root+"/e", nil, zk.FlagEphemeral, open)
+	must(err)
+	_, _, watched, err := conn.GetW(t.root)
+	must(err)
+	lock := zk.NewLock(conn, t.root+"/lock", open)
+	must(lock.LockWithData([]byte("victim")))
+	synced(watcher)
+	_, _, gone, err := watcher.ExistsW(t.root + "/e")
+	must(err)
 	began := time.Now()
-	silent := silentSession(t.hosts[0], time.Second, t.root+"/e")
-	defer silent.Close()
-	synced(conn)
-	there, _, gone, err := conn.ExistsW(t.root + "/e")
+	set("shut")
+	equal(event("the end of the ephemeral", gone).Type, zk.EventNodeDeleted)
+	expect(time.Since(began) > 500*time.Millisecond, "expired after %s, before its time", time.Since(began))
+	must(zk.NewLock(watcher, t.root+"/lock", open).Lock())
+	set("open")
+	fails(event("on the watch of the old session", watched).Err, zk.ErrSessionExpired)
+	until("the word of expiry", expired.Load)
+	until("a new session", func() bool { return conn.State() == zk.StateHasSession })
+	expect(conn.SessionID() != session, "the old session goes on")
+	again(func() error { _, err := conn.Create(t.root+"/e", nil, zk.FlagEphemeral, open); return err })
+	synced(watcher)
+	_, stat, err := watcher.Exists(t.root + "/e")
 	must(err)
-	if there {
-		equal(event("the end of the ephemeral", gone).Type, zk.EventNodeDeleted)
-	}
-	expect(time.Since(began) > 950*time.Millisecond, "expired after %s, before its time", time.Since(began))
-}
-
-// silentSession opens a session by hand, creates an ephemeral and is never heard of again: no pings.
-func silentSession(server string, timeout time.Duration, path string) net.Conn {
-	link, err := net.Dial("tcp", server)
-	must(err)
-	number := binary.BigEndian.AppendUint32
-	text := func(to []byte, value string) []byte { return append(number(to, uint32(len(value))), value...) }
-	connect := append(make([]byte, 12), number(nil, uint32(timeout.Milliseconds()))...)
-	connect = append(number(append(connect, make([]byte, 8)...), 16), make([]byte, 17)...)
-	frame(link, connect)
-	create := text(number(number(nil, 1), 1), path)
-	create = number(number(number(create, 0), 1), 31)
-	create = number(text(text(create, "world"), "anyone"), zk.FlagEphemeral)
-	reply := frame(link, create)
-	equal(int32(binary.BigEndian.Uint32(reply[12:])), int32(0))
-	return link
-}
-
-// frame sends one and gives the next that comes.
-func frame(link net.Conn, body []byte) []byte {
-	_, err := link.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
-	must(err)
-	length := make([]byte, 4)
-	_, err = io.ReadFull(link, length)
-	must(err)
-	reply := make([]byte, binary.BigEndian.Uint32(length))
-	_, err = io.ReadFull(link, reply)
-	must(err)
-	return reply
+	equal(stat.EphemeralOwner, conn.SessionID())
 }

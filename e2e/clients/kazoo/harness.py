@@ -28,6 +28,12 @@ def case(function):
     return function
 
 
+def case_of_three(function):
+    """A case that no lone member can show."""
+    function.members = 3
+    return case(function)
+
+
 class Case:
     """The surroundings of one case."""
 
@@ -82,6 +88,18 @@ def control(line):
         answer = link.makefile().readline().strip()
     assert answer.startswith("ok"), f"{line}: {answer}"
     return answer[2:].strip()
+
+
+class Doors:
+    """The members, reached through doors of the runner: while they are shut, what is said is lost and nobody told."""
+
+    def __init__(self, hosts):
+        self.ports = [control(f"door {host.rsplit(':', 1)[1]}") for host in hosts.split(",")]
+        self.hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def set(self, verb):
+        for port in self.ports:
+            control(f"{verb} {port}")
 
 
 def server_port(client):
@@ -140,7 +158,8 @@ def run(function, hosts):
 def main(hosts, only=None, within=contextlib.nullcontext):
     """The cases that were imported, or those whose name has `only` in it; ends the process, with 1 when one failed."""
     logging.disable(logging.CRITICAL)
-    chosen = [c for c in CASES if only is None or only in c.__name__]
+    members = len(hosts.split(","))
+    chosen = [c for c in CASES if getattr(c, "members", 1) <= members and (only is None or only in c.__name__)]
     with within():
         failed = [c.__name__ for c in chosen if not run(c, hosts)]
     sys.stdout.flush()

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   kill PORT | start PORT | stop PORT | cont PORT | leader | revive   ──►  ok | ok PORT | error SENTENCE
+//!   door PORT | shut DOOR | open DOOR                                  ──►  ok DOOR | ok | error SENTENCE
 //! ```
 //!
-//! Members are named by their client port, because that is what a client knows of the server it is connected to.
+//! Members are named by their client port, because that is what a client knows of the server it is connected to, and
+//! doors by theirs.
 //! Rule: one thread serves all. Reason: a member is bound to the life of the thread that started it (`setpriv`).
 
 use std::io::{BufRead, BufReader, Write};
@@ -12,6 +14,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use super::door::Door;
 use crate::failure::{Failure, Result, Tried};
 use crate::servers::Ensemble;
 
@@ -26,8 +29,9 @@ impl Control {
         let address = listener.local_addr().tried(|| "find the control port".to_owned())?.to_string();
         let hand = Arc::clone(&ensemble);
         thread::spawn(move || {
+            let mut doors = Vec::new();
             for stream in listener.incoming().flatten() {
-                let _client_left = serve(&stream, |line| obey(&mut lock(&hand), line));
+                let _client_left = serve(&stream, |line| obey(&mut lock(&hand), &mut doors, line));
             }
         });
         Ok(Control { address, ensemble })
@@ -61,7 +65,7 @@ fn serve(mut stream: &TcpStream, obey: impl FnOnce(&str) -> Result<String>) -> s
     stream.write_all(format!("{answer}\n").as_bytes())
 }
 
-fn obey(ensemble: &mut Ensemble, line: &str) -> Result<String> {
+fn obey(ensemble: &mut Ensemble, doors: &mut Vec<Door>, line: &str) -> Result<String> {
     if line == "leader" {
         return Ok(format!("ok {}", ensemble.leader()?));
     }
@@ -77,6 +81,13 @@ fn obey(ensemble: &mut Ensemble, line: &str) -> Result<String> {
         "start" => ensemble.start_member(port)?,
         "stop" => ensemble.signal(port, "STOP")?,
         "cont" => ensemble.signal(port, "CONT")?,
+        "door" => {
+            let door = Door::to(port)?;
+            let answer = format!("ok {}", door.port);
+            doors.push(door);
+            return Ok(answer);
+        }
+        "shut" | "open" => doors.iter().find(|door| door.port == port).ok_or_else(wrong)?.set(verb == "shut"),
         _ => return Err(wrong()),
     }
     Ok("ok".to_owned())

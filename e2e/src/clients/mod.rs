@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   Ensemble (1 or 3 members) ◄─kill, start─ Control (a TCP line protocol) ◄──── e2e/clients/kazoo, java, c, go, rust
-//!        ▲────────────────────────────── the ZooKeeper protocol ────────────────────────────────┘
+//!        ▲────────── the ZooKeeper protocol; through a Door where it is to be cut off ──────────┘
 //! ```
 //!
 //! Rule: a program prints `ok NAME` or `FAIL NAME: why` for each case, and must pass against ZooKeeper before it counts
 //! for coordd. Reason: what these libraries expect is what ZooKeeper does, not what we believe that it does.
 
 mod control;
+mod door;
 mod programs;
 
 use std::fs;

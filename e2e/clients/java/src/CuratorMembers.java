@@ -6,9 +6,12 @@ import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.recipes.cache.CuratorCache;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
+import org.apache.curator.framework.recipes.nodes.PersistentNode;
 import org.apache.curator.framework.state.ConnectionState;
+import org.apache.zookeeper.CreateMode;
+import org.apache.zookeeper.data.Stat;
 
-/** Curator across members that die: its state, its caches, its locks. */
+/** Curator across members that die and sessions that expire: its state, its caches, its locks. */
 final class CuratorMembers {
     @Case
     static void theConnectionIsSuspendedAndTakenUpAgainWithTheSession(World t) throws Exception {
@@ -50,6 +53,43 @@ final class CuratorMembers {
         World.until("leadership again", latch::hasLeadership);
         held.release();
         World.isTrue(new InterProcessMutex(other, t.root + "/lock").acquire(10, TimeUnit.SECONDS), "not handed on");
+    }
+
+    @Case
+    static void anExpiredSessionIsLostAndTheRecipesRecover(World t) throws Exception {
+        Doors doors = new Doors(t);
+        CuratorFramework client = t.curator(doors.hosts, 1000);
+        CuratorFramework other = t.curator(10_000);
+        List<String> states = Watches.log();
+        client.getConnectionStateListenable().addListener((c, state) -> states.add(state.name()));
+        PersistentNode node = t.keep(new PersistentNode(client, CreateMode.EPHEMERAL, false, t.root + "/node",
+            new byte[0]));
+        node.start();
+        LeaderLatch latch = t.keep(new LeaderLatch(client, t.root + "/latch", "first"));
+        LeaderLatch next = t.keep(new LeaderLatch(other, t.root + "/latch", "next"));
+        latch.start();
+        World.isTrue(latch.await(20, TimeUnit.SECONDS), "no leadership");
+        next.start();
+        new InterProcessMutex(client, t.root + "/lock").acquire();
+        World.isTrue(node.waitForInitialCreate(20, TimeUnit.SECONDS), "no node");
+        long session = client.getZookeeperClient().getZooKeeper().getSessionId();
+        doors.shut();
+        World.until("the loss: " + states, () -> states.contains(ConnectionState.LOST.name()));
+        World.isTrue(!latch.hasLeadership(), "it believes that it leads without a session");
+        World.until("the next leader", next::hasLeadership);
+        World.isTrue(new InterProcessMutex(other, t.root + "/lock").acquire(10, TimeUnit.SECONDS), "the lock is held");
+        World.until("the end of the node", () -> other.checkExists().forPath(t.root + "/node") == null);
+        doors.open();
+        World.until("a new session: " + states, () -> states.contains(ConnectionState.RECONNECTED.name()));
+        long fresh = client.getZookeeperClient().getZooKeeper().getSessionId();
+        World.isTrue(fresh != session, "the old session goes on");
+        World.until("the node again", () -> {
+            Stat stat = other.checkExists().forPath(t.root + "/node");
+            return stat != null && stat.getEphemeralOwner() == fresh;
+        });
+        World.until("both in the list", () -> next.getParticipants().size() == 2);
+        next.close();
+        World.until("leadership again", latch::hasLeadership);
     }
 
     @Case

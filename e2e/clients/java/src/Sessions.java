@@ -95,20 +95,26 @@ final class Sessions {
     }
 
     @Case
-    static void aSilentClientIsExpiredByTheServers(World t) throws Exception {
-        ZooKeeper watcher = t.client(t.hosts, 20_000, event -> {});
-        String path = "/java-silent";
-        SilentClient silent = new SilentClient(t.hosts.split(",")[0], 1000);
-        long began = System.nanoTime();
-        silent.createEphemeral(path);
-        List<String> seen = Watches.log();
+    static void aSessionThatIsNotHeardOfExpiresWithItsEphemerals(World t) throws Exception {
+        ZooKeeper watcher = t.rooted();
+        Doors doors = new Doors(t);
+        List<String> states = Watches.log();
+        ZooKeeper zk = t.client(doors.hosts, 1000, event -> states.add(event.getState().name()));
+        zk.create(t.root + "/e", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
         World.sync(watcher);
-        if (watcher.exists(path, Watches.into(seen, "w")) != null) {
-            World.until("the end of the ephemeral", () -> seen.contains("w NodeDeleted " + path));
-        }
+        List<String> seen = Watches.log();
+        watcher.exists(t.root + "/e", Watches.into(seen, "w"));
+        long began = System.nanoTime();
+        doors.shut();
+        World.until("the end of the ephemeral", () -> seen.contains("w NodeDeleted " + t.root + "/e"));
         long millis = (System.nanoTime() - began) / 1_000_000;
-        World.isTrue(millis >= 950, "expired after " + millis + " ms, before its time");
-        silent.close();
+        World.isTrue(millis >= 500, "expired after " + millis + " ms, before its time");
+        doors.open();
+        World.until("the word of expiry: " + states, () -> states.contains(KeeperState.Expired.name()));
+        World.fails(Code.SESSIONEXPIRED, () -> zk.exists("/", false));
+        ZooKeeper again = t.client(doors.hosts, 1000, event -> {});
+        again.create(t.root + "/e", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
+        World.isTrue(again.getSessionId() != zk.getSessionId(), "the old session goes on");
     }
 
     @Case

@@ -73,8 +73,14 @@ final class World {
     }
 
     CuratorFramework curator(int timeoutMs) throws Exception {
-        CuratorFramework curator = CuratorFrameworkFactory.builder().connectString(hosts).sessionTimeoutMs(timeoutMs)
-            .connectionTimeoutMs(8000).retryPolicy(new RetryNTimes(20, 250)).build();
+        return curator(hosts, timeoutMs);
+    }
+
+    /** It goes where it is told to, and not to what `/zookeeper/config` shows. */
+    CuratorFramework curator(String where, int timeoutMs) throws Exception {
+        CuratorFramework curator = CuratorFrameworkFactory.builder().connectString(where).sessionTimeoutMs(timeoutMs)
+            .connectionTimeoutMs(8000).retryPolicy(new RetryNTimes(20, 250)).ensembleTracker(where.equals(hosts))
+            .build();
         keep(curator);
         curator.start();
         isTrue(curator.blockUntilConnected(20, TimeUnit.SECONDS), "no connection within 20 s");

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         recipes::locks_of_every_prefix_exclude,
         members::a_session_and_its_watches_outlive_the_member,
         members::a_session_is_taken_up_by_id_and_password,
+        members::a_session_that_is_not_heard_of_expires_with_its_ephemerals,
         members::writes_go_on_through_a_killed_member,
     ];
     let (mut ran, mut bad) = (0, 0);

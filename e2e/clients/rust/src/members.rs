@@ -1,12 +1,12 @@
-//! Sessions across members that die, and sessions that are taken up again.
+//! Sessions across members that die, sessions that are taken up again, and one that expires.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use zookeeper_client::{Client, Error, EventType};
+use zookeeper_client::{Client, Error, EventType, SessionState};
 
-use crate::world::{EPHEMERAL, OPEN, Outcome, World, control, equal, expect, soon, until};
+use crate::world::{Doors, EPHEMERAL, OPEN, Outcome, World, control, equal, expect, fails, soon, until};
 
 /// Persistent watches are left out: version 0.11.2 does not set them again after a reconnection.
 pub async fn a_session_and_its_watches_outlive_the_member(t: World) -> Outcome {
@@ -52,6 +52,31 @@ pub async fn a_session_is_taken_up_by_id_and_password(t: World) -> Outcome {
         Err(Error::SessionExpired) => Ok(()),
         other => Err(format!("a closed session gave {:?}", other.map(|client| client.session_id())).into()),
     }
+}
+
+pub async fn a_session_that_is_not_heard_of_expires_with_its_ephemerals(t: World) -> Outcome {
+    let (watcher, doors) = (t.rooted().await?, Doors::new(&t).await?);
+    let connector = || Client::connector().with_session_timeout(Duration::from_secs(1));
+    let zk = connector().connect(&doors.hosts).await?;
+    let (e, mut states) = (t.path("/e"), zk.state_watcher());
+    zk.create(&e, b"", EPHEMERAL).await?;
+    let (_, _, watched) = zk.get_and_watch_data(&t.root).await?;
+    watcher.sync("/").await?;
+    let (_, gone) = watcher.check_and_watch_stat(&e).await?;
+    let began = Instant::now();
+    doors.set("shut").await?;
+    equal(soon("the end of the ephemeral", gone.changed()).await?.event_type, EventType::NodeDeleted)?;
+    expect(began.elapsed() > Duration::from_millis(500), || format!("expired after {:?}", began.elapsed()))?;
+    doors.set("open").await?;
+    while soon("the word of expiry", states.changed()).await? != SessionState::Expired {}
+    equal(soon("the end of its watch", watched.changed()).await?.session_state, SessionState::Expired)?;
+    fails(zk.check_stat(&e).await, Error::SessionExpired)?;
+    let again = connector().connect(&doors.hosts).await?;
+    expect(again.session_id() != zk.session_id(), || "the old session goes on".into())?;
+    again.create(&e, b"", EPHEMERAL).await?;
+    watcher.sync("/").await?;
+    let stat = watcher.check_stat(&e).await?;
+    equal(stat.map(|stat| stat.ephemeral_owner), Some(again.session_id().0))
 }
 
 pub async fn writes_go_on_through_a_killed_member(t: World) -> Outcome {

@@ -62,6 +62,30 @@ impl World {
     }
 }
 
+/// The members, reached through doors of the runner: while they are shut, what is said is lost and nobody is told.
+pub struct Doors {
+    /// What to connect to.
+    pub hosts: String,
+}
+
+impl Doors {
+    pub async fn new(world: &World) -> Outcome<Self> {
+        let mut doors = Vec::new();
+        for host in world.hosts.split(',') {
+            let member = host.rsplit(':').next().unwrap_or("");
+            doors.push(format!("127.0.0.1:{}", control(&format!("door {member}")).await?));
+        }
+        Ok(Doors { hosts: doors.join(",") })
+    }
+
+    pub async fn set(&self, verb: &str) -> Outcome {
+        for door in self.hosts.split(',') {
+            control(&format!("{verb} {}", door.rsplit(':').next().unwrap_or(""))).await?;
+        }
+        Ok(())
+    }
+}
+
 async fn ask(host: &str, words: &str) -> Outcome<String> {
     let mut link = TcpStream::connect(host).await?;
     link.write_all(words.as_bytes()).await?;
@@ -70,10 +94,11 @@ async fn ask(host: &str, words: &str) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Asks the runner to kill or start a member, named by its client port.
-pub async fn control(line: &str) -> Outcome {
+/// Asks the runner to kill or start a member, named by its client port; gives what it answered beside `ok`.
+pub async fn control(line: &str) -> Outcome<String> {
     let answer = ask(&std::env::var("E2E_CONTROL")?, &format!("{line}\n")).await?;
-    expect(answer.starts_with("ok"), || format!("{line}: {answer}"))
+    let rest = answer.strip_prefix("ok").ok_or_else(|| format!("{line}: {answer}"))?;
+    Ok(rest.trim().to_owned())
 }
 
 pub fn expect(condition: bool, what: impl FnOnce() -> String) -> Outcome {
