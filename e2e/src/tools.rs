@@ -60,6 +60,33 @@ pub(crate) fn jars() -> Result<PathBuf> {
     Ok(jars)
 }
 
+/// ZooKeeper's recipes in C and Java, which no registry has built: from the source of Debian's package.
+pub(crate) fn recipes() -> Result<PathBuf> {
+    let home = place::tools().join("recipes");
+    once("recipes", "Debian's source", || {
+        let _absent = fs::remove_dir_all(&home);
+        for folder in ["lists/partial", "sources", "cache"] {
+            fs::create_dir_all(home.join(folder)).tried(|| format!("create {}/{folder}", home.display()))?;
+        }
+        let script = r#"
+            for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+                test -f "$list" || continue
+                sed 's/^deb /deb-src /; s/^Types: .*/Types: deb-src/' "$list" >"sources/${list##*/}"
+            done
+            own() {
+                apt-get -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$PWD/sources" \
+                    -o Dir::State::Lists="$PWD/lists" -o Dir::Cache="$PWD/cache" "$@"
+            }
+            own update
+            own source --download-only zookeeper
+            tar -xf zookeeper_*.orig.tar.?z --strip-components=1 --wildcards '*/zookeeper-recipes'
+            rm -r lists sources cache zookeeper_*"#;
+        shell::run_quietly(Command::new("sh").args(["-ec", script]).current_dir(&home))?;
+        Ok(())
+    })?;
+    Ok(home.join("zookeeper-recipes"))
+}
+
 /// Installs Debian's `package` unless `program` is there already.
 pub(crate) fn need(program: &str, package: &str) -> Result<()> {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();

@@ -177,6 +177,8 @@ static const struct {
     CASE(a_session_and_its_watches_outlive_the_member),
     CASE(a_session_is_taken_up_with_its_password_and_ends_when_closed),
     CASE(a_session_that_is_not_heard_of_expires_with_its_ephemerals),
+    CASE(a_lock_is_handed_on_in_the_order_of_those_who_asked),
+    CASE(a_queue_gives_each_item_to_one_in_order),
 };
 
 int main(int count, char **args) {

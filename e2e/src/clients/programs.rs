@@ -84,12 +84,16 @@ fn ours(folder: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// ZooKeeper's own client, its shell, and Curator.
+/// ZooKeeper's own client, its recipes, its shell, and Curator.
 fn java() -> Result<Command> {
     let jars = tools::jars()?.join("*");
     let classes = place::runs().join("java-classes");
     let mut javac = Command::new("javac");
     javac.args(["-nowarn", "-proc:none", "-cp"]).arg(&jars).arg("-d").arg(&classes);
+    for (name, package) in [("lock", "lock"), ("election", "leader"), ("queue", "queue")] {
+        let folder = format!("zookeeper-recipes-{name}/src/main/java/org/apache/zookeeper/recipes/{package}");
+        javac.args(sources(&tools::recipes()?.join(folder), "java")?);
+    }
     shell::run_quietly(javac.args(sources(&place::clients().join("java/src"), "java")?))?;
     let mut command = Command::new("java");
     command.args(["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp"]);
@@ -97,18 +101,31 @@ fn java() -> Result<Command> {
     Ok(command)
 }
 
-/// The multi-threaded C client, as Debian packages it.
+/// The multi-threaded C client, as Debian packages it, and the recipes of its source.
 fn c() -> Result<Command> {
     tools::need("gcc", "gcc")?;
     if !Path::new("/usr/include/zookeeper/zookeeper.h").exists() {
         tools::debian(&["libzookeeper-mt-dev"])?;
     }
     let program = built("c")?;
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-DTHREADED", "-o"]).arg(&program);
-    gcc.args(sources(&place::clients().join("c"), "c")?);
+    let mut gcc = gcc(&["-Wall", "-Wextra", "-Werror", "-o"]);
+    gcc.arg(&program).args(sources(&place::clients().join("c"), "c")?);
+    for name in ["lock", "queue"] {
+        let recipe = tools::recipes()?.join(format!("zookeeper-recipes-{name}/src/main/c"));
+        let object = built(&format!("{name}.o"))?;
+        let include = format!("-isystem{}", recipe.join("include").display());
+        let mut foreign = self::gcc(&["-w", &include, "-c", "-o"]);
+        shell::run_quietly(foreign.arg(&object).args(sources(&recipe.join("src"), "c")?))?;
+        gcc.arg(include).arg(object);
+    }
     shell::run_quietly(gcc.args(["-lzookeeper_mt", "-pthread"]))?;
     Ok(Command::new(program))
+}
+
+fn gcc(options: &[&str]) -> Command {
+    let mut command = Command::new("gcc");
+    command.args(["-std=gnu11", "-O1", "-DTHREADED", "-isystem/usr/include/zookeeper"]).args(options);
+    command
 }
 
 fn go() -> Result<Command> {
