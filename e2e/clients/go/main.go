@@ -16,7 +16,8 @@ var cases = []func(*t){
 	everyOperationAndItsStat, versionsAndNamesAreGuarded, aMultiIsAllOrNothing, aclsAdmitWhomTheyName,
 	watchesFireOnceForTheirChange, aLockIsHeldByOneAtATime, protectedSequencesAndContainers,
 	ephemeralsAndTimeToLiveEnd, aSessionAndItsWatchesOutliveTheMember, writesGoOnThroughAKilledMember,
-	aSessionThatIsNotHeardOfExpiresWithItsEphemerals,
+	aSessionThatIsNotHeardOfExpiresWithItsEphemerals, aHeldLockShowsItsDataAndIsTakenOnce, reconfigurationIsRefused,
+	fourLetterWordsAreUnderstood,
 }
 
 func main() {

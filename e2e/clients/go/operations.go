@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -150,6 +151,29 @@ func aLockIsHeldByOneAtATime(t *t) {
 	expect(len(why) == 0 && held.Load() == 12, "held %d times, %d errors", held.Load(), len(why))
 }
 
+func aHeldLockShowsItsDataAndIsTakenOnce(t *t) {
+	conn := t.rooted()
+	other, _ := t.client(8 * time.Second)
+	lock, next := zk.NewLock(conn, t.root+"/lock", open), zk.NewLock(other, t.root+"/lock", open)
+	fails(lock.Unlock(), zk.ErrNotLocked)
+	must(lock.LockWithData([]byte("holder")))
+	fails(lock.Lock(), zk.ErrDeadlock)
+	handed := make(chan error, 1)
+	go func() { handed <- next.LockWithData([]byte("next")) }()
+	var names []string
+	until("both in the queue", func() bool { names, _, _ = conn.Children(t.root + "/lock"); return len(names) == 2 })
+	expect(len(handed) == 0, "two hold the lock")
+	sort.Slice(names, func(i, j int) bool { return names[i][len(names[i])-10:] < names[j][len(names[j])-10:] })
+	for i, wanted := range []string{"holder", "next"} {
+		data, _, err := conn.Get(t.root + "/lock/" + names[i])
+		must(err)
+		equal(string(data), wanted)
+	}
+	must(lock.Unlock())
+	must(<-handed)
+	must(next.Unlock())
+}
+
 func protectedSequencesAndContainers(t *t) {
 	conn := t.rooted()
 	first, err := conn.CreateProtectedEphemeralSequential(t.root+"/p-", nil, open)
@@ -181,4 +205,34 @@ func ephemeralsAndTimeToLiveEnd(t *t) {
 		sort.Strings(names)
 		return len(names) == 0
 	})
+}
+
+func reconfigurationIsRefused(t *t) {
+	conn, _ := t.client(8 * time.Second)
+	_, err := conn.IncrementalReconfig([]string{"server.9=127.0.0.1:1:2;3"}, nil, -1)
+	fails(err, zk.ErrReconfigDisabled)
+	_, err = conn.IncrementalReconfig(nil, []string{"1"}, -1)
+	fails(err, zk.ErrReconfigDisabled)
+	_, err = conn.Reconfig([]string{"server.1=127.0.0.1:1:2;3"}, -1)
+	fails(err, zk.ErrReconfigDisabled)
+}
+
+// FLWSrvr is left out: version 1.0.4 does not understand the date that ZooKeeper 3.9 gives.
+func fourLetterWordsAreUnderstood(t *t) {
+	conn := t.rooted()
+	equal(zk.FLWRuok(t.hosts, 5*time.Second), slices.Repeat([]bool{true}, len(t.hosts)))
+	var mine []*zk.ServerClient
+	members, _ := zk.FLWCons(t.hosts, 5*time.Second)
+	for _, member := range members {
+		must(member.Error)
+		for _, client := range member.Clients {
+			if client.SessionID == conn.SessionID() {
+				mine = append(mine, client)
+			}
+		}
+	}
+	expect(len(mine) == 1, "%d connections of one session", len(mine))
+	equal(mine[0].Timeout, int32(8000))
+	equal([]int64{mine[0].Received, mine[0].Sent, mine[0].Queued}, []int64{2, 2, 0})
+	expect(mine[0].Lcxid == 1 && mine[0].LastOperation == "CREA", "%+v", mine[0])
 }

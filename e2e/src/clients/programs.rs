@@ -25,7 +25,7 @@ const OURS: &[Kind] = &[Kind::Coordd];
 
 pub(super) const PROGRAMS: &[Program] = &[
     Program { name: "kazoo", kinds: BOTH, sizes: ANY, build: kazoo },
-    Program { name: "kazoo-suite", kinds: BOTH, sizes: &[3], build: kazoo_suite },
+    Program { name: "kazoo-suite", kinds: BOTH, sizes: ANY, build: kazoo_suite },
     Program { name: "java", kinds: BOTH, sizes: ANY, build: java },
     Program { name: "c", kinds: BOTH, sizes: ANY, build: c },
     Program { name: "go", kinds: BOTH, sizes: ANY, build: go },

@@ -1,20 +1,20 @@
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.api.transaction.CuratorTransactionResult;
 import org.apache.curator.framework.recipes.atomic.AtomicValue;
+import org.apache.curator.framework.recipes.atomic.CachedAtomicLong;
+import org.apache.curator.framework.recipes.atomic.DistributedAtomicInteger;
 import org.apache.curator.framework.recipes.atomic.DistributedAtomicLong;
-import org.apache.curator.framework.recipes.cache.ChildData;
-import org.apache.curator.framework.recipes.cache.CuratorCache;
-import org.apache.curator.framework.recipes.cache.CuratorCacheListener;
+import org.apache.curator.framework.recipes.atomic.DistributedAtomicValue;
+import org.apache.curator.framework.recipes.atomic.PromotedToLock;
 import org.apache.curator.framework.recipes.nodes.GroupMember;
 import org.apache.curator.framework.recipes.nodes.PersistentNode;
 import org.apache.curator.framework.recipes.nodes.PersistentTtlNode;
 import org.apache.curator.framework.recipes.queue.DistributedDelayQueue;
+import org.apache.curator.framework.recipes.queue.DistributedIdQueue;
 import org.apache.curator.framework.recipes.queue.DistributedPriorityQueue;
 import org.apache.curator.framework.recipes.queue.DistributedQueue;
 import org.apache.curator.framework.recipes.queue.QueueBuilder;
@@ -28,7 +28,7 @@ import org.apache.curator.retry.RetryNTimes;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 
-/** Curator's recipes that hold data: queues, counters, caches, nodes that come back, transactions. */
+/** Curator's recipes that hold data: queues, counters, nodes that come back, transactions. */
 final class CuratorData {
     private static final QueueSerializer<String> TEXT = new QueueSerializer<>() {
         @Override
@@ -101,6 +101,24 @@ final class CuratorData {
     }
 
     @Case
+    static void anItemOfAnIdQueueIsTakenBackByItsId(World t) throws Exception {
+        CuratorFramework client = t.curator();
+        DistributedIdQueue<String> queue = t.keep(QueueBuilder.<String>builder(client, null, TEXT, t.root + "/i")
+            .buildIdQueue());
+        queue.start();
+        for (String id : List.of("a", "b", "c")) {
+            queue.put("item " + id, id);
+        }
+        World.isTrue(queue.flushPuts(20, TimeUnit.SECONDS), "not stored");
+        World.equal(queue.remove("b"), 1);
+        World.equal(queue.remove("b"), 0);
+        List<String> got = Watches.log();
+        t.keep(QueueBuilder.builder(t.curator(), into(got), TEXT, t.root + "/i").buildIdQueue()).start();
+        World.until("two items", () -> got.size() == 2);
+        World.equal(got, List.of("item a", "item c"));
+    }
+
+    @Case
     static void countersAddUpFromManyClients(World t) throws Exception {
         List<Callable<Void>> work = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
@@ -114,14 +132,41 @@ final class CuratorData {
                 return null;
             });
         }
-        ExecutorService pool = Executors.newCachedThreadPool();
-        for (Future<Void> done : pool.invokeAll(work)) {
-            done.get();
-        }
-        pool.shutdown();
+        CuratorLocks.together(work);
         CuratorFramework client = t.curator();
         client.sync().forPath(t.root + "/long");
         World.equal(new DistributedAtomicLong(client, t.root + "/long", new RetryNTimes(3, 5)).get().postValue(), 60L);
+    }
+
+    @Case
+    static void valuesAreComparedAndSwappedAndALockSettlesWhatTriesDoNot(World t) throws Exception {
+        CuratorFramework one = t.curator();
+        RetryNTimes once = new RetryNTimes(0, 5);
+        DistributedAtomicValue mine = new DistributedAtomicValue(one, t.root + "/value", once);
+        DistributedAtomicValue theirs = new DistributedAtomicValue(t.curator(), t.root + "/value", once);
+        World.isTrue(mine.initialize(World.bytes("a")), "a value before the first");
+        World.isTrue(!theirs.initialize(World.bytes("b")), "two first values");
+        World.isTrue(theirs.compareAndSet(World.bytes("a"), World.bytes("b")).succeeded(), "the swap was refused");
+        World.isTrue(!mine.compareAndSet(World.bytes("a"), World.bytes("c")).succeeded(), "a stale swap was accepted");
+        one.sync().forPath(t.root + "/value");
+        World.equal(World.text(mine.get().postValue()), "b");
+        List<Callable<Void>> work = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            DistributedAtomicInteger counter = new DistributedAtomicInteger(t.curator(), t.root + "/number",
+                once, PromotedToLock.builder().lockPath(t.root + "/lock")
+                .timeout(20, TimeUnit.SECONDS).retryPolicy(new RetryNTimes(1000, 5)).build());
+            work.add(() -> {
+                for (int n = 0; n < 5; n++) {
+                    World.isTrue(counter.increment().succeeded(), "no increment under the lock");
+                }
+                return null;
+            });
+        }
+        CuratorLocks.together(work);
+        one.sync().forPath(t.root + "/number");
+        World.equal(new DistributedAtomicInteger(one, t.root + "/number", once).get().postValue(), 15);
+        CachedAtomicLong cached = new CachedAtomicLong(new DistributedAtomicLong(one, t.root + "/ids", once), 10);
+        World.equal(cached.next().postValue() + " " + cached.next().postValue(), "1 2");
     }
 
     @Case
@@ -136,30 +181,6 @@ final class CuratorData {
         World.until("the second value", () -> theirs.getCount() == 8);
         World.isTrue(!theirs.trySetCount(stale, 99), "a stale version was accepted");
         World.isTrue(theirs.trySetCount(theirs.getVersionedValue(), 9), "the present version was refused");
-    }
-
-    @Case
-    static void aCacheMirrorsASubtreeAndTellsEachChange(World t) throws Exception {
-        CuratorFramework writer = t.curator();
-        writer.create().creatingParentsIfNeeded().forPath(t.root + "/a/b", World.bytes("1"));
-        CuratorCache cache = t.keep(CuratorCache.build(t.curator(), t.root));
-        List<String> seen = Watches.log();
-        cache.listenable().addListener(CuratorCacheListener.builder()
-            .forCreates(node -> seen.add("+" + node.getPath().substring(t.root.length())))
-            .forChanges((before, after) -> seen.add("~" + after.getPath().substring(t.root.length())))
-            .forDeletes(node -> seen.add("-" + node.getPath().substring(t.root.length())))
-            .forInitialized(() -> seen.add("ready")).build());
-        cache.start();
-        World.until("the first fill", () -> seen.contains("ready"));
-        World.equal(cache.get(t.root + "/a/b").map(ChildData::getData).map(World::text).orElse("none"), "1");
-        seen.clear();
-        writer.setData().forPath(t.root + "/a/b", World.bytes("2"));
-        World.until("the change: " + seen, () -> seen.contains("~/a/b"));
-        writer.create().forPath(t.root + "/a/c");
-        World.until("the new node", () -> seen.contains("+/a/c"));
-        writer.delete().deletingChildrenIfNeeded().forPath(t.root + "/a");
-        World.until("the end of all: " + seen, () -> seen.containsAll(List.of("-/a/b", "-/a/c", "-/a")));
-        World.equal(cache.stream().count(), 1L);
     }
 
     @Case

@@ -20,10 +20,12 @@ import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
 import org.apache.curator.framework.recipes.locks.Lease;
+import org.apache.curator.framework.recipes.locks.Revoker;
 
 /** Curator's recipes that decide who may: locks, semaphores, barriers, leaders. */
 final class CuratorLocks {
-    private static void together(List<Callable<Void>> work) throws Exception {
+    /** Runs all at once; the first error of any is thrown. */
+    static void together(List<Callable<Void>> work) throws Exception {
         ExecutorService pool = Executors.newCachedThreadPool();
         try {
             for (Future<Void> done : pool.invokeAll(work, 40, TimeUnit.SECONDS)) {
@@ -62,6 +64,25 @@ final class CuratorLocks {
         held.acquire();
         World.isTrue(!wanted.acquire(300, TimeUnit.MILLISECONDS), "two hold the mutex");
         World.equal(wanted.getParticipantNodes().size(), 1);
+        held.release();
+        World.isTrue(wanted.acquire(10, TimeUnit.SECONDS), "the mutex was not handed on");
+    }
+
+    @Case
+    static void aHolderThatWasAskedToGivesTheMutexBack(World t) throws Exception {
+        CuratorFramework client = t.curator();
+        InterProcessMutex held = new InterProcessMutex(t.curator(), t.root);
+        AtomicInteger asked = new AtomicInteger();
+        held.makeRevocable(mutex -> asked.incrementAndGet());
+        held.acquire();
+        InterProcessMutex wanted = new InterProcessMutex(client, t.root);
+        World.isTrue(!wanted.acquire(300, TimeUnit.MILLISECONDS), "two hold the mutex");
+        World.equal(asked.get(), 0);
+        for (String holder : wanted.getParticipantNodes()) {
+            Revoker.attemptRevoke(client, holder);
+        }
+        World.until("the holder to be asked", () -> asked.get() == 1);
+        World.isTrue(!wanted.acquire(300, TimeUnit.MILLISECONDS), "it is asked, and no more");
         held.release();
         World.isTrue(wanted.acquire(10, TimeUnit.SECONDS), "the mutex was not handed on");
     }

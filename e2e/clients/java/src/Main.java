@@ -16,7 +16,7 @@ final class Main {
     private static final Class<?>[] CLASSES = {
         Operations.class, Errors.class, Multis.class, Watches.class, PersistentWatches.class, Acls.class,
         Special.class, Shell.class, Sessions.class, Recipes.class, CuratorLocks.class, CuratorData.class,
-        CuratorDiscovery.class, CuratorMembers.class,
+        CuratorCaches.class, CuratorDiscovery.class, CuratorMembers.class,
     };
     private static final long CASE_SECONDS = 45;
 
