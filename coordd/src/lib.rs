@@ -8,6 +8,9 @@
 //!
 //! Start reading at `coordd/ARCHITECTURE.md`.
 
+// It panics when nobody reads any more; `cli::output` does not.
+#![deny(clippy::print_stdout)]
+
 pub mod admin;
 pub mod cli;
 pub mod clock;

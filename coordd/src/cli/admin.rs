@@ -17,6 +17,7 @@ use coordd_api::{
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 
+use super::Failed;
 use super::output::{self, Output};
 
 #[derive(Debug, Args)]
@@ -100,17 +101,17 @@ enum Report {
     Done { done: String },
 }
 
-pub(super) async fn run(args: AdminArgs) -> Result<()> {
+pub(super) async fn run(args: AdminArgs) -> Result<(), Failed> {
     let clients = args.access.clients()?;
     let report = call(&clients, args.call).await?;
-    match args.access.output {
+    let written = match args.access.output {
         Output::Json => output::json(&report),
         Output::Text => match &report {
-            Report::Status(status) => print!("{}", text(status)),
-            Report::Done { done } => println!("{done}"),
+            Report::Status(status) => output::line(text(status).trim_end()),
+            Report::Done { done } => output::line(done),
         },
-    }
-    Ok(())
+    };
+    Ok(written?)
 }
 
 /// `coordd drain`.

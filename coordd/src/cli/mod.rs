@@ -16,6 +16,7 @@ mod zk;
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ use clap::{Parser, Subcommand};
 
 use crate::config::args::Flags;
 use crate::demo;
-use zk::Failed;
+
+/// What a shell shows of a tool that SIGPIPE ended. We are sent none (Rust ignores it), so we end as if.
+const UNHEARD: u8 = 128 + 13;
 
 /// A coordination daemon that speaks ZooKeeper's protocol.
 #[derive(Debug, Parser)]
@@ -58,6 +61,30 @@ enum Command {
     },
 }
 
+/// Why a command did not do what it was asked to.
+enum Failed {
+    /// Not understood; the text says how it is said.
+    Usage(Box<clap::Error>),
+    Said(String),
+    /// Nobody reads what would be said, or it was said where it happened; this is the exit code.
+    Told(u8),
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Failed {
+        Failed::Said(why)
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Failed {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failed::Told(UNHEARD),
+            _ => Failed::Said(error.to_string()),
+        }
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let parse = |digits: &str, unit: u64| digits.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_millis);
     let units = [("ms", 1), ("s", 1000), ("m", 60_000)];
@@ -74,6 +101,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Usage(error)) => explain(&error),
+        Err(Failed::Told(code)) => ExitCode::from(code),
         Err(Failed::Said(why)) => {
             eprintln!("coordd: {why}");
             ExitCode::FAILURE
@@ -91,9 +119,9 @@ fn dispatch(command: Command) -> Result<(), Failed> {
     match command {
         Command::Serve(flags) => Ok(serve::run(&flags)?),
         Command::DemoMember(flags) => Ok(serve::run_below(&flags)?),
-        Command::Demo(options) => block_on(async { demo::run(&options).await.map_err(|error| error.to_string()) }),
+        Command::Demo(options) => block_on(demo::run(&options, output::line)),
         Command::Admin(args) => block_on(admin::run(args)),
-        Command::Restore(args) => Ok(restore::run(&args)?),
+        Command::Restore(args) => restore::run(&args),
         Command::Cli(args) => block_on(zk::run(args)),
         Command::Drain { access, timeout } => {
             let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
@@ -108,5 +136,9 @@ where
     Failed: From<E>,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    Ok(runtime.map_err(|error| format!("cannot start the runtime: {error}"))?.block_on(work)?)
+    let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let outcome = runtime.block_on(work);
+    // A read of standard input may never end.
+    runtime.shutdown_background();
+    Ok(outcome?)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 use coordd_wal::OsDisk;
 
+use super::{Failed, output};
 use crate::config::ConfigError;
 use crate::config::args::Flags;
 use crate::entropy;
@@ -27,7 +28,7 @@ pub(super) struct RestoreArgs {
     flags: Flags,
 }
 
-pub(super) fn run(args: &RestoreArgs) -> Result<(), String> {
+pub(super) fn run(args: &RestoreArgs) -> Result<(), Failed> {
     let loaded = match args.flags.load() {
         Err(ConfigError::Missing { key: "name" }) => args.flags.clone().or("name", NAME).load(),
         loaded => loaded,
@@ -44,8 +45,7 @@ pub(super) fn run(args: &RestoreArgs) -> Result<(), String> {
     let restored = reseed::restore(Arc::new(OsDisk), &args.file, &config.data_dir, node);
     let ensemble_id = restored.map_err(|error| format!("cannot restore {}: {error}", args.file.display()))?;
     let (dir, name) = (config.data_dir.display(), config.name);
-    println!("{dir} is member {name} of the new ensemble {ensemble_id}");
+    output::line(&format!("{dir} is member {name} of the new ensemble {ensemble_id}"))?;
     let flags = args.flags.clone().or("name", &name).or("data_dir", &dir.to_string());
-    println!("start it: coordd serve {flags}");
-    Ok(())
+    Ok(output::line(&format!("start it: coordd serve {flags}"))?)
 }

@@ -55,8 +55,8 @@ impl Watcher {
         self.leader.as_deref()
     }
 
-    /// Asks everyone and prints a line when something is new.
-    pub(super) async fn look(&mut self) {
+    /// Asks everyone; a line when something is new.
+    pub(super) async fn look(&mut self) -> Option<String> {
         let mut seen = Seen::default();
         for (name, client) in &self.members {
             let Ok(Ok(view)) = timeout(ANSWER_MAX, client.ensemble()).await else {
@@ -75,10 +75,12 @@ impl Watcher {
         }
         self.leader = seen.leader.as_ref().map(|(name, _)| name.clone());
         let text = seen.text();
-        if self.shown.as_ref() != Some(&text) {
-            println!("{:7.1} s  {text}", self.since.elapsed().as_secs_f64());
-            self.shown = Some(text);
+        if self.shown.as_ref() == Some(&text) {
+            return None;
         }
+        let line = format!("{:7.1} s  {text}", self.since.elapsed().as_secs_f64());
+        self.shown = Some(text);
+        Some(line)
     }
 }
 

@@ -27,6 +27,9 @@ use plan::Plan;
 const AWAY: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Writes a line for the person who looks at the demo.
+pub type Say = fn(&str) -> io::Result<()>;
+
 struct Stop {
     interrupt: Signal,
     terminate: Signal,
@@ -44,46 +47,57 @@ impl Stop {
 /// Runs the demo until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// A port that is taken, a directory or process that cannot be made.
-pub async fn run(options: &Options) -> io::Result<()> {
+/// A port that is taken, a directory or process that cannot be made; nobody reads what it says.
+pub async fn run(options: &Options, say: Say) -> io::Result<()> {
     let mut stop = Stop { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
     let plan = Plan::make(options)?;
     let mut members: Vec<Member> = plan.members().map(Member::new).collect();
     for member in &mut members {
         member.start().await?;
     }
-    println!("{}", plan.banner(&members));
     let mut watcher = Watcher::new(&plan);
-    let outcome = loop {
+    let shown = follow(&plan, &mut members, &mut watcher, &mut stop, say).await;
+    let outcome = shown.and_then(|()| say("\nstopping"));
+    end(members, watcher.leader()).await;
+    outcome?;
+    say(&format!("stopped; the data stays in {}", plan.dir().display()))
+}
+
+/// Shows what happens until it is asked to stop.
+async fn follow(
+    plan: &Plan,
+    members: &mut [Member],
+    watcher: &mut Watcher,
+    stop: &mut Stop,
+    say: Say,
+) -> io::Result<()> {
+    say(&plan.banner(members))?;
+    loop {
         tokio::select! {
-            () = stop.asked() => break Ok(()),
+            () = stop.asked() => return Ok(()),
             () = sleep(LOOK_EVERY) => {}
         }
-        watcher.look().await;
-        if let Err(error) = tend(&mut members).await {
-            break Err(error);
+        if let Some(line) = watcher.look().await {
+            say(&line)?;
         }
-    };
-    println!("\nstopping");
-    end(members, watcher.leader()).await;
-    println!("stopped; the data stays in {}", plan.dir().display());
-    outcome
+        tend(members, say).await?;
+    }
 }
 
 /// Says which members ended and starts those again that were away for long enough.
-async fn tend(members: &mut [Member]) -> io::Result<()> {
+async fn tend(members: &mut [Member], say: Say) -> io::Result<()> {
     for member in members {
         if let Some(how) = member.ended()? {
-            println!(
+            say(&format!(
                 "{} ended ({how}); it is started again in {} s, its log is {}",
                 member.name(),
                 AWAY.as_secs(),
                 member.log_path().display()
-            );
+            ))?;
         }
         if member.away_for().is_some_and(|away| away >= AWAY) {
             member.start().await?;
-            println!("{} started again, pid {}", member.name(), member.pid().unwrap_or(0));
+            say(&format!("{} started again, pid {}", member.name(), member.pid().unwrap_or(0)))?;
         }
     }
     Ok(())

@@ -4,8 +4,8 @@
 //!   arguments or a line ─► Verb ─► run (requests over `client`) ─► Shown: text for people, JSON for programs
 //! ```
 //!
-//! Rule: verbs, options and texts are zkCli's where it has them; one verb's failure ends a one-shot run with 1 and is
-//! shown and survived in the shell.
+//! Rule: verbs, options and texts are zkCli's where it has them; one verb's failure ends a one-shot run with 1, is
+//! shown and survived in the shell, and is what a script ends with.
 
 mod quota;
 mod run;
@@ -13,14 +13,17 @@ mod shell;
 mod text;
 mod verb;
 
+use std::io;
 use std::time::Duration;
 
 use clap::{Args, Parser};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::Failed;
 use super::client::{Client, Event, Options, Target};
 use super::output::Output;
+use shell::Shell;
 use verb::{Line, Verb};
 
 #[derive(Debug, Args)]
@@ -52,27 +55,17 @@ impl Shown {
         Shown { text: text.into(), value }
     }
 
-    fn print(&self, output: Output) {
+    fn print(&self, output: Output) -> io::Result<()> {
         match output {
             Output::Json => super::output::json(&self.value),
-            Output::Text if self.text.is_empty() => {}
-            Output::Text => println!("{}", self.text.trim_end_matches('\n')),
+            Output::Text if self.text.is_empty() => Ok(()),
+            Output::Text => super::output::line(self.text.trim_end_matches('\n')),
         }
     }
 }
 
-/// Why a command did not do what it was asked to.
-pub(super) enum Failed {
-    /// Not understood; the text says how it is said.
-    Usage(Box<clap::Error>),
-    Said(String),
-}
-
-impl From<String> for Failed {
-    fn from(why: String) -> Failed {
-        Failed::Said(why)
-    }
-}
+/// A session that nobody closed does not end; its task may.
+const ENDED: &str = "the session has ended";
 
 type Events = mpsc::UnboundedReceiver<Event>;
 
@@ -81,16 +74,19 @@ pub(super) async fn run(args: CliArgs) -> Result<(), Failed> {
         [] => None,
         words => Some(Line::try_parse_from(words).map_err(|error| Failed::Usage(Box::new(error)))?.verb),
     };
-    let target = Target::parse(&args.server)?;
     let options = Options { timeout: Duration::from_millis(args.timeout.into()), read_only: args.read_only };
-    let (client, mut events) = Client::connect(target, &options).await?;
+    let Some(verb) = verb else { return Shell::new(args.server, options, args.output).follow().await };
+    let (client, mut events) = Client::connect(Target::parse(&args.server)?, &options).await?;
     let outcome = match verb {
-        None => shell::follow(&client, &mut events, args.output).await,
-        Some(Verb::Watch { path, mode }) => watch(&client, &mut events, &path, mode, args.output).await,
-        Some(verb) => run::run(&client, verb).await.map(|shown| shown.print(args.output)),
+        Verb::Watch { path, mode } => watch(&client, &mut events, &path, mode, args.output).await,
+        verb => show(&client, verb, args.output).await,
     };
     client.close().await;
-    Ok(outcome?)
+    outcome
+}
+
+async fn show(client: &Client, verb: Verb, output: Output) -> Result<(), Failed> {
+    Ok(run::run(client, verb).await?.print(output)?)
 }
 
 /// Shows what happens below or at a path until Ctrl-C.
@@ -100,14 +96,14 @@ async fn watch(
     path: &str,
     mode: verb::Mode,
     output: Output,
-) -> Result<(), String> {
+) -> Result<(), Failed> {
     run::run(client, Verb::AddWatch { mode, path: path.to_owned() }).await?;
     loop {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => return interrupted.map_err(|error| error.to_string()),
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted.map_err(|error| error.to_string())?),
             event = events.recv() => match event {
-                Some(event) => text::event(client.target(), &event).print(output),
-                None => return Err("the session has ended".to_owned()),
+                Some(event) => text::event(client.target(), &event).print(output)?,
+                None => return Err(Failed::Said(ENDED.to_owned())),
             },
         }
     }

@@ -61,9 +61,14 @@ impl Track {
     }
 }
 
-fn node(absolute: &str, name: &str) -> String {
+/// Where the quota of a path lies.
+fn dir(absolute: &str) -> String {
     let below = if absolute == "/" { "" } else { absolute };
-    format!("{ROOT}{below}/{name}")
+    format!("{ROOT}{below}")
+}
+
+fn node(absolute: &str, name: &str) -> String {
+    child(&dir(absolute), name)
 }
 
 async fn read(client: &Client, absolute: &str, name: &str) -> Result<Option<Track>> {
@@ -108,12 +113,10 @@ async fn refuse_nesting(client: &Client, absolute: &str) -> Result<()> {
             return Err(format!("{absolute} has a parent {above} which has a quota"));
         }
     }
-    let own = node(absolute, LIMITS);
-    let root = node(absolute, "");
-    // Nothing there is nothing below.
-    let below = subtree(client, root.trim_end_matches('/')).await.unwrap_or_default();
-    match below.iter().find(|path| path.ends_with(LIMITS) && **path != own) {
-        Some(other) => Err(format!("{absolute} has a child which has a quota: {other}")),
+    let below = subtree(client, &dir(absolute), false).await?;
+    let limited = |path: &str| path.strip_prefix(ROOT)?.strip_suffix(LIMITS)?.strip_suffix('/').map(str::to_owned);
+    match below.iter().find_map(|(path, _)| limited(path)) {
+        Some(other) => Err(format!("{absolute} has a child {other} which has a quota")),
         None => Ok(()),
     }
 }
@@ -154,11 +157,26 @@ pub(super) async fn list(client: &Client, path: &str) -> Result<Shown> {
     Ok(Shown::new(text, json!({ "path": path, "limits": limits.value(), "usage": usage.value() })))
 }
 
+/// Deletes what a quota that went leaves empty, up to where another lies.
+async fn trim(client: &Client, absolute: &str) -> Result<()> {
+    let mut path = dir(absolute);
+    while path.len() > ROOT.len() {
+        let request = Request::Delete { path: path.as_str().into(), version: -1 };
+        match client.call(&request, Keep::Nothing).await {
+            Ok(_) | Err(CallError::Refused(ErrorCode::NoNode)) => {}
+            Err(CallError::Refused(ErrorCode::NotEmpty)) => break,
+            Err(error) => return Err(text::refusal(&error, &path)),
+        }
+        path.truncate(path.rfind('/').unwrap_or_default());
+    }
+    Ok(())
+}
+
 /// Takes the named limits away; all of them and the znodes when none is named.
 pub(super) async fn delete(client: &Client, path: &str, named: [bool; 4]) -> Result<Shown> {
     let absolute = client.target().absolute(path);
     let Some(present) = read(client, &absolute, LIMITS).await? else {
-        return Err(format!("quota for {path} does not exist."));
+        return Err(format!("Quota does not exist for {path}"));
     };
     let kept = |named: bool, value| if named { OFF } else { value };
     if named.contains(&true) {
@@ -175,6 +193,7 @@ pub(super) async fn delete(client: &Client, path: &str, named: [bool; 4]) -> Res
         let request = Request::Delete { path: node(&absolute, name).into(), version: -1 };
         ask(client, path, &request, Keep::Nothing).await?;
     }
+    trim(client, &absolute).await?;
     Ok(Shown::new("", json!({ "path": path, "limits": null })))
 }
 

@@ -1,13 +1,14 @@
 //! Each verb as requests. Paths that people give are relative to the chroot; those that they are shown, too.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use coordd_proto::{
-    Acl, AclListRef, AddWatchMode, Create, CreateMode, MultiOp, OpCode, Reader, Reply, Request, SetData, Stat,
-    WatcherType, Writer,
+    Acl, AclListRef, AddWatchMode, Create, CreateMode, ErrorCode, MultiOp, OpCode, Reader, Reply, Request, SetData,
+    Stat, WatcherType, Writer,
 };
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
     match verb {
         Verb::AddAuth { scheme, auth } => add_auth(client, scheme, auth.unwrap_or_default()).await,
         Verb::AddWatch { mode, path } | Verb::Watch { mode, path } => add_watch(client, mode, &path).await,
-        Verb::Config { clients: true, watch, .. } => config_of_clients(client, watch).await,
+        Verb::Config { clients: true, watch, stat } => config_of_clients(client, watch, stat).await,
         Verb::Config { watch, stat, .. } => get(client, CONFIG, CONFIG.to_owned(), watch, stat, text::data).await,
         Verb::Create { sequential, ephemeral, container, ttl, path, data, acl } => {
             let mode = mode(sequential, ephemeral, container, ttl.is_some());
@@ -82,17 +83,20 @@ pub(super) async fn run(client: &Client, verb: Verb) -> Result<Shown> {
         }
         Verb::ListQuota { path } => quota::list(client, &path).await,
         Verb::SetQuota { limits, path } => quota::set(client, &path, limits).await,
-        Verb::Ls { stat, watch, recursive, path } => ls(client, &path, watch, stat, recursive).await,
+        Verb::Ls { stat, watch, recursive: true, path } => ls_below(client, &path, watch, stat).await,
+        Verb::Ls { stat, watch, path, .. } => ls(client, &path, watch, stat).await,
         Verb::RemoveWatches { path, children, data, local, any: _ } => {
             remove_watches(client, &path, children, data, local).await
         }
-        Verb::Set { stat, version, path, data } => {
+        Verb::Set { stat, version, base64, path, data } => {
             let absolute = client.target().absolute(&path);
-            let request = Request::SetData(SetData { path: absolute.into(), data: Some(data.as_bytes()), version });
+            let wrong = |error| format!("the data is no base64: {error}");
+            let data = if base64 { STANDARD.decode(data).map_err(wrong)? } else { data.into_bytes() };
+            let request = Request::SetData(SetData { path: absolute.into(), data: Some(&data), version });
             changed(client, &path, stat, &request).await
         }
         Verb::SetAcl { stat, version, recursive, path, acl } => {
-            let paths = if recursive { subtree(client, &path).await? } else { vec![path] };
+            let paths = if recursive { below(client, &path).await? } else { vec![path] };
             set_acl(client, &paths, stat, version, &acl).await
         }
         Verb::Stat { watch, path } => {
@@ -189,16 +193,17 @@ async fn set_acl(client: &Client, paths: &[String], stat: bool, version: i32, ac
 }
 
 /// Version and client addresses, as ZooKeeper's `ConfigUtils.getClientConfigStr` writes them.
-async fn config_of_clients(client: &Client, watch: bool) -> Result<Shown> {
+async fn config_of_clients(client: &Client, watch: bool, stat: bool) -> Result<Shown> {
     let request = Request::GetData { path: CONFIG.into(), watch };
     let answer = ask(client, CONFIG, &request, keep(watch, Watch::Data, CONFIG)).await?;
     match reply(&answer)? {
-        Reply::Data(data, _) => {
+        Reply::Data(data, found) => {
             let data = data.unwrap_or_default();
             let config = String::from_utf8_lossy(&data);
             let (version, clients) = text::clients_of_config(&config);
             let shown = format!("{version} {}", clients.join(","));
-            Ok(Shown::new(shown, json!({ "version": version, "clients": clients })))
+            let value = json!({ "version": version, "clients": clients });
+            Ok(if stat { stat_shown(true, &shown, &found, value) } else { Shown::new(shown, value) })
         }
         other => unexpected(&other),
     }
@@ -235,15 +240,18 @@ async fn get_acl(client: &Client, path: &str, stat: bool) -> Result<Shown> {
     }
 }
 
-/// Names of the children and the Stat of a znode.
-pub(super) async fn children(client: &Client, absolute: &str, shown: &str, watch: bool) -> Result<(Vec<String>, Stat)> {
+/// Names of the children and the Stat of a znode; `None` when there is none.
+async fn children(client: &Client, absolute: &str, watch: bool) -> Result<Option<(Vec<String>, Stat)>> {
     let request = Request::GetChildren2 { path: absolute.into(), watch };
-    let answer = ask(client, shown, &request, keep(watch, Watch::Child, absolute)).await?;
+    let answer = match client.call(&request, keep(watch, Watch::Child, absolute)).await {
+        Err(CallError::Refused(ErrorCode::NoNode)) => return Ok(None),
+        answered => answered.map_err(|error| text::refusal(&error, &client.target().relative(absolute)))?,
+    };
     match reply(&answer)? {
         Reply::Children2(names, stat) => {
             let mut names: Vec<_> = names.into_iter().map(Cow::into_owned).collect();
             names.sort_unstable();
-            Ok((names, stat))
+            Ok(Some((names, stat)))
         }
         other => unexpected(&other),
     }
@@ -253,28 +261,34 @@ pub(super) fn child(parent: &str, name: &str) -> String {
     if parent == "/" { format!("/{name}") } else { format!("{parent}/{name}") }
 }
 
-/// A znode and all below it, parents first. What goes meanwhile is left out.
-pub(super) async fn subtree(client: &Client, path: &str) -> Result<Vec<String>> {
-    let mut found = vec![path.to_owned()];
-    let mut next = 0;
-    while let Some(path) = found.get(next).cloned() {
-        match children(client, &client.target().absolute(&path), &path, false).await {
-            Ok((names, _)) => found.extend(names.iter().map(|name| child(&path, name))),
-            Err(why) if next == 0 => return Err(why),
-            Err(_gone) => {}
+fn no_node(path: &str) -> String {
+    text::refusal(&CallError::Refused(ErrorCode::NoNode), path)
+}
+
+/// A znode and all below it with their Stats, parents first; nothing when there is no such znode. What goes meanwhile
+/// is left out, what cannot be read is an error. Paths are the server's.
+pub(super) async fn subtree(client: &Client, absolute: &str, watch: bool) -> Result<Vec<(String, Stat)>> {
+    let mut found = Vec::new();
+    let mut next = VecDeque::from([absolute.to_owned()]);
+    while let Some(path) = next.pop_front() {
+        if let Some((names, stat)) = children(client, &path, watch).await? {
+            next.extend(names.iter().map(|name| child(&path, name)));
+            found.push((path, stat));
         }
-        next += 1;
     }
     Ok(found)
 }
 
-async fn ls(client: &Client, path: &str, watch: bool, stat: bool, recursive: bool) -> Result<Shown> {
-    if recursive {
-        let mut all = subtree(client, path).await?;
-        all.sort_unstable();
-        return Ok(Shown::new(all.join("\n"), json!(all)));
-    }
-    let (names, found) = children(client, &client.target().absolute(path), path, watch).await?;
+/// The paths of a znode, which must be there, and of all below it.
+async fn below(client: &Client, path: &str) -> Result<Vec<String>> {
+    let found = subtree(client, &client.target().absolute(path), false).await?;
+    let paths: Vec<_> = found.iter().map(|(path, _)| client.target().relative(path)).collect();
+    if paths.is_empty() { Err(no_node(path)) } else { Ok(paths) }
+}
+
+async fn ls(client: &Client, path: &str, watch: bool, stat: bool) -> Result<Shown> {
+    let found = children(client, &client.target().absolute(path), watch).await?;
+    let (names, found) = found.ok_or_else(|| no_node(path))?;
     let line = format!("[{}]", names.join(", "));
     if stat {
         Ok(stat_shown(true, &line, &found, json!({ "children": names })))
@@ -283,8 +297,24 @@ async fn ls(client: &Client, path: &str, watch: bool, stat: bool, recursive: boo
     }
 }
 
+async fn ls_below(client: &Client, path: &str, watch: bool, stat: bool) -> Result<Shown> {
+    let mut all = subtree(client, &client.target().absolute(path), watch).await?;
+    if all.is_empty() {
+        return Err(no_node(path));
+    }
+    all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let paths = all.iter().map(|(path, found)| (client.target().relative(path), found));
+    if !stat {
+        let paths: Vec<_> = paths.map(|(path, _)| path).collect();
+        return Ok(Shown::new(paths.join("\n"), json!(paths)));
+    }
+    let shown = paths.map(|(path, found)| stat_shown(true, &path, found, json!({ "path": path })));
+    let (texts, values): (Vec<_>, Vec<_>) = shown.map(|Shown { text, value }| (text, value)).unzip();
+    Ok(Shown::new(texts.join("\n"), Value::Array(values)))
+}
+
 async fn delete_all(client: &Client, path: &str, batch: usize) -> Result<Shown> {
-    let mut all = subtree(client, path).await?;
+    let mut all = below(client, path).await?;
     all.reverse();
     for group in all.chunks(batch) {
         let delete = |path: &String| MultiOp::Delete { path: client.target().absolute(path).into(), version: -1 };

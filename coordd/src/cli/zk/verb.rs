@@ -175,6 +175,9 @@ pub(super) enum Verb {
         stat: bool,
         #[arg(short, default_value_t = -1, allow_negative_numbers = true)]
         version: i32,
+        /// The data is given as base64
+        #[arg(short)]
+        base64: bool,
         path: String,
         data: String,
     },
