@@ -348,14 +348,15 @@ fn operation() -> Vec<Setting> {
             "log_format",
             Kind::OneOf(&["text", "json"]),
             Value("text"),
-            "Form of the lines on standard error.",
+            "Form of the lines on standard error; as `json` each is an object with `timestamp`, `level` and `fields`, \
+             `message` among these.",
         ),
         setting(
             OTHER,
             "log_level",
             Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
             Value("info"),
-            "Release builds carry nothing finer than `info`.",
+            "Release builds carry nothing finer than `info` and say so at the start.",
         ),
     ]
 }

@@ -1,0 +1,60 @@
+//! What members say in their logs: nothing when all is well, and lines that programs can read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+use std::time::Duration;
+
+use coordd_proto::CreateMode;
+use coordd_testkit::{Client, Ensemble, eventually};
+use serde_json::Value;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_coordd");
+/// Longer than everything that members do at intervals, elections and the watch over peers among them.
+const LOOKED_AT: Duration = Duration::from_secs(5);
+
+/// The logs of all members once they have said what there is to say of a start.
+fn settled(ensemble: &Ensemble) -> Vec<String> {
+    ensemble.wait_until_all_serve();
+    let logs = || -> Vec<_> { ensemble.members.iter().map(|member| member.log()).collect() };
+    // The last that a new ensemble says; what came before it stands in the others' logs by then, or soon.
+    eventually("the feature level to be raised", || logs().iter().any(|log| log.contains("raising it")).then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    logs()
+}
+
+#[test]
+fn members_are_quiet_when_all_is_well() {
+    let ensemble = Ensemble::start(BINARY, 3, &[]).unwrap();
+    let before = settled(&ensemble);
+    assert!(before.iter().all(|log| log.contains("started")), "{before:?}");
+    // Sessions that come, write, watch and go are no news; nor is nobody who comes.
+    for member in &ensemble.members {
+        let mut client = Client::connect(&member.client, 10_000).unwrap();
+        client.create(&format!("/{}", member.name), b"x", CreateMode::Ephemeral).unwrap().unwrap();
+        client.close().unwrap();
+    }
+    std::thread::sleep(LOOKED_AT);
+    let after: Vec<_> = ensemble.members.iter().map(|member| member.log()).collect();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn each_line_is_an_object_with_a_time_a_level_and_a_message_when_json_is_asked_for() {
+    let mut ensemble = Ensemble::start(BINARY, 3, &["--log-format", "json"]).unwrap();
+    settled(&ensemble);
+    let leader = ensemble.leader();
+    ensemble.members[leader].kill();
+    ensemble.leader();
+    for member in &mut ensemble.members {
+        member.terminate();
+        let log = member.log();
+        assert!(log.lines().count() > 2, "{log}");
+        for line in log.lines() {
+            let object: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
+            assert!(text(&object["timestamp"]).ends_with('Z'), "{line}");
+            assert!(["INFO", "WARN", "ERROR"].contains(&text(&object["level"]).as_str()), "{line}");
+            assert!(!text(&object["fields"]["message"]).is_empty(), "{line}");
+        }
+    }
+}
