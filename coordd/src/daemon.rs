@@ -28,7 +28,7 @@ use crate::raft::member::{Limits, Member, MemberConfig};
 use crate::raft::peer::Secret;
 use crate::raft::snapshot_store::SnapshotPolicy;
 use crate::server::{AllowList, Hub, Scheme, Server, ServerConfig};
-use crate::{admin, descriptors, leader_tasks, net, planted};
+use crate::{admin, descriptors, leader_tasks, planted};
 
 /// Long enough for an answer to leave.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
@@ -112,7 +112,7 @@ impl Daemon {
     /// # Errors
     /// What is wrong, where, and what to do.
     pub async fn start(config: Config, disk: Arc<dyn Disk>) -> io::Result<Daemon> {
-        let peers = bind("peer_addr", config.peer.listen).await?;
+        let peers = http::bind("peer_addr", config.peer.listen).await?;
         let hub = Hub::new(config.client.max_outbox_bytes);
         let disks = Disks::open(disk, Path::new(&config.data_dir), disk_config(&config, hub.clone()))?;
         let member = Member::new(member_config(&config), disks, hub.clone(), hub.clone(), hub.clone());
@@ -124,10 +124,10 @@ impl Daemon {
         let (server, draining) = (Arc::new(server), Draining::default());
         leader_tasks::reap::start(consensus.clone(), config.client.container_check_interval);
         let public = Http::new(consensus.clone(), server.commands(), draining.clone());
-        http::serve(bind("http_addr", config.http.listen).await?, http::router(public));
+        http::serve(http::bind("http_addr", config.http.listen).await?, http::router(public));
         let ops = Arc::new(Ops { member: member.clone(), server: server.clone(), draining: draining.clone() });
         let admin = admin::router(consensus, ops, config.admin.token.clone());
-        http::serve(bind("admin_addr", config.admin.listen).await?, admin);
+        http::serve(http::bind("admin_addr", config.admin.listen).await?, admin);
         Ok(Daemon { member, server, draining, config })
     }
 
@@ -154,11 +154,6 @@ fn fail() {
     // In the simulation many members share the process.
     #[cfg(not(feature = "sim"))]
     std::process::exit(70);
-}
-
-async fn bind(key: &str, address: std::net::SocketAddr) -> io::Result<net::TcpListener> {
-    let bound = net::TcpListener::bind(address).await;
-    bound.map_err(|error| io::Error::new(error.kind(), format!("{key} {address}: {error}")))
 }
 
 /// Runs a member until it is told to stop (SIGTERM, SIGINT).

@@ -1,7 +1,7 @@
 //! The house's rules that no compiler knows: who may use whom, and how long things may be (ARCHITECTURE.md, design §3).
 //!
 //! ```text
-//!   crates    proto ← tree ← coordd ← testkit      wal, api: nothing of ours
+//!   crates    proto ← tree ← coordd ← testkit, sim      wal, api: nothing of ours
 //!   modules   seams, consensus ← raft │ session, watch ← server ← http ← admin ← ops ← daemon ← cli, demo
 //! ```
 //!
@@ -39,7 +39,7 @@ const PLANTED: &str = "planted";
 const EXCEPTIONS: [(&str, &str); 1] = [("http", "admin")];
 
 /// Crates of ours that each crate of ours may use, outside its tests.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("coordd/proto", &[]),
     ("coordd/tree", &["coordd-proto"]),
     ("coordd/wal", &[]),
@@ -49,6 +49,9 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("operator", &["coordd-api"]),
     ("e2e", &[]),
     ("e2e/versus", &["coordd-proto"]),
+    ("e2e/cluster", &["coordd-api", "coordd-versus"]),
+    ("coordd/fuzz", &["coordd-api", "coordd-proto"]),
+    ("coordd/sim", &["coordd", "coordd-proto", "coordd-wal"]),
 ];
 
 fn repository() -> PathBuf {
@@ -209,6 +212,18 @@ fn crates_use_what_they_may_and_openraft_is_named_in_one_folder() {
         #[serde(default)]
         dependencies: BTreeMap<String, toml::Value>,
     }
+    #[derive(serde::Deserialize)]
+    struct Root {
+        workspace: Workspace,
+    }
+    #[derive(serde::Deserialize)]
+    struct Workspace {
+        members: BTreeSet<String>,
+        exclude: BTreeSet<String>,
+    }
+    let Root { workspace } = toml::from_str(&fs::read_to_string(repository().join("Cargo.toml")).unwrap()).unwrap();
+    let known: BTreeSet<_> = CRATES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(known, &workspace.members | &workspace.exclude, "each crate has its line in CRATES");
     for (path, may) in CRATES {
         let text = fs::read_to_string(repository().join(path).join("Cargo.toml")).unwrap();
         let manifest: Manifest = toml::from_str(&text).unwrap();

@@ -274,14 +274,6 @@ impl Client {
     pub fn close(mut self) -> io::Result<Reply> {
         self.call(OpCode::CloseSession, |_| {})
     }
-
-    /// Raw bytes, for what no client would send.
-    ///
-    /// # Errors
-    /// As the socket says.
-    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
-    }
 }
 
 impl Reply {

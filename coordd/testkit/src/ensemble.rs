@@ -202,10 +202,6 @@ impl Member {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    pub fn is_running(&self) -> bool {
-        self.process.is_some()
-    }
-
     fn signal(&self, signal: &str) {
         if let Some(process) = &self.process {
             let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
@@ -234,13 +230,6 @@ impl Member {
 
     pub fn resume(&self) {
         self.signal("-CONT");
-    }
-
-    /// Waits for the process to end by itself.
-    pub fn wait_for_exit(&mut self) -> Option<i32> {
-        let mut process = self.process.take()?;
-        let mut ended = || process.try_wait().ok().flatten();
-        eventually("the process to end", &mut ended).code()
     }
 
     /// The answer to a four-letter word; empty when there is none.

@@ -3,7 +3,7 @@
 //! `cargo run --release -p coordd-tree --example memory [ZNODES]` prints resident bytes per znode with the allocator
 //! that the daemon uses, after filling and after a snapshot, and the CPU time of each operation (so that other work on
 //! the machine does not count).
-#![allow(clippy::unwrap_used)] // a tool: what it cannot read, it cannot measure
+#![allow(clippy::unwrap_used, reason = "a tool: what it cannot read, it cannot measure")]
 
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{Acl, OpCode, Perms, SessionId, Writer, Zxid};

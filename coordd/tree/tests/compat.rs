@@ -4,7 +4,7 @@
 //! fails here means that disks in the field would not be read any more. A new format gets new files beside the old
 //! ones.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Snapshots while apply goes on, replicas that came by different ways, and damaged files.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod support;
 

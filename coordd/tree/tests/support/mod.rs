@@ -1,5 +1,6 @@
 //! A state with everything around it that a test needs: numbers that count up, records, readable answers.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)] // each test binary uses its part
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{Acl, AuthId, OpCode, SessionId, Writer, Zxid};
