@@ -5,9 +5,10 @@
 //! ```
 //!
 //! Rule: a file is one by its inode, however often it is opened. Reason: whoever reads it must see what was written.
+//! Below it is the real disk with all its ways to write: a full or slow file system is met where users meet it.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -49,17 +50,16 @@ struct ForgetfulDisk {
 
 /// A file and what was written to it since the last flush.
 struct Kept {
-    file: File,
+    file: Arc<dyn DiskFile>,
     keeps: bool,
     unsynced: Mutex<Vec<(u64, Vec<u8>)>>,
 }
 
 impl ForgetfulDisk {
-    fn kept(&self, options: &OpenOptions, path: &Path) -> io::Result<Arc<Kept>> {
-        let file = options.open(path)?;
+    fn kept(&self, file: Arc<dyn DiskFile>, path: &Path) -> io::Result<Arc<Kept>> {
         let mut files = self.files.lock();
         files.retain(|_, file| file.strong_count() > 0);
-        let inode = file.metadata()?.ino();
+        let inode = fs::metadata(path)?.ino();
         if let Some(known) = files.get(&inode).and_then(Weak::upgrade) {
             return Ok(known);
         }
@@ -101,7 +101,7 @@ impl DiskFile for Kept {
             return self.file.read_at(offset, buffer);
         }
         let end = unsynced.iter().map(|(at, bytes)| at + bytes.len() as u64).max().unwrap_or(0);
-        let real = DiskFile::len(&self.file)?;
+        let real = self.file.len()?;
         if offset + buffer.len() as u64 > real.max(end) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -130,17 +130,17 @@ impl DiskFile for Kept {
 
     fn len(&self) -> io::Result<u64> {
         let end = self.unsynced.lock().iter().map(|(at, bytes)| at + bytes.len() as u64).max().unwrap_or(0);
-        Ok(DiskFile::len(&self.file)?.max(end))
+        Ok(self.file.len()?.max(end))
     }
 }
 
 impl Disk for ForgetfulDisk {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.kept(OpenOptions::new().read(true).write(true), path)?)
+        Ok(self.kept(OsDisk.open(path)?, path)?)
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let created = self.kept(OpenOptions::new().read(true).write(true).create(true).truncate(true), path)?;
+        let created = self.kept(OsDisk.create(path)?, path)?;
         created.unsynced.lock().clear();
         Ok(created)
     }
