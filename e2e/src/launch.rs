@@ -6,7 +6,7 @@ use std::env;
 use std::process::Command;
 
 use crate::failure::{Result, Tried};
-use crate::{place, profile, shell, shipped};
+use crate::{place, profile, shell, shipped, tools};
 
 pub(crate) fn demo(args: &[String]) -> Result<()> {
     build_coordd()?;
@@ -58,11 +58,26 @@ pub(crate) fn short_sim() -> Result<()> {
     shell::run(&mut simulation(&["run", "--quiet", "--", "replay"]))
 }
 
-/// Cargo in the simulation's workspace, which builds beside ours and not in its midst.
 fn simulation(args: &[&str]) -> Command {
+    apart("coordd/sim", args)
+}
+
+pub(crate) fn fuzz_format() -> Result<()> {
+    shell::run(&mut apart("coordd/fuzz", &["fmt", "--check"]))
+}
+
+/// With the flags that the fuzz targets run with. Not their tests: those belong to coordd, whose sources they borrow.
+pub(crate) fn fuzz_lints() -> Result<()> {
+    tools::need("c++", "g++")?;
+    let clippy = ["clippy", "--bins", "--quiet", "--target", shipped::TARGET, "--", "-D", "warnings"];
+    shell::run(&mut apart("coordd/fuzz", &clippy))
+}
+
+/// Cargo in a workspace of its own, which builds beside ours and not in its midst.
+fn apart(folder: &str, args: &[&str]) -> Command {
     let mut cargo = shell::cargo(args);
-    cargo.current_dir(place::repository().join("coordd/sim"));
-    cargo.env("CARGO_TARGET_DIR", place::build().join("sim"));
+    cargo.current_dir(place::repository().join(folder));
+    cargo.env("CARGO_TARGET_DIR", place::build().join(folder.trim_start_matches("coordd/")));
     cargo
 }
 

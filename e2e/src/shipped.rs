@@ -13,7 +13,7 @@ use crate::failure::Result;
 use crate::{place, profile, shell};
 
 /// Named though Cargo would build for it anyway: so the flags are for the programs, not for what helps to build them.
-const TARGET: &str =
+pub(crate) const TARGET: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 /// How images call the machines of that target.
 pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };

@@ -44,17 +44,18 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 fn format() -> Result<()> {
-    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))
+    shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?;
+    launch::fuzz_format()
 }
 
-/// Without and with the switches for bugs, which would be compiled by nobody else for weeks. In the whole workspace
-/// both times: so the crates of others have the same features and are compiled once.
+/// Without and with the switches for bugs, and the fuzz targets: code that few compile rots. The workspace is whole
+/// both times, so that the crates of others have the same features and are compiled once.
 fn lints() -> Result<()> {
     for features in [&[][..], &["--features", "coordd/planted"]] {
         let mut clippy = shell::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"]);
         shell::run(clippy.args(features).args(["--", "-D", "warnings"]))?;
     }
-    Ok(())
+    launch::fuzz_lints()
 }
 
 /// Advisories need a database that only a git host serves; where it cannot be had, the rest is still checked.
