@@ -1,9 +1,9 @@
 //! Two outcomes of one step held against each other.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
-use super::allowed::ALLOWED;
+use super::allowed::{Allowed, Uses};
 use super::fields::Field;
 use super::generate::Step;
 use super::relate::Relation;
@@ -51,7 +51,7 @@ pub struct Comparison {
     relation: Relation,
     /// Which of the sides are coordd and may do what `allowed.rs` names.
     coordd: (bool, bool),
-    allowed: BTreeMap<&'static str, i64>,
+    uses: Uses,
     /// zxids of closed sessions, whose ephemerals go in no order that is specified.
     closed_a: HashSet<i64>,
     closed_b: HashSet<i64>,
@@ -66,23 +66,25 @@ impl Comparison {
     }
 
     /// How often each wanted difference was met.
-    pub fn allowed(&self) -> &BTreeMap<&'static str, i64> {
-        &self.allowed
+    pub fn uses(&self) -> &Uses {
+        &self.uses
     }
 
-    /// Accounts for the zxids that one of the two takes alone.
-    fn allow(&mut self, item: &Item) {
+    /// Accounts for the zxid that coordd takes alone when a session is attached again.
+    fn attached(&mut self) {
         let alone = i64::from(self.coordd.1) - i64::from(self.coordd.0);
-        for allowed in ALLOWED.iter().filter(|allowed| alone != 0 && allowed.takes(item) != 0) {
-            self.relation.takes_alone(allowed.takes(item) * alone);
-            *self.allowed.entry(allowed.name).or_default() += 1;
+        if alone != 0 {
+            self.relation.takes_alone(alone);
+            self.uses.count(Allowed::ZxidOfAttach);
         }
     }
 
     /// Every disagreement of one step.
     pub fn step(&mut self, index: usize, step: &Step, mut a: Outcome, mut b: Outcome) -> Vec<Difference> {
-        order_closings(&mut a, &mut self.closed_a);
-        order_closings(&mut b, &mut self.closed_b);
+        let moved = [order_closings(&mut a, &mut self.closed_a), order_closings(&mut b, &mut self.closed_b)];
+        if moved.contains(&true) {
+            self.uses.count(Allowed::OrderOfClosing);
+        }
         let mut found = Vec::new();
         let mut differ = |session: usize, a: Option<&Item>, b: Option<&Item>, why: String| {
             let (a, b) = (a.cloned(), b.cloned());
@@ -107,10 +109,15 @@ impl Comparison {
 
     fn items(&mut self, a: &Item, b: &Item) -> Vec<String> {
         let mut why = Vec::new();
-        self.allow(a);
+        match a {
+            Item::Attached { .. } | Item::Refused => self.attached(),
+            Item::LeftOut(allowed) => self.uses.count(*allowed),
+            _ => {}
+        }
         match (a, b) {
             (Item::Opened { id: a, timeout_ms: ta }, Item::Opened { id: b, timeout_ms: tb }) => {
                 self.relation.pair_sessions(*a, *b);
+                self.unlike(Allowed::SessionIds, a, b);
                 if ta != tb {
                     why.push(format!("timeouts {ta} and {tb}"));
                 }
@@ -131,6 +138,7 @@ impl Comparison {
                 if let Err(misfit) = self.relation.last_applied(*zxid, *zxid_b) {
                     why.push(format!("zxid: {misfit}"));
                 }
+                self.unlike(Allowed::Zxids, zxid, zxid_b);
                 for (x, y) in fields.iter().zip(fields_b) {
                     self.fields(x, y, &mut why);
                 }
@@ -141,25 +149,46 @@ impl Comparison {
         why
     }
 
+    /// Two that agree by another measure; counted where they are not the same anyway.
+    fn unlike<T: PartialEq>(&mut self, allowed: Allowed, a: &T, b: &T) {
+        if a != b {
+            self.uses.count(allowed);
+        }
+    }
+
     fn zxids(&mut self, a: i64, b: i64, why: &mut Vec<String>) {
         if let Err(misfit) = self.relation.zxid(a, b) {
             why.push(format!("zxid: {misfit}"));
         }
+        self.unlike(Allowed::Zxids, &a, &b);
     }
 
     fn fields(&mut self, a: &Field, b: &Field, why: &mut Vec<String>) {
         match (a, b) {
             (Field::Zxid(a), Field::Zxid(b)) => self.zxids(*a, *b, why),
-            (Field::Session(a), Field::Session(b)) if self.relation.session(*a, *b) => {}
-            (Field::Time(a), Field::Time(b)) if (*a == 0) == (*b == 0) && (a - b).abs() < CLOCK_MS => {}
+            (Field::Session(a), Field::Session(b)) if self.relation.session(*a, *b) => {
+                self.unlike(Allowed::SessionIds, a, b);
+            }
+            (Field::Time(a), Field::Time(b)) if (*a == 0) == (*b == 0) && (a - b).abs() < CLOCK_MS => {
+                self.unlike(Allowed::Times, a, b);
+            }
+            (Field::Names(order, a), Field::Names(order_b, b)) if order == order_b && sorted(a) == sorted(b) => {
+                self.unlike(*order, a, b);
+            }
             (a, b) if a == b => {}
             (a, b) => why.push(format!("{a:?} and {b:?}")),
         }
     }
 }
 
-/// Sorts what one closed session set off; each session's run of such events by itself.
-fn order_closings(outcome: &mut Outcome, closed: &mut HashSet<i64>) {
+fn sorted(names: &[String]) -> Vec<&String> {
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort_unstable();
+    names
+}
+
+/// Sorts what one closed session set off; each session's run of such events by itself. Whether anything moved.
+fn order_closings(outcome: &mut Outcome, closed: &mut HashSet<i64>) -> bool {
     closed.extend(outcome.iter().filter_map(|(_, item)| match item {
         Item::Reply { op: op::CLOSE_SESSION, zxid, .. } => Some(*zxid),
         _ => None,
@@ -168,12 +197,16 @@ fn order_closings(outcome: &mut Outcome, closed: &mut HashSet<i64>) {
         Item::Event(event) if closed.contains(&event.zxid) => Some((item.0, event.zxid)),
         _ => None,
     };
+    let place = |(_, item): &(usize, Item)| match item {
+        Item::Event(event) => (event.path.clone(), event.kind),
+        _ => (String::new(), 0),
+    };
+    let mut moved = false;
     for run in outcome.chunk_by_mut(|x, y| of_closing(x).is_some() && of_closing(x) == of_closing(y)) {
-        run.sort_by_key(|(_, item)| match item {
-            Item::Event(event) => (event.path.clone(), event.kind),
-            _ => (String::new(), 0),
-        });
+        moved |= !run.is_sorted_by_key(place);
+        run.sort_by_key(place);
     }
+    moved
 }
 
 #[cfg(test)]

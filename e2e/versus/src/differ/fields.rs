@@ -1,10 +1,11 @@
 //! Replies cut into fields that know how they may be compared.
 //!
-//! Rule: two servers agree on a field literally, except zxids, sessions and times, which agree by relation, and lists
-//! whose order is unspecified. Reason: both choose those numbers themselves.
+//! Rule: a field says what it is, and `compare.rs` whether two of them agree. Reason: what is allowed to differ is
+//! counted where it is met, so nothing may be made alike before.
 
 use coordd_proto::jute::{DecodeError, Reader};
 
+use super::allowed::Allowed;
 use crate::wire::op;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub enum Field {
     Int(i64),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
-    /// Sorted: the order is not specified.
-    Names(Vec<String>),
+    /// In the order in which they came, which the entry says does not count.
+    Names(Allowed, Vec<String>),
     Zxid(i64),
     Session(i64),
     Time(i64),
@@ -46,7 +47,6 @@ fn read(op: i32, r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeE
             out.push(Field::Bytes(r.buffer()?.map(<[u8]>::to_vec)));
             stat(r, out)?;
         }
-        // "auth" expands to the ids of the connection, which ZooKeeper keeps in a hash set.
         op::GET_ACL => {
             let mut entries = Vec::new();
             for _ in 0..r.count(12)?.unwrap_or(0) {
@@ -54,25 +54,23 @@ fn read(op: i32, r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeE
                 let (scheme, id) = (r.string()?.unwrap_or_default(), r.string()?.unwrap_or_default());
                 entries.push(format!("{perms} {scheme}:{id}"));
             }
-            entries.sort();
-            out.push(Field::Names(entries));
+            out.push(Field::Names(Allowed::OrderOfAcl, entries));
             stat(r, out)?;
         }
-        op::GET_CHILDREN | op::GET_EPHEMERALS => names(r, out)?,
+        op::GET_CHILDREN => names(Allowed::OrderOfChildren, r, out)?,
+        op::GET_EPHEMERALS => names(Allowed::OrderOfEphemerals, r, out)?,
         op::GET_CHILDREN2 => {
-            names(r, out)?;
+            names(Allowed::OrderOfChildren, r, out)?;
             stat(r, out)?;
         }
         op::GET_ALL_CHILDREN_NUMBER | op::ADD_WATCH => out.push(Field::Int(r.i32()?.into())),
-        // ZooKeeper keeps them in a hash set.
         op::WHO_AM_I => {
             let mut users = Vec::new();
             for _ in 0..r.count(8)?.unwrap_or(0) {
                 let (scheme, user) = (r.string()?.unwrap_or_default(), r.string()?.unwrap_or_default());
                 users.push(format!("{scheme}:{user}"));
             }
-            users.sort();
-            out.push(Field::Names(users));
+            out.push(Field::Names(Allowed::OrderOfIdentities, users));
         }
         op::MULTI | op::MULTI_READ => multi(r, out)?,
         _ => {}
@@ -106,13 +104,12 @@ fn text(r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn names(r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeError> {
+fn names(order: Allowed, r: &mut Reader<'_>, out: &mut Vec<Field>) -> Result<(), DecodeError> {
     let mut names = Vec::new();
     for _ in 0..r.count(4)?.unwrap_or(0) {
         names.push(r.string()?.unwrap_or_default().into_owned());
     }
-    names.sort();
-    out.push(Field::Names(names));
+    out.push(Field::Names(order, names));
     Ok(())
 }
 
@@ -141,12 +138,5 @@ mod tests {
         assert_eq!(of(op::ADD_WATCH, &[0, 0, 0, 0]), [Field::Int(0)]);
         assert_eq!(of(op::ADD_WATCH, &[0, 0, 0, 0, 9]), [Field::Int(0), Field::Rest(vec![9])]);
         assert_eq!(of(op::DELETE, &[1]), [Field::Rest(vec![1])]);
-    }
-
-    #[test]
-    fn the_order_of_children_does_not_count() {
-        let ab = [0, 0, 0, 2, 0, 0, 0, 1, b'a', 0, 0, 0, 1, b'b'];
-        let ba = [0, 0, 0, 2, 0, 0, 0, 1, b'b', 0, 0, 0, 1, b'a'];
-        assert_eq!(of(op::GET_CHILDREN, &ab), of(op::GET_CHILDREN, &ba));
     }
 }

@@ -9,6 +9,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
+use super::allowed::{Allowed, Uses};
 use super::nulls;
 use crate::request::{Relative, Request};
 use crate::wire::op;
@@ -48,7 +49,15 @@ const BAD_PATHS: &[&str] = &[
     "/zookeeper/quota",
     "/zookeeper/x",
     "/missing/child",
+    CONFIG,
+    LIMITS,
 ];
+const CONFIG: &str = "/zookeeper/config";
+const LIMITS: &str = "/zookeeper/quota/a/zookeeper_limits";
+/// deleteContainer and createSession: not for clients.
+const DELETE_CONTAINER: i32 = 20;
+const CREATE_SESSION: i32 = -10;
+const UNKNOWN_OPS: &[i32] = &[10, 13, 23, 99, 108, -5, 1000, DELETE_CONTAINER, CREATE_SESSION];
 const USERS: &[&str] = &["alice:one", "bob:two", "carol:three"];
 /// digest ids of the users above, and one of nobody.
 const DIGESTS: &[&str] = &[
@@ -64,13 +73,28 @@ pub const SESSIONS: usize = 5;
 pub struct Script {
     rng: SmallRng,
     made: usize,
-    /// For several servers: without what hangs an ensemble of ZooKeeper's, see `allowed.rs`.
+    /// For several servers: without what hangs an ensemble of ZooKeeper's.
     for_ensembles: bool,
+    left_out: Uses,
 }
 
 impl Script {
     pub fn new(seed: u64, for_ensembles: bool) -> Self {
-        Script { rng: SmallRng::seed_from_u64(seed), made: 0, for_ensembles }
+        Script { rng: SmallRng::seed_from_u64(seed), made: 0, for_ensembles, left_out: Uses::default() }
+    }
+
+    /// What chance would have asked for, and was not asked.
+    pub fn left_out(&self) -> &Uses {
+        &self.left_out
+    }
+
+    /// `asked`, unless it is that of an entry: then `instead`.
+    fn unless<T: PartialEq>(&mut self, asked: T, (refused, allowed): (T, Allowed), instead: T) -> T {
+        if asked != refused {
+            return asked;
+        }
+        self.left_out.count(allowed);
+        instead
     }
 
     fn chance(&mut self, percent: u32) -> bool {
@@ -83,7 +107,9 @@ impl Script {
 
     fn path(&mut self) -> String {
         if self.chance(3) {
-            return self.pick(BAD_PATHS, "/").to_owned();
+            let path = self.pick(BAD_PATHS, "/");
+            let path = self.unless(path, (CONFIG, Allowed::Config), "/zookeeper/x");
+            return self.unless(path, (LIMITS, Allowed::Quotas), "/zookeeper/x").to_owned();
         }
         let depth = self.pick(&[1, 1, 2, 2, 2, 3], 1);
         let mut path = String::new();
@@ -154,9 +180,10 @@ impl Script {
         let (data, acl) = (self.data(), self.acl());
         if self.chance(8) {
             let flags = self.pick(&[5, 5, 6, 0, 4, 9], 5);
-            let mut ttl = self.pick(&[3_600_000, 1 << 39, -1, 1 << 40, 0xff_ffff_ffff], 3_600_000);
-            if !matches!(flags, 5 | 6) {
-                ttl = ttl.max(1);
+            let mut ttl = self.pick(&[3_600_000, 1 << 39, -1, 1 << 40, 0xff_ffff_ffff, 0], 3_600_000);
+            if ttl == 0 || (ttl < 0 && !matches!(flags, 5 | 6)) {
+                self.left_out.count(Allowed::TtlThatEndsServers);
+                ttl = 1;
             }
             return Request::CreateTtl { path, data, acl, flags, ttl };
         }
@@ -207,7 +234,12 @@ impl Script {
             0..2 => Request::Check { path: self.path(), version: self.version() },
             7 if self.chance(10) => self.read(),
             _ => match self.write() {
-                Request::SetAcl { path, .. } => Request::Delete { path, version: -1 },
+                // No server can read a multi with it.
+                Request::SetAcl { path, .. } if self.for_ensembles => {
+                    self.left_out.count(Allowed::UnreadableWrite);
+                    Request::Delete { path, version: -1 }
+                }
+                Request::SetAcl { path, .. } if !self.chance(10) => Request::Delete { path, version: -1 },
                 other => other,
             },
         });
@@ -237,7 +269,11 @@ impl Script {
     fn cut(&mut self) -> Request {
         let whole = match self.rng.random_range(0..5) {
             0 | 1 if !self.for_ensembles => self.write(),
-            0..3 => self.read(),
+            0 | 1 => {
+                self.left_out.count(Allowed::UnreadableWrite);
+                self.read()
+            }
+            2 => self.read(),
             3 => self.multi(),
             _ => self.watch(),
         };
@@ -269,7 +305,12 @@ impl Script {
             0..5 => auth("digest", user),
             5 => auth(self.pick(&["world", "nosuch", "ip", "digest"], "world"), "x"),
             6 => auth("digest", "super:test"),
-            7 => Request::Raw { op: self.pick(&[10, 13, 23, 99, 108, -5, 1000], 99), record: vec![0, 0, 0, 0] },
+            7 => {
+                let op = self.pick(UNKNOWN_OPS, 99);
+                let op = self.unless(op, (DELETE_CONTAINER, Allowed::DeleteContainer), 99);
+                let op = self.unless(op, (CREATE_SESSION, Allowed::CreateSession), 99);
+                Request::Raw { op, record: vec![0, 0, 0, 0] }
+            }
             8 => Request::Bare { op: op::CLOSE_SESSION },
             9 => Request::Check { path: self.path(), version: -1 },
             10 => {
@@ -290,8 +331,12 @@ impl Script {
 impl Script {
     /// A request with a null where a value is due.
     fn nulled(&mut self) -> Request {
-        let which = self.rng.random_range(0..nulls::KINDS);
-        let which = if self.for_ensembles && nulls::MULTIS_WITHOUT_ACL.contains(&which) { 0 } else { which };
+        let which = self.rng.random_range(0..=nulls::KINDS);
+        let mut which = self.unless(which, (nulls::KINDS, Allowed::WatchOfNull), 0);
+        if self.for_ensembles && nulls::MULTIS_WITHOUT_ACL.contains(&which) {
+            self.left_out.count(Allowed::UnreadableWrite);
+            which = 0;
+        }
         let path = self.path();
         nulls::request(which, &path)
     }
@@ -309,12 +354,15 @@ impl Iterator for Script {
         Some(match self.rng.random_range(0..100) {
             0..2 => Step::Reattach { session },
             2 if self.chance(30) => Step::WrongPassword { session },
-            2..7 => Step::Burst { session, requests: vec![self.lonely()] },
+            2..7 => {
+                self.left_out.count(Allowed::Overtaking);
+                Step::Burst { session, requests: vec![self.lonely()] }
+            }
             _ => {
                 let count = self.rng.random_range(1..8);
                 let mut requests: Vec<_> = (0..count).map(|_| self.ordinary()).collect();
-                // ZooKeeper checks what is pipelined behind a setACL by the old list or the new one, as it happens.
-                if let Some(at) = requests.iter().position(|r| r.op() == op::SET_ACL) {
+                if let Some(at) = requests.iter().position(|r| r.op() == op::SET_ACL).filter(|at| at + 1 < count) {
+                    self.left_out.count(Allowed::BehindSetAcl);
                     requests.truncate(at + 1);
                 }
                 Step::Burst { session, requests }
@@ -369,6 +417,9 @@ mod tests {
     fn an_ensemble_is_never_asked_for_a_write_whose_record_is_cut() {
         use coordd_proto::{OpCode, Request as Read, is_refused_unnumbered};
         let hangs = |request: &Request| {
+            if let Request::Multi { parts, .. } = request {
+                return parts.iter().any(|part| matches!(part, Request::SetAcl { .. }));
+            }
             let Request::Raw { op, record } = request else { return false };
             let write = OpCode::from_wire(*op).filter(|_| matches!(op, 1 | 2 | 5 | 7 | 14 | 15 | 19 | 21));
             write.is_some_and(|op| Read::decode(op, record).is_err_and(|fault| is_refused_unnumbered(op, fault)))

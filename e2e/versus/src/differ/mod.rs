@@ -5,10 +5,13 @@
 //!                             └─► side b (thread) ─► outcomes ─┴─► compare ─► allowed? ─► shrink ─► report
 //! ```
 //!
-//! Rule: a difference is a defect unless `allowed.rs` names it. Reason: programs written for ZooKeeper rely on more
-//! than its documentation says; ZooKeeper itself is the only complete description.
+//! Rule: a difference is a defect unless `allowed.rs` names it; a run prints how often each entry was met. Reason:
+//! programs written for ZooKeeper rely on more than its documentation says; ZooKeeper itself is the only complete
+//! description.
 
 pub mod allowed;
+#[cfg(test)]
+mod allowed_tests;
 pub mod compare;
 pub mod fields;
 pub mod generate;
@@ -19,7 +22,7 @@ pub mod side;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -27,6 +30,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use allowed::{Allowed, Uses};
 use compare::{Comparison, Difference};
 use generate::{Script, Step};
 use side::{Item, Outcome, Side};
@@ -64,17 +68,18 @@ pub struct Options {
 /// Runs the script; fails with the shortest script found that shows a difference without a name.
 pub fn run(options: &Options) -> Result<()> {
     let mut requests = 0;
-    let steps: Vec<Step> = Script::new(options.seed, options.members > 1)
+    let mut script = Script::new(options.seed, options.members > 1);
+    let steps: Vec<Step> = script
+        .by_ref()
         .take_while(|step| {
             requests += if let Step::Burst { requests, .. } = step { requests.len() } else { 0 };
             requests <= options.ops
         })
         .collect();
     eprintln!("seed {}: {} requests in {} steps", options.seed, options.ops, steps.len());
-    let seen = play(options, &steps, true)?;
-    for (name, count) in &seen.allowed {
-        println!("allowed: {name} {count} times");
-    }
+    let mut seen = play(options, &steps, true)?;
+    seen.uses.add(script.left_out());
+    seen.uses.lines().for_each(|line| println!("{line}"));
     for (op, codes) in &seen.answers {
         let codes: Vec<_> = codes.iter().map(|(code, count)| format!("{code}: {count}")).collect();
         println!("op {op:3} answered with {}", codes.join(", "));
@@ -106,7 +111,7 @@ pub fn run(options: &Options) -> Result<()> {
 #[derive(Default)]
 struct Seen {
     first: Option<Difference>,
-    allowed: BTreeMap<&'static str, i64>,
+    uses: Uses,
     /// How often each op was answered with each code, and how many events came: what the script really reached.
     answers: BTreeMap<i32, BTreeMap<i32, usize>>,
     events: usize,
@@ -126,22 +131,25 @@ impl Seen {
     }
 }
 
+/// One of the two sides.
+fn plan_of(options: &Options, kind: Kind, dir: &Path, base_port: u16, uses: &mut Uses) -> Plan {
+    let mut plan = Plan::new(kind, options.members, dir, base_port);
+    plan.reap_interval_ms = 24 * 3600 * 1000;
+    uses.count(Allowed::Reaping);
+    plan
+}
+
 /// Plays the steps on two fresh servers, up to the first difference without a name.
 fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
     std::fs::create_dir_all(&options.dir)?;
     let dir = options.dir.canonicalize()?;
-    let plan = |kind, side: &str, base_port| {
-        let mut plan = Plan::new(kind, options.members, &dir.join(side), base_port);
-        plan.reap_interval_ms = 24 * 3600 * 1000;
-        plan
-    };
-    let a = Ensemble::start(plan(options.a, "a", options.base_port))?;
-    let b = Ensemble::start(plan(options.b, "b", options.base_port + 100))?;
+    let mut seen = Seen::default();
+    let a = Ensemble::start(plan_of(options, options.a, &dir.join("a"), options.base_port, &mut seen.uses))?;
+    let b = Ensemble::start(plan_of(options, options.b, &dir.join("b"), options.base_port + 100, &mut seen.uses))?;
     let steps: Arc<[Step]> = steps.into();
     let outcomes_a = perform(a.clients(), &steps);
     let outcomes_b = perform(b.clients(), &steps);
     let mut comparison = Comparison::new(options.a, options.b);
-    let mut seen = Seen::default();
     for (index, step) in steps.iter().enumerate() {
         let outcome = |from: &Receiver<Result<Outcome>>, side: &str| {
             from.recv().context("a side ended early")?.with_context(|| format!("side {side}, step {index}: {step:?}"))
@@ -153,14 +161,15 @@ fn play(options: &Options, steps: &[Step], progress: bool) -> Result<Seen> {
             seen.kinds.entry(kind).or_insert_with(|| (difference.clone(), 0)).1 += 1;
             seen.first.get_or_insert(difference);
             if !(options.all && progress) {
+                seen.uses.add(comparison.uses());
                 return Ok(seen);
             }
         }
-        seen.allowed.clone_from(comparison.allowed());
         if progress && index % 20_000 == 19_999 {
             eprintln!("  step {} of {}", index + 1, steps.len());
         }
     }
+    seen.uses.add(comparison.uses());
     Ok(seen)
 }
 

@@ -1,7 +1,6 @@
 //! Requests with a null where a value is due: what a careless client sends, and what each server makes of it.
 //!
-//! Rule: records are written by hand here, since the values of `request.rs` know no null. Left out is addWatch and what
-//! goes with it: see `allowed.rs`.
+//! Rule: records are written by hand here, since the values of `request.rs` know no null.
 
 use bytes::BytesMut;
 use coordd_proto::jute::Writer;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::allowed::Allowed;
 use super::fields::{self, Field};
 use super::generate::{SESSIONS, Step};
 use crate::client::{Answer, Client, Incoming};
@@ -40,6 +41,8 @@ pub enum Item {
     Closed,
     /// Nothing came where something was due.
     Silence,
+    /// Something was not done to this side, nor to the other.
+    LeftOut(Allowed),
 }
 
 /// What each session was sent in one step.
@@ -110,9 +113,10 @@ impl Side {
                 self.ensure(*session, &mut out)?;
             }
             Step::WrongPassword { session } => {
-                // ZooKeeper ends the owner's connection before it looks at the password; coordd does not.
                 let slot = &mut self.slots[*session];
-                slot.client = None;
+                if slot.client.take().is_some() {
+                    out.push((*session, Item::LeftOut(Allowed::StrangerBesideOwner)));
+                }
                 if let Some(mut attach) = slot.attach {
                     attach.password[3] ^= 0x55;
                     let granted = Client::connect(self.servers[slot.at], attach)?.is_some();
