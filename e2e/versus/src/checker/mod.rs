@@ -5,7 +5,8 @@
 //!           ├► sessions (order, real time, early expiry, stale connections)               sessions.rs
 //!           ├► watches  (missed, doubled, late)      needs the timeline         watches.rs, lasting.rs
 //!           ├► holders  (two believers in one ephemeral)                                  holders.rs
-//!           └► multis   (wholly or not at all)                                            multis.rs
+//!           ├► multis   (wholly or not at all)                                            multis.rs
+//!           └► ephemerals (of sessions that are gone)                                     ephemerals.rs
 //! ```
 //!
 //! Rule: it accepts whatever a correct ensemble may do (an unknown outcome happened once or not at all) and nothing
@@ -17,6 +18,7 @@ pub mod sessions;
 pub mod timeline;
 pub mod watches;
 
+mod ephemerals;
 mod evidence;
 mod lasting;
 mod multis;
@@ -39,7 +41,7 @@ pub enum Promise {
     AppliedOnce,
     /// A zxid names one change.
     ZxidUnique,
-    /// What is sent after an acknowledgement comes after it.
+    /// What is sent after an acknowledgement comes after it: a write, and what a sync shows.
     RealTime,
     /// zxids never fall on a session, replies come in request order.
     SessionOrder,
@@ -88,7 +90,9 @@ impl Findings {
 pub fn check(history: &History) -> Vec<Violation> {
     let mut findings = Findings::default();
     sessions::check(history, &mut findings);
-    let timeline = timeline::build(history, &mut findings);
+    let ends = ephemerals::ends(history);
+    ephemerals::check(history, &ends, &mut findings);
+    let timeline = timeline::build(history, &ends, &mut findings);
     watches::check(history, &timeline, &mut findings);
     holders::check(history, &mut findings);
     multis::check(history, &mut findings);

@@ -10,6 +10,8 @@ pub(super) const SESSION_EXPIRED: i32 = -112;
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     creates: HashMap<String, Vec<(Value, i64)>>,
+    /// Creates that were taken for a znode whose value is not known: any of those of the same path may be the one.
+    guessed: HashMap<String, Vec<(Value, i64)>>,
     sets: HashMap<String, Vec<Value>>,
     deletes: HashMap<String, usize>,
     fates: HashMap<i64, Fate>,
@@ -54,22 +56,42 @@ impl Pool {
         }
     }
 
-    /// Takes an unknown create of `path` (of this value, if it is known): its value and owner.
-    pub(super) fn take_create(&mut self, path: &str, value: Option<Value>) -> Option<(Value, i64)> {
-        let sequential = path.len().checked_sub(10).and_then(|cut| path.get(..cut));
-        for asked in [Some(path), sequential].into_iter().flatten() {
-            if let Some(list) = self.creates.get_mut(asked)
-                && let Some(at) = list.iter().position(|(v, _)| value.is_none_or(|wanted| wanted == *v))
-            {
-                return Some(list.remove(at));
-            }
-        }
-        None
+    /// Takes an unknown create of `path`, whichever that is: its value and owner.
+    pub(super) fn guess_create(&mut self, path: &str) -> Option<(Value, i64)> {
+        let asked = asked_for(path).find(|asked| self.creates.get(*asked).is_some_and(|list| !list.is_empty()))?;
+        let taken = self.creates.get_mut(asked)?.remove(0);
+        self.guessed.entry(asked.to_owned()).or_default().push(taken);
+        Some(taken)
     }
 
-    /// Gives back what was taken by a wrong guess.
-    pub(super) fn put_create(&mut self, path: &str, value: Value, owner: i64) {
-        self.creates.entry(path.to_owned()).or_default().push((value, owner));
+    /// Takes the unknown create of `path` that wrote this value; whether there is one. A guess that had it goes on with
+    /// another.
+    pub(super) fn take_create(&mut self, path: &str, value: Value) -> bool {
+        for asked in asked_for(path) {
+            if take(&mut self.creates, asked, value).is_some() {
+                return true;
+            }
+            if take(&mut self.guessed, asked, value).is_some() {
+                self.guess_create(path);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Now the value of a znode is known for which `guess` was taken; whether one of that value was left.
+    pub(super) fn settle_guess(&mut self, path: &str, guess: Value, value: Value) -> bool {
+        for asked in asked_for(path) {
+            if take(&mut self.guessed, asked, value).is_some() {
+                return true;
+            }
+            if take(&mut self.creates, asked, value).is_some() {
+                let wrong = take(&mut self.guessed, asked, guess);
+                self.creates.entry(asked.to_owned()).or_default().extend(wrong);
+                return true;
+            }
+        }
+        false
     }
 
     /// Takes `count` unknown sets of `path`, the last of which wrote `last`.
@@ -98,10 +120,27 @@ impl Pool {
         }
     }
 
+    /// Whether a delete of `path` is left that may have happened.
+    pub(super) fn may_delete(&self, path: &str) -> bool {
+        self.deletes.get(path).is_some_and(|left| *left > 0)
+    }
+
     /// Whether the session may have ended at or before `zxid`: no later reply shows it alive.
     pub(super) fn may_have_ended(&self, session: i64, zxid: i64) -> bool {
         self.fates.get(&session).is_none_or(|fate| fate.alive < zxid)
     }
+}
+
+/// The paths that a create of `path` may have asked for: it, and that of which it is the sequence.
+fn asked_for(path: &str) -> impl Iterator<Item = &str> {
+    let sequential = path.len().checked_sub(10).and_then(|cut| path.get(..cut));
+    [Some(path), sequential].into_iter().flatten()
+}
+
+fn take(from: &mut HashMap<String, Vec<(Value, i64)>>, asked: &str, value: Value) -> Option<(Value, i64)> {
+    let list = from.get_mut(asked)?;
+    let at = list.iter().position(|(known, _)| *known == value)?;
+    Some(list.remove(at))
 }
 
 fn value_read(call: &Call) -> Option<Value> {

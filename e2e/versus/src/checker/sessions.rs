@@ -31,12 +31,19 @@ fn unique_zxids(history: &History, findings: &mut Findings) {
     }
 }
 
-/// A write that was sent after another was acknowledged has a larger zxid.
+/// Whether it was answered in the order of the log: a write, or a sync, which a quorum confirms.
+pub(super) fn is_ordered(call: &Call) -> bool {
+    let Some(reply) = call.reply.as_ref().filter(|r| r.answer != NO_ROOM) else { return false };
+    call.op.writes() || matches!((&call.op, &reply.answer), (Op::Sync { .. }, Answer::Done))
+}
+
+/// A write or a sync that is sent after anything was acknowledged comes behind that.
 fn real_time(history: &History, findings: &mut Findings) {
     let mut moments = Vec::new();
-    for call in history.calls().filter(|c| c.op.writes()) {
-        if let Some(reply) = call.reply.as_ref().filter(|r| r.answer != NO_ROOM) {
-            moments.push((reply.at, true, call, reply.zxid));
+    for call in history.calls() {
+        let Some(reply) = call.reply.as_ref().filter(|r| r.answer != NO_ROOM) else { continue };
+        moments.push((reply.at, true, call, reply.zxid));
+        if is_ordered(call) {
             moments.push((call.sent, false, call, reply.zxid));
         }
     }

@@ -1,5 +1,6 @@
 //! The checker against histories made by hand: honest ones it must accept, each corrupted one it must refuse.
 
+mod ephemerals;
 mod lasting;
 mod multis;
 
@@ -179,6 +180,33 @@ fn one_of_two_unknown_creates_is_known_by_what_is_read() {
     assert_eq!(s.broken(), []);
 }
 
+/// The names of sequential znodes do not say which of the unknown creates made them.
+#[test]
+fn unknown_sequential_creates_are_told_apart_by_what_is_read() {
+    let listing = |names: &[&str]| Answer::Children { names: names.iter().map(|name| (*name).to_owned()).collect() };
+    let names = ["n-0000000000", "n-0000000001", "n-0000000002"];
+    for (values, expected) in [
+        ([Some(3), Some(1), Some(2)], &[][..]),
+        ([Some(2), None, Some(3)], &[]),
+        ([None, Some(1), Some(3)], &[]),
+        ([None, Some(3), Some(1)], &[]),
+        ([Some(1), Some(1), Some(2)], &[Promise::ReadAtZxid]),
+        ([None, Some(9), Some(2)], &[Promise::ReadAtZxid]),
+    ] {
+        let mut s = Script::new();
+        for value in 1..=3 {
+            s.send(1, Op::Create { path: "/n-".to_owned(), value, flags: 2 });
+        }
+        s.call(0, Op::Children { path: "/".to_owned(), watch: false }, 14, listing(&names));
+        for (name, value) in names.iter().zip(values) {
+            if let Some(value) = value {
+                s.get(0, &format!("/{name}"), 15, value, stat(12, 12, 0));
+            }
+        }
+        assert_eq!(s.broken(), expected, "{values:?}");
+    }
+}
+
 #[test]
 fn a_refused_version_does_not_say_which_one_is_there() {
     let mut s = written();
@@ -306,24 +334,6 @@ fn a_session_refused_before_its_time_is_refused() {
 }
 
 #[test]
-fn an_ephemeral_that_ends_before_its_session_is_refused() {
-    let mut s = Script::new();
-    s.create(0, "/e", 1, 1, 10);
-    s.gone(1, "/e", 12);
-    s.call(0, Op::Ping, 13, Answer::Done);
-    assert_eq!(s.broken(), [Promise::EphemeralKept]);
-}
-
-#[test]
-fn an_ephemeral_that_outlives_a_closed_session_is_refused() {
-    let mut s = Script::new();
-    s.create(0, "/e", 1, 1, 10);
-    s.call(0, Op::CloseSession, 11, Answer::Done);
-    s.get(1, "/e", 12, 1, owned(10, 71));
-    assert_eq!(s.broken(), [Promise::ReadAtZxid]);
-}
-
-#[test]
 fn a_session_that_a_snapshot_forgot_is_refused() {
     let mut s = Script::new();
     s.create(0, "/e", 1, 1, 10);
@@ -363,8 +373,29 @@ fn a_write_ordered_before_one_that_was_acknowledged_earlier_is_refused() {
 #[test]
 fn a_zxid_that_falls_on_a_session_is_refused() {
     let mut s = written();
-    s.call(0, Op::Sync { path: "/".to_owned() }, 9, Answer::Done);
+    s.call(0, Op::Ping, 9, Answer::Done);
     assert_eq!(s.broken(), [Promise::SessionOrder]);
+}
+
+/// It may only show more than what was acknowledged before it was sent, to whomever and by a read, too.
+#[test]
+fn a_sync_answered_from_an_old_state_is_refused() {
+    for (zxid, expected) in [(11, &[][..]), (12, &[]), (10, &[Promise::RealTime])] {
+        let mut s = written();
+        s.call(1, Op::Sync { path: "/".to_owned() }, zxid, Answer::Done);
+        assert_eq!(s.broken(), expected, "a sync after a write at 11 shows {zxid}");
+    }
+    for (zxid, expected) in [(14, &[][..]), (13, &[Promise::RealTime])] {
+        let mut s = written();
+        s.get(0, "/a", 14, 2, stat(10, 11, 1));
+        s.call(1, Op::Sync { path: "/".to_owned() }, zxid, Answer::Done);
+        assert_eq!(s.broken(), expected, "a sync after a read at 14 shows {zxid}");
+    }
+    let mut s = written();
+    let sync = s.send(1, Op::Sync { path: "/".to_owned() });
+    s.set(0, "/a", 3, 12, stat(10, 12, 2));
+    s.answer(1, sync, 11, Answer::Done);
+    assert_eq!(s.broken(), [], "what is acknowledged while it is on its way is not asked for");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use coordd_proto::Stat;
 
+use super::ephemerals::End;
 use super::evidence::Evidence;
 use super::pool::Pool;
 use super::{Findings, Promise};
@@ -49,8 +50,8 @@ struct Node {
     version: i32,
     value: Option<Value>,
     owner: Option<i64>,
-    /// The create of unknown outcome that was taken for it before it was read.
-    guess: Option<(Value, i64)>,
+    /// What a create of unknown outcome wrote that was taken for it before it was read.
+    guess: Option<Value>,
 }
 
 /// Something that is known about a path at a zxid.
@@ -71,6 +72,10 @@ enum Fact {
     Closed {
         session: i64,
     },
+    /// Of an expired session: it ended here or before.
+    Expired {
+        session: i64,
+    },
     Seen {
         value: Option<Value>,
         stat: Stat,
@@ -83,11 +88,11 @@ enum Fact {
 }
 
 /// Rebuilds every znode.
-pub fn build(history: &History, findings: &mut Findings) -> Timeline {
+pub(super) fn build(history: &History, ends: &HashMap<i64, End>, findings: &mut Findings) -> Timeline {
     let mut pool = Pool::new(history);
     let told = deletions_told(history);
     let mut facts = gather(history);
-    close_sessions(history, &mut facts);
+    end_sessions(ends, &mut facts);
     let mut timeline = Timeline::new();
     let mut evidence = Evidence::of(history);
     for (path, mut facts) in facts {
@@ -170,20 +175,18 @@ fn fact_of(op: &Op, session: i64, answer: &Answer) -> Option<(String, Fact)> {
     Some((op.path().to_owned(), fact))
 }
 
-/// A closed session ends its ephemerals at the zxid of the close.
-fn close_sessions(history: &History, facts: &mut Facts) {
-    let closed: HashMap<i64, i64> = history
-        .calls()
-        .filter(|call| call.op == Op::CloseSession)
-        .filter_map(|call| Some((call.session, call.reply.as_ref()?.zxid)))
-        .collect();
+/// A closed session ends its ephemerals at the zxid of the close, an expired one by the zxid that is known.
+fn end_sessions(ends: &HashMap<i64, End>, facts: &mut Facts) {
     for facts in facts.values_mut() {
         let owners: HashSet<i64> = facts
             .iter()
             .filter_map(|(_, fact)| if let Fact::Created { owner, .. } = fact { Some(*owner) } else { None })
             .collect();
-        let ends = owners.into_iter().filter_map(|session| Some((*closed.get(&session)?, Fact::Closed { session })));
-        facts.extend(ends);
+        let ended = owners.into_iter().filter_map(|session| {
+            let End { zxid, exact } = *ends.get(&session)?;
+            Some((zxid, if exact { Fact::Closed { session } } else { Fact::Expired { session } }))
+        });
+        facts.extend(ended);
     }
 }
 
@@ -202,7 +205,7 @@ fn deletions_told(history: &History) -> HashMap<&str, Vec<i64>> {
 impl Fact {
     fn writes(&self) -> bool {
         use Fact::*;
-        matches!(self, Created { .. } | Set { .. } | Deleted { .. } | Closed { .. } | OfVersion(_))
+        matches!(self, Created { .. } | Set { .. } | Deleted { .. } | Closed { .. } | Expired { .. } | OfVersion(_))
     }
 }
 
@@ -228,8 +231,12 @@ impl Replay<'_> {
             Fact::Deleted { expected } => self.deleted(zxid, *expected),
             Fact::Closed { session } => {
                 if self.node.is_some_and(|n| n.owner == Some(*session)) {
-                    self.change(zxid, Kind::Deleted);
-                    self.node = None;
+                    self.closed(zxid);
+                }
+            }
+            Fact::Expired { session } => {
+                if self.node.is_some_and(|n| n.owner == Some(*session)) {
+                    self.vanish(zxid);
                 }
             }
             Fact::Seen { value, stat } => self.seen(zxid, *value, stat),
@@ -301,6 +308,20 @@ impl Replay<'_> {
         self.node = None;
     }
 
+    /// Its session was closed; but a delete of unknown outcome may have come before.
+    fn closed(&mut self, zxid: i64) {
+        match self.told_deletion(zxid) {
+            Some(told) if told < zxid => return self.vanish(zxid),
+            None if self.pool.may_delete(self.path) => self.change_unseen(Kind::Deleted),
+            _ => self.change(zxid, Kind::Deleted),
+        }
+        self.node = None;
+    }
+
+    fn told_deletion(&self, upto: i64) -> Option<i64> {
+        self.told.iter().copied().find(|told| *told > self.shown && *told <= upto)
+    }
+
     fn seen(&mut self, zxid: i64, value: Option<Value>, stat: &Stat) {
         if self.node.is_some_and(|n| n.czxid.is_some_and(|czxid| czxid < stat.czxid.0)) {
             // It was deleted and made again, and nobody was told of either.
@@ -351,13 +372,10 @@ impl Replay<'_> {
 
     /// Now that its value is known: was it the create that was taken for it?
     fn settle_guess(&mut self, zxid: i64, node: &mut Node, value: Option<Value>) {
-        let (Some((guessed, owner)), Some(value)) = (node.guess, value) else { return };
+        let (Some(guess), Some(value)) = (node.guess, value) else { return };
         node.guess = None;
-        if guessed != value {
-            self.pool.put_create(self.path, guessed, owner);
-            if self.pool.take_create(self.path, Some(value)).is_none() {
-                self.fail(Promise::ReadAtZxid, zxid, format!("value {value:#x} was written by nobody"));
-            }
+        if !self.pool.settle_guess(self.path, guess, value) {
+            self.fail(Promise::ReadAtZxid, zxid, format!("value {value:#x} was written by nobody"));
         }
         node.value = Some(value);
     }
@@ -394,23 +412,28 @@ impl Replay<'_> {
 
     /// It is there and should not be: a create of unknown outcome, or a broken promise.
     fn appear(&mut self, zxid: i64, czxid: Option<i64>, value: Option<Value>, owner: Option<i64>) {
-        let explained = self.pool.take_create(self.path, value);
+        let (explained, guess) = match value {
+            Some(value) => (self.pool.take_create(self.path, value), None),
+            None => {
+                let guess = self.pool.guess_create(self.path).map(|(value, _)| value);
+                (guess.is_some(), guess)
+            }
+        };
         let after = czxid.is_none_or(|czxid| czxid > self.shown || self.shown == 0);
-        if explained.is_none() || !after {
+        if !explained || !after {
             self.fail(Promise::ReadAtZxid, zxid, "is there, but nobody made it".to_owned());
         }
         match czxid {
             Some(czxid) => self.change(czxid, Kind::Created),
             None => self.change_unseen(Kind::Created),
         }
-        let guess = if value.is_none() { explained } else { None };
         self.node = Some(Node { czxid, mzxid: czxid, version: 0, value, owner, guess });
     }
 
     /// It is gone and should not be: a delete of unknown outcome, an ended session, or a broken promise.
     fn vanish(&mut self, zxid: i64) {
         let Some(node) = self.node.take() else { return };
-        let told = self.told.iter().copied().find(|told| *told > self.shown && *told <= zxid);
+        let told = self.told_deletion(zxid);
         let ended = match node.owner {
             Some(0) => false,
             Some(owner) => self.pool.may_have_ended(owner, told.unwrap_or(zxid)),

@@ -47,7 +47,8 @@ pub(crate) fn prepare(shared: &Arc<Shared>) -> Result<ClientHistory> {
     Ok(history)
 }
 
-/// Every znode that ever was, read on each of these members after a sync, by the client of that number.
+/// Every znode that ever was, read on each of these members after a sync, by the client of that number. Then those that
+/// are there and that nobody was told of, so that each value that came of an unknown outcome is known.
 pub(crate) fn last_look(shared: &Arc<Shared>, history: &History, members: &[String], number: usize) -> ClientHistory {
     let created = history.calls().flat_map(Call::outcomes).filter_map(|(_, answer)| match answer {
         Answer::Created { path } => Some(path),
@@ -55,8 +56,25 @@ pub(crate) fn last_look(shared: &Arc<Shared>, history: &History, members: &[Stri
     });
     let paths: BTreeSet<String> = created.collect();
     let parents: BTreeSet<&str> = paths.iter().map(|path| parent(path)).filter(|p| *p != "/").collect();
+    let read = |path: &String| Op::Get { path: path.clone(), watch: false };
     let mut ops = vec![Op::Sync { path: "/".to_owned() }];
     ops.extend(parents.iter().map(|path| Op::Children { path: (*path).to_owned(), watch: false }));
-    ops.extend(paths.iter().map(|path| Op::Get { path: path.clone(), watch: false }));
-    Worker::new(shared.clone(), number, 0, Manner::ROUGH).read_all(members, &ops)
+    ops.extend(paths.iter().map(read));
+    let mut worker = Worker::new(shared.clone(), number, 0, Manner::ROUGH);
+    worker.read_all(members, &ops);
+    let others: Vec<Op> = listed(worker.history()).difference(&paths).map(read).collect();
+    if !others.is_empty() {
+        worker.read_all(members, &others);
+    }
+    worker.end()
+}
+
+/// All that listings name.
+fn listed(history: &ClientHistory) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for call in &history.calls {
+        let Some(Reply { answer: Answer::Children { names }, .. }) = &call.reply else { continue };
+        paths.extend(names.iter().map(|name| format!("{}/{name}", call.op.path())));
+    }
+    paths
 }

@@ -141,7 +141,7 @@ impl Worker {
     }
 
     /// These calls on one connection after the other, for the last look at every member.
-    pub fn read_all(mut self, members: &[String], ops: &[Op]) -> ClientHistory {
+    pub fn read_all(&mut self, members: &[String], ops: &[Op]) {
         for server in members {
             self.line = None;
             for _ in 0..100 {
@@ -154,6 +154,14 @@ impl Worker {
                 self.batch(chunk);
             }
         }
+    }
+
+    /// What was written down so far.
+    pub fn history(&self) -> &ClientHistory {
+        &self.history
+    }
+
+    pub fn end(self) -> ClientHistory {
         self.history
     }
 
