@@ -26,10 +26,12 @@ pub(crate) fn versus(args: &[String]) -> Result<()> {
     Err(shell::become_program(versus.args(args)))
 }
 
-/// Members are hurt while clients work, and what the clients saw is checked: the form that takes a minute at most.
-/// Like the next, with the programs of the images: what is shipped is tried, and built once.
+/// Members are hurt while clients work, and what the clients saw is checked: the form that takes a minute or two. Like
+/// the next, with the programs of the images: what is shipped is tried, and built once. What takes a build with
+/// switches has one: some hardships, and a bug a day that the checker must find.
 pub(crate) fn short_faults() -> Result<()> {
-    shell::run(shipped_versus()?.args(["faults", "--short"]))
+    shell::run(shipped_versus()?.args(["faults", "--short"]))?;
+    shell::run(shipped_versus()?.args(["planted", "--today"]))
 }
 
 /// Discovery over HTTP is read and followed by many, and every byte is looked at: in a few seconds, held to no bound.

@@ -17,7 +17,7 @@ use clap::Args;
 
 use crate::checker::Promise;
 use crate::faults::injector::{Kind as Fault, Weight};
-use crate::faults::{self, Run, build};
+use crate::faults::{self, Run, build, runs};
 use crate::servers::Kind;
 
 #[derive(Debug, Clone, Args)]
@@ -25,6 +25,9 @@ pub struct Options {
     /// Bugs by name; all when none is named
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
+    /// One bug, another each day
+    #[arg(long, conflicts_with = "only")]
+    pub today: bool,
     /// Leave the runs without a bug out
     #[arg(long)]
     pub bugs_only: bool,
@@ -57,21 +60,31 @@ const CASES: &[Case] = &[
 
 const WEIGHT: Weight = Weight { acknowledged: 10_000, faults: 4 };
 
-/// Runs every case, then each mix of faults without a bug; fails with what was missed or cried at.
-pub fn run(options: &Options) -> Result<()> {
-    let program = build::with_switches()?;
+/// The cases that the options name.
+fn chosen(options: &Options, day: u64) -> Result<Vec<&'static Case>> {
     let known: BTreeSet<&str> = CASES.iter().map(|case| case.bug).collect();
     let strange = options.only.iter().find(|name| !known.contains(name.as_str()));
     ensure!(strange.is_none(), "no bug is named {strange:?}; there are {known:?}");
-    let cases = || CASES.iter().filter(|case| options.only.is_empty() || options.only.iter().any(|n| n == case.bug));
+    if options.today {
+        return Ok(vec![&CASES[(day % CASES.len() as u64) as usize]]);
+    }
+    let is_named = |case: &&Case| options.only.is_empty() || options.only.iter().any(|name| name == case.bug);
+    Ok(CASES.iter().filter(is_named).collect())
+}
+
+/// Runs every case, then each mix of faults without a bug; fails with what was missed or cried at.
+pub fn run(options: &Options) -> Result<()> {
+    let program = build::with_switches()?;
+    let cases = chosen(options, runs::today())?;
     let mut wrong = Vec::new();
-    for case in cases() {
+    for case in &cases {
         if let Err(why) = find(options, &program, case) {
             println!("  {why:#}");
             wrong.push(case.bug.to_owned());
         }
     }
-    let mixes: BTreeMap<String, &[Fault]> = cases().map(|case| (format!("{:?}", case.faults), case.faults)).collect();
+    let mixes: BTreeMap<String, &[Fault]> =
+        cases.iter().map(|case| (format!("{:?}", case.faults), case.faults)).collect();
     for (name, mix) in mixes.iter().filter(|_| !options.bugs_only) {
         if let Err(why) = pass(options, &program, name, mix) {
             println!("  {why:#}");
@@ -92,7 +105,7 @@ fn ensemble(options: &Options, program: &Path, bug: &str, faults: &[Fault]) -> R
     run.plan.proxied = faults.contains(&Fault::BreakLinks);
     run.plan.settings.push(("COORDD_PLANTED", bug.to_owned()));
     run.plan.settings.push(("COORDD_SNAPSHOT_ENTRIES", "500".to_owned()));
-    run.only = faults.to_vec();
+    run.kinds = faults.to_vec();
     run.weight = WEIGHT;
     Ok(run)
 }
@@ -118,4 +131,33 @@ fn pass(options: &Options, program: &Path, name: &str, mix: &[Fault]) -> Result<
     WEIGHT.check(history.acknowledged(), &history.faults)?;
     ensure!(broken.is_empty(), "no bug under {name}, and {} promises broken", broken.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn bugs(words: &[&str], day: u64) -> Vec<&'static str> {
+        let options = Line::parse_from([&["planted"], words].concat()).options;
+        chosen(&options, day).unwrap().iter().map(|case| case.bug).collect()
+    }
+
+    #[test]
+    fn one_bug_a_day_is_in_eight_days_every_bug() {
+        for first in [0, 20_783] {
+            let days: Vec<_> = (first..first + 8).map(|day| bugs(&["--today"], day)).collect();
+            assert!(days.iter().all(|bugs| bugs.len() == 1));
+            let seen: BTreeSet<_> = days.concat().into_iter().collect();
+            assert_eq!(seen, bugs(&[], first).into_iter().collect());
+        }
+        assert_eq!(bugs(&["--only", "zxid-twice"], 3), ["zxid-twice"]);
+    }
 }

@@ -1,5 +1,5 @@
-//! The build of coordd that has switches for bugs and hardships; in a target folder of its own, so that it is never
-//! taken for the one that users get.
+//! The build of coordd that has switches for bugs and hardships; of a profile, and so in a folder, of its own: it is
+//! never taken for the one that users get.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,18 +13,10 @@ pub fn with_switches() -> Result<PathBuf> {
     if let Some(binary) = std::env::var_os("COORDD_SWITCHES_BIN") {
         return Ok(binary.into());
     }
-    let target = repository().join("target/planted");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(repository()).args([
-        "build",
-        "--release",
-        "-p",
-        "coordd",
-        "--features",
-        "planted",
-        "--target-dir",
-    ]);
-    let status = cargo.arg(&target).status().context("run cargo")?;
+    let build = ["build", "--profile", "planted", "-p", "coordd", "--features", "planted"];
+    let status = cargo.current_dir(repository()).args(build).status().context("run cargo")?;
     ensure!(status.success(), "coordd with switches could not be built");
-    Ok(target.join("release/coordd"))
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    Ok(repository().join(target).join("planted/coordd"))
 }

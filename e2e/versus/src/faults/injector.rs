@@ -50,7 +50,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn fits(self, plan: &Plan) -> bool {
+    /// Whether it can be done to such an ensemble.
+    pub(super) fn fits(self, plan: &Plan) -> bool {
         match self {
             Kind::CutLeader | Kind::MuteLeader | Kind::DeafenLeader | Kind::CutFollower | Kind::BreakLinks => {
                 plan.proxied
@@ -74,12 +75,6 @@ pub struct Injector<'a> {
 }
 
 impl Injector<'_> {
-    /// The kinds that fit this ensemble, in turn.
-    pub fn kinds(&self, only: &[Kind]) -> Vec<Kind> {
-        let fits = |kind: &Kind| (only.is_empty() || only.contains(kind)) && kind.fits(&self.ensemble.plan);
-        Kind::value_variants().iter().copied().filter(fits).collect()
-    }
-
     /// One fault from the first blow to the last repair, and work going on again.
     pub fn inject(&mut self, kind: Kind) -> Result<()> {
         let leader = self.ensemble.leader()?;

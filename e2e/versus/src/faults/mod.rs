@@ -16,13 +16,14 @@ pub mod injector;
 pub mod mix;
 pub mod proxy;
 mod requests;
+pub mod runs;
 pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
@@ -30,16 +31,15 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use ends::{last_look, prepare};
-use injector::{Injector, Weight};
+use injector::Injector;
 use proxy::Links;
+pub use runs::Run;
+use runs::runs;
 use worker::{Manner, Shared, Worker};
 
 use crate::checker::{self, Violation};
 use crate::history::{History, What};
-use crate::servers::{Ensemble, Kind, Plan, may_mount};
-
-/// Small enough to fill in a moment, large enough for a log and its snapshots.
-const SMALL_DISK_MIB: u32 = 96;
+use crate::servers::{Ensemble, Kind, may_mount};
 
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -60,7 +60,7 @@ pub struct Options {
     /// Acknowledged calls that a history needs to count
     #[arg(long, default_value_t = 100_000)]
     pub calls: usize,
-    /// A tenth of the calls and a few faults, others each day: shows that it works
+    /// A few faults, others each day; then, by a build with switches, all that what is shipped does not take
     #[arg(long)]
     pub short: bool,
     /// Use a build of coordd with switches, which clock jumps and slow disks need; it is built when it is missing
@@ -79,53 +79,20 @@ pub struct Options {
     pub base_port: u16,
 }
 
-/// One run: who works, what is done to which ensemble, and what it takes to count.
-#[derive(Debug, Clone)]
-pub struct Run {
-    pub plan: Plan,
-    pub only: Vec<injector::Kind>,
-    pub weight: Weight,
-    /// Each kind once, however many faults that makes.
-    pub every_kind: bool,
-    pub rounds: usize,
-    pub clients: usize,
-    pub seed: u64,
-}
-
-impl Run {
-    /// An ensemble of three behind proxies, whose sessions end soon.
-    pub fn new(server: Kind, dir: &Path, base_port: u16, seed: u64) -> Result<Run> {
-        std::fs::create_dir_all(dir)?;
-        let mut plan = Plan::new(server, 3, &dir.canonicalize()?, base_port);
-        plan.proxied = server == Kind::Coordd;
-        plan.tick_ms = 500;
-        let weight = Weight { acknowledged: 100_000, faults: 24 };
-        Ok(Run { plan, only: Vec::new(), weight, every_kind: false, rounds: 2, clients: 12, seed })
-    }
-}
-
 /// Runs, checks, and fails with what was broken.
 pub fn run(options: &Options) -> Result<()> {
-    let seed = options.seed.unwrap_or_else(|| if options.short { today() } else { 1 });
-    let mut run = Run::new(options.server, &options.dir, options.base_port, seed)?;
-    run.weight = if options.short {
-        Weight { acknowledged: options.calls / 10, faults: options.faults.min(6) }
-    } else {
-        Weight { acknowledged: options.calls, faults: options.faults }
-    };
-    run.only = options.only.clone();
-    run.every_kind = !options.short;
-    run.rounds = options.rounds.unwrap_or(if options.short { 2 } else { 50 });
-    run.clients = options.clients;
-    if options.switches {
-        run.plan.program = Some(build::with_switches()?);
-        run.plan.switches = true;
+    let runs = runs(options)?;
+    if options.short && !may_mount() {
+        println!("full disks are left out: only root may mount small file systems");
     }
-    if options.small_disks {
-        ensure!(may_mount(), "only root may mount small file systems");
-        run.plan.small_disks = Some(SMALL_DISK_MIB);
-        run.plan.settings.push(("COORDD_LOG_SEGMENT_BYTES", "4MiB".to_owned()));
-        run.plan.settings.push(("COORDD_MIN_FREE_BYTES", "16MiB".to_owned()));
+    runs.into_iter().try_for_each(one)?;
+    println!("every promise was kept");
+    Ok(())
+}
+
+fn one(mut run: Run) -> Result<()> {
+    if run.plan.switches {
+        run.plan.program = Some(build::with_switches()?);
     }
     let (history, hurt) = record(&run)?;
     let violations = report(&history);
@@ -133,16 +100,9 @@ pub fn run(options: &Options) -> Result<()> {
     run.weight.check(history.acknowledged(), &history.faults)?;
     if !violations.is_empty() {
         let promises: BTreeSet<_> = violations.iter().map(|v| v.promise).collect();
-        bail!("broken promises: {promises:?} (seed {seed})");
+        bail!("broken promises: {promises:?} (seed {})", run.seed);
     }
-    println!("every promise was kept");
     Ok(())
-}
-
-/// The number of the day.
-fn today() -> u64 {
-    const DAY_SECS: u64 = 24 * 60 * 60;
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY_SECS)
 }
 
 /// Says what is in a history and what is wrong with it.
@@ -217,23 +177,11 @@ impl Drop for EndLinks<'_> {
     }
 }
 
-/// So that each has its turn though a run takes only `count` of them: the next seed goes on where this one ends.
-fn in_turn(mut kinds: Vec<injector::Kind>, seed: u64, count: usize) -> Vec<injector::Kind> {
-    if let Some(first) = seed.wrapping_mul(count as u64).checked_rem(kinds.len() as u64) {
-        kinds.rotate_left(first as usize);
-    }
-    kinds
-}
-
 fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
-    let mut kinds = injector.kinds(&run.only);
-    if !run.every_kind && run.only.is_empty() {
-        kinds = in_turn(kinds, run.seed, run.weight.faults);
-    }
-    ensure!(!kinds.is_empty(), "none of the faults fits");
+    ensure!(!run.kinds.is_empty(), "none of the faults fits");
     injector.work_goes_on()?;
-    for (at, kind) in kinds.iter().cycle().enumerate() {
-        if injector.faults.len() >= run.weight.faults && (at >= kinds.len() || !run.every_kind) {
+    for (at, kind) in run.kinds.iter().cycle().enumerate() {
+        if at >= run.kinds.len() && injector.faults.len() >= run.weight.faults {
             break;
         }
         injector.inject(*kind)?;
@@ -244,22 +192,4 @@ fn hurt(run: &Run, injector: &mut Injector<'_>) -> Result<()> {
     // What was abandoned last has its session's time to end.
     thread::sleep(Duration::from_millis(500));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum;
-
-    use super::*;
-
-    #[test]
-    fn short_runs_of_successive_days_leave_no_kind_out() {
-        let all = injector::Kind::value_variants();
-        for day in [0, 20_783] {
-            let run = |seed| in_turn(all.to_vec(), seed, 6).into_iter().take(6);
-            let days = all.len().div_ceil(6) as u64;
-            let seen: Vec<_> = (day..day + days).flat_map(run).collect();
-            assert!(all.iter().all(|kind| seen.contains(kind)), "{seen:?}");
-        }
-    }
 }
