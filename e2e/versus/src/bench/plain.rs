@@ -65,12 +65,20 @@ fn one_at_a_time(context: &mut Context<'_>, name: &str, work: Work) -> Result<()
         let (mut cost, mut all) = (Cost::default(), load.latency.clone());
         let (mut led, mut followed) = (load.latency.clone(), load.latency.clone());
         for server in 0..servers {
-            engine.start(|conn| if conn.id == server { load.prime(conn) });
+            engine.start(|conn| {
+                if conn.id == server {
+                    load.prime(conn)
+                }
+            });
             engine.run(&mut load, share(span.warm_up))?;
             load.latency.reset();
             cost.add(context, &mut engine, &mut load, share(span.measured))?;
             all.add(&load.latency)?;
-            if server == leader { led.add(&load.latency)? } else { followed.add(&load.latency)? }
+            if server == leader {
+                led.add(&load.latency)?
+            } else {
+                followed.add(&load.latency)?
+            }
             stop(&mut engine, &mut load)?;
             load.stopping = false;
             load.latency.reset();
