@@ -1,6 +1,6 @@
 //! How results are written: for people, or one JSON value a line for programs.
 //!
-//! Rule: nothing is printed but by [`write`]. Reason: `println!` panics when nobody reads any more.
+//! Rule: nothing is printed but by [`write()`]. Reason: `println!` panics when nobody reads any more.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub(super) enum Output {
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn line(text: &str) -> io::Result<()> {
     write(&format!("{text}\n"))
 }
