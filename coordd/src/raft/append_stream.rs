@@ -136,6 +136,10 @@ where
             }
         };
         let carries = !request.entries.is_empty();
+        if !carries && self.client.last_origin.get() != self.client.target {
+            // Who waits has its answer first: this member's own client, or the one at the other end of another link.
+            tokio::task::yield_now().await;
+        }
         let hurry = carries || std::mem::take(&mut self.first);
         let start = frame::begin(&mut self.out, Kind::Append, if hurry { ANSWER_NOW } else { ANSWER_MAY_WAIT });
         call::put_append(&mut self.out, request);
@@ -177,6 +181,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::super::codec;
+    use super::super::intake::LastOrigin;
     use super::super::peer::Local;
     use super::super::peer::peers::Peers;
     use super::super::types::{Entry, Node, Vote};
@@ -228,6 +233,23 @@ mod tests {
         }
         assert!(session.asked.is_empty());
         told
+    }
+
+    /// Whether another task that is ready had its turn before the news of a commit left for member 2.
+    async fn others_go_before_the_news(last_origin: u64) -> bool {
+        let (mut client, _peer) = linked().await;
+        client.last_origin = Arc::new(LastOrigin::of(last_origin));
+        let mut session = Session::new(&mut client, stream::pending());
+        let other = tokio::spawn(async {});
+        session.send(&request(5, None)).await.unwrap();
+        other.is_finished()
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_commit_hears_of_it_first() {
+        assert!(others_go_before_the_news(1).await, "a client of this member, whose answer is apply's next task");
+        assert!(others_go_before_the_news(3).await, "a client of the third member, to which the news goes next");
+        assert!(!others_go_before_the_news(2).await, "a client of this very peer");
     }
 
     #[tokio::test]

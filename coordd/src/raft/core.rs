@@ -25,7 +25,7 @@ use super::door::Door;
 use super::failover::{self, Failover};
 use super::flush::FlushMeter;
 use super::heard::Heard;
-use super::intake::{self, Intake};
+use super::intake::{self, Intake, LastOrigin};
 use super::leadership::{self, Leadership};
 use super::liveness::expire::{ContactDesk, Expirer};
 use super::liveness::gate::Gate;
@@ -61,6 +61,9 @@ pub(crate) struct Parts {
     /// Ends the process: consensus has stopped, and only a new start brings it back.
     pub fail: Arc<dyn Fn() + Send + Sync>,
 }
+
+/// A log that takes nothing for so long is at rest.
+const LOG_IDLE: Duration = Duration::from_secs(10);
 
 /// A running core. Its tasks end with the process.
 pub(crate) struct Core {
@@ -137,6 +140,7 @@ impl Core {
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
         let (link_news, news) = mpsc::unbounded_channel::<News>();
         let peers = Arc::new(Peers::new(local.clone(), link_news));
+        let log = log.of(me);
         let state_machine = StateMachine {
             applied: applied.clone(),
             roster: local.roster.clone(),
@@ -145,11 +149,13 @@ impl Core {
             meter: meter.clone(),
             sessions: session_news,
             snapshots: snapshots.clone(),
+            log: log.clone(),
             last_applied: None,
             membership: StoredMembership::default(),
             changes: Vec::new(),
         };
-        let (network, log) = (Network { peers: peers.clone() }, log.of(me));
+        let last_origin = Arc::<LastOrigin>::default();
+        let network = Network { peers: peers.clone(), last_origin: last_origin.clone() };
         let raft = Raft::new(me, config(&timing)?, network, log.clone(), state_machine).await;
         let raft = raft.map_err(io::Error::other)?;
         let leadership = Leadership(status::follow_leadership(&raft));
@@ -158,7 +164,7 @@ impl Core {
         tokio::spawn(leadership::measure(leadership.clone(), meter));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
         let desk = Arc::new(ContactDesk::new(raft.clone()));
-        let intake = intake::start(raft.clone(), applied.clone(), door.clone());
+        let intake = intake::start(raft.clone(), applied.clone(), door.clone(), last_origin);
         let (down_tx, down) = mpsc::unbounded_channel();
         tokio::spawn(failover::sort_news(news, down_tx.clone(), removal.clone()));
         let stall_limit = timing.election_max * 13 / 20;
@@ -263,6 +269,7 @@ impl Core {
         tokio::spawn(clients.clone().close_when_leaderless(self.leadership.clone(), timing.patience));
         tokio::spawn(clients.close_when_full(self.door.clone(), self.gate.clone(), timing.patience));
         tokio::spawn(self.door.clone().watch());
+        tokio::spawn(self.log.clone().rest_when_idle(LOG_IDLE));
         self.snapshots.clone().take_when_due(self.raft.clone(), self.flushes.clone());
     }
 }

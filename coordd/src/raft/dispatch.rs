@@ -109,7 +109,7 @@ impl Dispatch {
     }
 
     async fn local(&self, term: u64) -> io::Result<()> {
-        let stream = Arc::new(StreamState::default());
+        let stream = Arc::new(StreamState::of(self.proposer.member()));
         let _feeder = Feeder(stream.clone());
         loop {
             let Some(Run { commands, .. }) = self.proposer.take_unsent(RUN_BYTES_MAX) else { return Ok(()) };
@@ -180,7 +180,13 @@ fn put_run(out: &mut BytesMut, run: &Run) {
 }
 
 /// The leader's end of a follower's stream: one batch after the other into the intake, until something ends it.
-pub(crate) async fn receive(raft: &Raft, intake: &Intake, mut link: Incoming, open: Frame) -> io::Result<()> {
+pub(crate) async fn receive(
+    raft: &Raft,
+    intake: &Intake,
+    from: u64,
+    mut link: Incoming,
+    open: Frame,
+) -> io::Result<()> {
     let term = open.id;
     let mut out = BytesMut::new();
     let leads = raft.as_leader().is_ok_and(|leader| leader.term() == term);
@@ -189,7 +195,7 @@ pub(crate) async fn receive(raft: &Raft, intake: &Intake, mut link: Incoming, op
     if !leads {
         return Ok(());
     }
-    let stream = Arc::new(StreamState::default());
+    let stream = Arc::new(StreamState::of(from));
     let _feeder = Feeder(stream.clone());
     let (mut waiting, mut waiting_bytes) = (VecDeque::<Vec<Bytes>>::new(), 0);
     loop {

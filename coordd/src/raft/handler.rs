@@ -135,7 +135,7 @@ impl Handler for PeerHandler {
         Box::pin(async move {
             tracing::debug!(member = from.node_id, term = open.id, "stream of forwarded writes");
             let core = core?;
-            dispatch::receive(&core.raft, &core.intake, link, open).await
+            dispatch::receive(&core.raft, &core.intake, from.node_id, link, open).await
         })
     }
 

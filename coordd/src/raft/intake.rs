@@ -11,6 +11,7 @@
 //! must never land in a later term (raft-notes.md §3, §4.2). One task, because several contend in openraft's channel.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use openraft::impls::ProgressResponder;
@@ -29,13 +30,37 @@ pub(crate) struct Batch {
     pub stream: Arc<StreamState>,
 }
 
-/// Whether a stream of forwarded writes still stands.
+/// Id of the member whose writes were handed to openraft last: someone there waits for the next commit. 0: nobody's.
 #[derive(Debug, Default)]
+pub(crate) struct LastOrigin(AtomicU64);
+
+impl LastOrigin {
+    #[cfg(test)]
+    pub(crate) fn of(member: u64) -> LastOrigin {
+        LastOrigin(AtomicU64::new(member))
+    }
+
+    fn set(&self, member: u64) {
+        self.0.store(member, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a stream of writes still stands, and whose it is.
+#[derive(Debug)]
 pub(crate) struct StreamState {
+    origin: u64,
     closed: watch::Sender<bool>,
 }
 
 impl StreamState {
+    pub(crate) fn of(origin: u64) -> StreamState {
+        StreamState { origin, closed: watch::Sender::new(false) }
+    }
+
     pub(crate) fn close(&self) {
         self.closed.send_replace(true);
     }
@@ -67,11 +92,11 @@ const BATCHES_MAX: usize = 256;
 type Done = openraft::alias::OneshotReceiverOf<TypeConfig, openraft::raft::ClientWriteResult<TypeConfig>>;
 type Verdicts = mpsc::UnboundedSender<(Done, Arc<StreamState>, Pass)>;
 
-pub(crate) fn start(raft: Raft, applied: Arc<Applied>, door: Arc<Door>) -> Intake {
+pub(crate) fn start(raft: Raft, applied: Arc<Applied>, door: Arc<Door>, last_origin: Arc<LastOrigin>) -> Intake {
     let (intake, batches) = mpsc::channel(BATCHES_MAX);
     let (verdicts, decided) = mpsc::unbounded_channel();
     tokio::spawn(close_refused_streams(decided));
-    let task = Task { raft, applied, door, verdicts, last_time_ms: 0 };
+    let task = Task { raft, applied, door, verdicts, last_origin, last_time_ms: 0 };
     tokio::spawn(task.run(batches));
     intake
 }
@@ -81,6 +106,7 @@ struct Task {
     applied: Arc<Applied>,
     door: Arc<Door>,
     verdicts: Verdicts,
+    last_origin: Arc<LastOrigin>,
     last_time_ms: i64,
 }
 
@@ -122,6 +148,7 @@ impl Task {
         let time_ms = clock::wall_ms().max(self.last_time_ms).max(self.applied.last_time_ms());
         self.last_time_ms = time_ms;
         let Some(last) = commands.pop() else { return Ok(()) };
+        self.last_origin.set(stream.origin);
         for command in commands {
             let write = self.raft.write(Proposal { time_ms, command }).with_leader(term);
             write.await.map_err(|_| stream.close())?;

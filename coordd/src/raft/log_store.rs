@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use coordd_wal::{Done, EntryId, Flush, LogEntry, NewEntry, Recovered, Wal, WalError};
@@ -21,6 +22,7 @@ use futures_util::{Stream, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::codec;
 use super::flush::FlushMeter;
@@ -83,6 +85,19 @@ impl LogStore {
         LogStore { me: Some(me), ..self }
     }
 
+    /// Gives the cache back whenever nothing was appended for `after`.
+    pub(crate) async fn rest_when_idle(self, after: Duration) {
+        let mut seen = None;
+        loop {
+            sleep(after).await;
+            let state = self.wal.state();
+            if state.last == seen && state.cached_bytes > 0 {
+                self.wal.release_cache();
+            }
+            seen = state.last;
+        }
+    }
+
     /// The last entry, or the last purged one when none is held.
     pub(crate) fn last(&self) -> Option<LogId> {
         self.wal.state().last.map(log_id)
@@ -92,8 +107,16 @@ impl LogStore {
     fn flush(&self, first: Option<&Entry>, second: Option<&Entry>) -> Flush {
         let is_short = |entry: &Entry| codec::payload_len(&entry.payload) <= LONE_BYTES_MAX;
         let is_lone = second.is_none() && first.is_some_and(is_short);
-        let follows = || self.memory.lock().vote.is_some_and(|vote| Some(vote.leader_id.voted_for) != self.me);
-        if is_lone && self.me.is_some() && self.flushes.are_quick() && follows() { Flush::Here } else { Flush::Behind }
+        if is_lone && self.me.is_some() && self.flushes.are_quick() && self.follows() {
+            Flush::Here
+        } else {
+            Flush::Behind
+        }
+    }
+
+    /// Whether this member voted for another one, as far as it voted.
+    pub(crate) fn follows(&self) -> bool {
+        self.memory.lock().vote.is_some_and(|vote| Some(vote.leader_id.voted_for) != self.me)
     }
 
     /// The held part of `range`.

@@ -22,6 +22,7 @@ use openraft::raft::{SnapshotResponse, TransferLeaderResponse};
 use tokio::time::timeout;
 
 use super::append_stream::{Outcome, Session};
+use super::intake::LastOrigin;
 use super::peer::call::{self, Answer, Call};
 use super::peer::hello::LinkKind;
 use super::peer::link::Link;
@@ -41,13 +42,15 @@ const CONTROL_MAX: Duration = Duration::from_millis(500);
 /// Makes the clients.
 pub(crate) struct Network {
     pub peers: Arc<Peers>,
+    pub last_origin: Arc<LastOrigin>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: NodeId, node: &Node) -> Client {
-        Client { peers: self.peers.clone(), target, node: node.clone(), log: None, beat: false }
+        let (peers, last_origin) = (self.peers.clone(), self.last_origin.clone());
+        Client { peers, last_origin, target, node: node.clone(), log: None, beat: false }
     }
 
     async fn new_heartbeat_client(&mut self, target: NodeId, node: &Node) -> Client {
@@ -58,6 +61,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 /// One client; openraft owns it and uses it for one purpose at a time.
 pub(crate) struct Client {
     pub(super) peers: Arc<Peers>,
+    pub(super) last_origin: Arc<LastOrigin>,
     pub(super) target: NodeId,
     pub(super) node: Node,
     /// Kept between two runs of the append stream.
@@ -73,7 +77,7 @@ pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcErro
 impl Client {
     #[cfg(test)]
     pub(super) fn over(peers: Arc<Peers>, target: NodeId, node: Node, log: Link) -> Client {
-        Client { peers, target, node, log: Some(log), beat: false }
+        Client { peers, last_origin: Arc::default(), target, node, log: Some(log), beat: false }
     }
 
     async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::applied::{Applied, Position, Seen};
 use super::liveness::deadlines::Attachment;
 use super::liveness::expire::SessionNews;
+use super::log_store::LogStore;
 use super::peer::roster::Roster;
 use super::proposer::Proposer;
 use super::snapshot_store::{SnapshotBuilder, SnapshotFile, SnapshotStore};
@@ -45,6 +46,7 @@ pub(crate) struct StateMachine {
     pub meter: Arc<dyn Meter>,
     pub sessions: mpsc::UnboundedSender<SessionNews>,
     pub snapshots: Arc<SnapshotStore>,
+    pub log: LogStore,
     pub last_applied: Option<LogId>,
     pub membership: StoredMembership,
     pub changes: Vec<Change>,
@@ -162,7 +164,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     {
         let applied = self.applied.clone();
         let mut batches = entries.ready_chunks(BATCH_MAX);
-        if self.proposer.undecided().0 == 0 {
+        if self.proposer.undecided().0 == 0 && !self.log.follows() {
             // Nobody waits here: a leader lets its followers hear of the commit first, and they apply beside it. Once
             // for all batches: where a thousand clients read, a turn of each comes before this task has its next.
             tokio::task::yield_now().await;

@@ -36,6 +36,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
             meter: Arc::new(Nobody),
             sessions: mpsc::unbounded_channel().0,
             snapshots: disks.snapshots.clone(),
+            log: disks.log.clone(),
             last_applied: None,
             membership: StoredMembership::default(),
             changes: Vec::new(),

@@ -6,13 +6,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::Local;
 use super::call::{self, Answer, Call};
@@ -26,7 +27,7 @@ use crate::raft::types::{AppendRequest, AppendResponse};
 /// How long a stranger may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(5);
 /// How long an answer that need not hurry waits for the next one; far below a heartbeat.
-const ANSWER_WAITS: Duration = Duration::from_millis(5);
+const ANSWER_WAITS: Duration = Duration::from_millis(20);
 /// Of more links than so many that are being greeted at a time the oldest is closed.
 const GREETINGS_MAX: usize = 64;
 const TELL_AGAIN: Duration = Duration::from_secs(60);
@@ -171,6 +172,7 @@ async fn serve_link(
 async fn log(mut link: Incoming, first: Frame, handler: Arc<dyn Handler>) -> io::Result<()> {
     let mut frame = first;
     let mut out = BytesMut::new();
+    let mut company = Company::new();
     loop {
         let id = frame.id;
         let request = call::get_append(frame.expect(Kind::Append)?)?;
@@ -179,14 +181,39 @@ async fn log(mut link: Incoming, first: Frame, handler: Arc<dyn Handler>) -> io:
         call::put_append_answer(&mut out, &answer);
         frame::end(&mut out, start);
         let may_wait = id == ANSWER_MAY_WAIT && answer == AppendResponse::Success;
-        frame = next(&mut link, &mut out, may_wait).await?;
+        frame = next(&mut link, &mut out, may_wait.then_some(&mut company)).await?;
+    }
+}
+
+/// The timer of the answers that wait for company.
+///
+/// Rule: it runs on over many answers, and is set anew only by one that finds it run down. Reason: each setting of the
+/// nearest timer is two system calls more.
+struct Company(Pin<Box<Sleep>>);
+
+impl Company {
+    fn new() -> Company {
+        Company(Box::pin(sleep(Duration::ZERO)))
+    }
+
+    /// Resolves within `ANSWER_WAITS`.
+    async fn missed(&mut self) {
+        let now = Instant::now();
+        if self.0.deadline() <= now {
+            self.0.as_mut().reset(now + ANSWER_WAITS);
+        }
+        self.0.as_mut().await;
     }
 }
 
 /// The next frame; the answers in `out` leave before it comes, at once unless they may wait for company.
-async fn next(link: &mut Incoming, out: &mut BytesMut, may_wait: bool) -> io::Result<Frame> {
-    if may_wait && let Ok(frame) = timeout(ANSWER_WAITS, link.read()).await {
-        return frame;
+async fn next(link: &mut Incoming, out: &mut BytesMut, company: Option<&mut Company>) -> io::Result<Frame> {
+    if let Some(company) = company {
+        tokio::select! {
+            biased;
+            frame = link.read() => return frame,
+            () = company.missed() => {}
+        }
     }
     link.send(out).await?;
     link.read().await
@@ -252,6 +279,7 @@ mod tests {
     use super::super::double::{Double, local};
     use super::super::link::Link;
     use super::*;
+    use crate::raft::types::Vote;
 
     #[tokio::test]
     async fn strangers_that_say_nothing_keep_no_member_out_and_the_oldest_are_closed() {
@@ -274,6 +302,28 @@ mod tests {
         stranger.write_all(&(1u32 << 20).to_be_bytes()).await.unwrap();
         let closed = timeout(GREETING_MAX / 2, stranger.read(&mut [0; 16])).await;
         assert!(matches!(closed, Ok(Ok(0) | Err(_))));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_may_wait_for_company_comes_without_it_too_each_time() {
+        let node = Arc::<Double>::default().serve(2).await;
+        let to = Some((2, node.disk_id.clone()));
+        let mut link = Link::dial(&node.peer_addr, &local(1), to, LinkKind::Log).await.unwrap();
+        let request = AppendRequest {
+            vote: Vote::new_committed(1, 1),
+            prev_log_id: None,
+            leader_commit: None,
+            entries: Vec::new(),
+        };
+        for _ in 0..3 {
+            let mut out = BytesMut::new();
+            let start = frame::begin(&mut out, Kind::Append, ANSWER_MAY_WAIT);
+            call::put_append(&mut out, &request);
+            frame::end(&mut out, start);
+            link.send(&mut out).await.unwrap();
+            let answer = timeout(GREETING_MAX, link.read()).await.expect("it waits for ever").unwrap();
+            assert_eq!(answer.id, ANSWER_MAY_WAIT);
+        }
     }
 
     #[test]
