@@ -135,12 +135,11 @@ impl Core {
     pub(crate) async fn start(parts: Parts) -> io::Result<Core> {
         let Parts { identity, boot, timing, log, flushes, snapshots, applied, door, .. } = parts;
         let (local, hook, meter, sessions, fail) = (parts.local, parts.hook, parts.meter, parts.sessions, parts.fail);
-        let me = identity.node_id;
+        let (me, log) = (identity.node_id, log.of(identity.node_id));
         let proposer = Arc::new(Proposer::new(me, boot, Window::default()));
         let (session_news, news_of_sessions) = mpsc::unbounded_channel();
         let (link_news, news) = mpsc::unbounded_channel::<News>();
-        let peers = Arc::new(Peers::new(local.clone(), link_news));
-        let log = log.of(me);
+        let (peers, last_origin) = (Arc::new(Peers::new(local.clone(), link_news)), Arc::<LastOrigin>::default());
         let state_machine = StateMachine {
             applied: applied.clone(),
             roster: local.roster.clone(),
@@ -154,12 +153,10 @@ impl Core {
             membership: StoredMembership::default(),
             changes: Vec::new(),
         };
-        let last_origin = Arc::<LastOrigin>::default();
         let network = Network { peers: peers.clone(), last_origin: last_origin.clone() };
         let raft = Raft::new(me, config(&timing)?, network, log.clone(), state_machine).await;
         let raft = raft.map_err(io::Error::other)?;
-        let leadership = Leadership(status::follow_leadership(&raft));
-        let removal = Removal::new(me, raft.clone());
+        let (leadership, removal) = (Leadership(status::follow_leadership(&raft)), Removal::new(me, raft.clone()));
         status::follow_membership(&raft, peers.clone(), removal.clone());
         tokio::spawn(leadership::measure(leadership.clone(), meter));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());

@@ -70,6 +70,12 @@ impl Cache {
         }
     }
 
+    /// Drops all entries whose operation is flushed, and gives their room back.
+    pub(crate) fn release(&mut self, flushed: u64) {
+        self.shrink(0, flushed);
+        self.entries.shrink_to_fit();
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

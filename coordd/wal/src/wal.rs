@@ -180,6 +180,18 @@ impl Wal {
         read::read(&self.handle.shared, range, max_bytes)
     }
 
+    /// Gives back the memory of the entries that are on the disk, for a log that nobody writes to: whoever asks for one
+    /// now has it read from there.
+    pub fn release_cache(&self) {
+        let mut state = self.handle.shared.state.lock();
+        let flushed = state.flushed_operation;
+        state.cache.release(flushed);
+        if state.cache.bytes() == 0 {
+            // What is left of the allocation that the last entries were encoded in.
+            state.arena = BytesMut::new();
+        }
+    }
+
     /// The id of an entry that is held, or of the last purged one.
     pub fn id_of(&self, index: u64) -> Option<EntryId> {
         self.handle.shared.state.lock().view.id_of(index)

@@ -57,6 +57,34 @@ fn an_entry_is_readable_before_it_is_flushed_and_done_only_after() {
 }
 
 #[test]
+fn a_released_cache_keeps_what_is_not_flushed_and_the_rest_is_read_from_the_disk() {
+    let disk = SimDisk::new();
+    let (wal, _) = open_with(&disk, threads()).unwrap();
+    append(&wal, 1..=20, 1, 10).unwrap();
+    let before = all(&wal);
+    let open_gate = Arc::new(AtomicBool::new(false));
+    let gate = open_gate.clone();
+    disk.before_sync(move || {
+        while !gate.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+    });
+    let (done, news) = done();
+    wal.append([entry(21, 1, 10)], Flush::Behind, done);
+    let cached = wal.state().cached_bytes;
+    wal.release_cache();
+    assert_eq!(wal.state().cached_bytes * 21, cached, "that of the one entry that is not flushed");
+    assert_eq!(wal.read(1..22, u64::MAX).unwrap()[20].payload, payload(21, 1, 10));
+    open_gate.store(true, Ordering::Release);
+    news.recv().unwrap().unwrap();
+    wal.release_cache();
+    assert_eq!(wal.state().cached_bytes, 0);
+    assert_eq!(wal.read(1..21, u64::MAX).unwrap(), before);
+    append(&wal, 22..=22, 1, 10).unwrap();
+    assert_eq!(all(&wal).len(), 22);
+}
+
+#[test]
 fn what_is_queued_during_a_flush_shares_the_next_one() {
     let disk = SimDisk::new();
     let (wal, _) = open_with(&disk, threads()).unwrap();
