@@ -9,7 +9,10 @@
 //! are then compared, kept as JSON and read by people.
 
 pub mod bulk;
+pub mod busy;
 pub mod ephemerals;
+pub mod expect;
+pub mod expire;
 pub mod failover;
 pub mod million;
 pub mod options;
