@@ -6,6 +6,9 @@
 //!
 //! Rule: nothing outside of those two files knows which server runs. Reason: a client's check counts only when it
 //! passes against ZooKeeper with the very same hand on the processes.
+//!
+//! `coordd-versus` has one of its own, which signals without a process between and knows proxies, disks and CPU times;
+//! this runner cannot stand on it, as it is std-only and there before anything else is built.
 
 mod coordd;
 mod four;

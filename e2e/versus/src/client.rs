@@ -30,6 +30,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+impl Answer {
+    /// The reply alone.
+    pub fn reply(&self) -> Reply<'_> {
+        Reply { xid: self.xid, zxid: self.zxid, err: self.err, body: &self.body }
+    }
+}
+
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {

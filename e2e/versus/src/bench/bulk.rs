@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use coordd_proto::{Acl, Perms};
 
+use super::expect;
 use super::setup::SESSION_MS;
 use crate::client::Client;
 use crate::load::{Conn, Engine, Load, Pending};
@@ -21,20 +22,19 @@ struct Bulk {
     made: usize,
 }
 
-fn create(conn: &mut Conn, path: &str) {
-    conn.send(op::CREATE, 0, |w| {
-        w.string(path);
-        w.buffer(Some(&[b'v'; 64]));
-        Acl::encode_list(&[Acl::world(Perms::ALL)], w);
-        w.i32(0);
-    });
+fn path(nth: usize) -> String {
+    format!("/a/b{:03}/c{:03}", nth / PER_PARENT, nth % PER_PARENT)
 }
 
 impl Bulk {
     fn ask(&mut self, conn: &mut Conn) {
         if self.next < self.total {
-            let (parent, child) = (self.next / PER_PARENT, self.next % PER_PARENT);
-            create(conn, &format!("/a/b{parent:03}/c{child:03}"));
+            conn.send(op::CREATE, self.next as u64, |w| {
+                w.string(&path(self.next));
+                w.buffer(Some(&[b'v'; 64]));
+                Acl::encode_list(&[Acl::world(Perms::ALL)], w);
+                w.i32(0);
+            });
             self.next += 1;
         }
     }
@@ -46,8 +46,8 @@ impl Load for Bulk {
         Ok(())
     }
 
-    fn reply(&mut self, conn: &mut Conn, _request: Pending, reply: &Reply<'_>) -> Result<()> {
-        ensure!(reply.err == 0, "a create was answered with {}", reply.err);
+    fn reply(&mut self, conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
+        expect::created(reply, &path(usize::try_from(request.tag)?))?;
         self.made += 1;
         self.ask(conn);
         Ok(())
@@ -69,7 +69,7 @@ pub fn fill(servers: &[SocketAddr], total: usize) -> Result<()> {
             Acl::encode_list(&[Acl::world(Perms::ALL)], w);
             w.i32(0);
         })?;
-        ensure!(answer.err == 0, "create {path} was answered with {}", answer.err);
+        expect::created(&answer.reply(), &path)?;
     }
     for server in servers {
         Client::open(*server, SESSION_MS)?.call(op::SYNC, |w| w.string("/a")).context("sync")?;

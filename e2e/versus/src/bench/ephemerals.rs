@@ -1,35 +1,38 @@
-//! 10,000 sessions with 10 ephemerals each: a member is killed under them; or all of them end at once.
+//! 10,000 sessions with 10 ephemerals each: a member is killed under them. How they end: `expire.rs`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use coordd_proto::jute::Reader;
 use coordd_proto::{Acl, Perms};
 use rustix::process::Signal;
 
+use super::busy::WRITERS;
+use super::expect;
 use super::scenario::Context;
-use super::setup::{SESSION_MS, make};
+use super::setup::make;
 use super::workload::slot_path;
-use super::writers::Writers;
-use crate::client::Client;
 use crate::load::{Conn, Engine, Load, Next, Pending, State};
 use crate::wire::{Attach, Reply, op};
 
 const TIMEOUT_MS: i32 = 12_000;
-const EACH: usize = 10;
-const GROUPS: usize = 100;
-const WRITERS: usize = 9;
+pub const EACH: usize = 10;
+pub const GROUPS: usize = 100;
 /// Connections that are opened at once.
 const AT_ONCE: usize = 200;
 
-fn group(conn: usize) -> String {
+/// The parent of a session's ephemerals.
+pub fn group(conn: usize) -> String {
     format!("/bench/e{:03}", conn % GROUPS)
+}
+
+fn path(conn: usize, nth: usize) -> String {
+    format!("{}/s{conn:05}-{nth}", group(conn))
 }
 
 /// Sessions that hold their ephemerals and come back when they are cut off.
 #[derive(Default)]
-struct Holders {
+pub struct Holders {
     servers: Vec<SocketAddr>,
     created: usize,
     had: Vec<bool>,
@@ -52,8 +55,8 @@ impl Load for Holders {
         }
         self.had[conn.id] = true;
         for i in 0..EACH {
-            let path = format!("{}/s{:05}-{i}", group(conn.id), conn.id);
-            conn.send(op::CREATE, 0, |w| {
+            let path = path(conn.id, i);
+            conn.send(op::CREATE, i as u64, |w| {
                 w.string(&path);
                 w.buffer(Some(b"here"));
                 Acl::encode_list(&[Acl::world(Perms::ALL)], w);
@@ -64,12 +67,11 @@ impl Load for Holders {
     }
 
     fn reply(&mut self, conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
-        ensure!(reply.err == 0, "op {} was answered with {}", request.op, reply.err);
         if request.op == op::CREATE {
+            expect::created(reply, &path(conn.id, usize::try_from(request.tag)?))?;
             self.created += 1;
         } else {
-            let count = Reader::new(reply.body).count(4)?;
-            ensure!(count == Some(EACH), "session of connection {} has {count:?} of {EACH} ephemerals", conn.id);
+            expect::ephemerals(reply, (0..EACH).map(|i| path(conn.id, i)).collect())?;
             self.reattached += 1;
             self.last_reattached = conn.now;
         }
@@ -97,7 +99,7 @@ impl Load for Holders {
 }
 
 /// Opens the sessions, a bounded number at a time, and waits for their ephemerals.
-fn open(context: &Context<'_>, count: usize) -> Result<(Engine, Holders)> {
+pub fn open(context: &Context<'_>, count: usize) -> Result<(Engine, Holders)> {
     let writers = (0..WRITERS).flat_map(|conn| {
         let slot = slot_path(conn, 0);
         [slot.rsplit_once('/').map_or_else(String::new, |(above, _)| above.to_owned()), slot]
@@ -118,7 +120,8 @@ fn open(context: &Context<'_>, count: usize) -> Result<(Engine, Holders)> {
     Ok((engine, load))
 }
 
-fn count(context: &Context<'_>) -> usize {
+/// How many sessions.
+pub fn count(context: &Context<'_>) -> usize {
     if context.options.short { 300 } else { 10_000 }
 }
 
@@ -141,46 +144,4 @@ pub fn ephemerals_10k(context: &mut Context<'_>) -> Result<()> {
     context.ensemble.wait_end(leader, Duration::from_secs(10))?;
     context.ensemble.run(leader)?;
     context.ensemble.wait_ready(Duration::from_secs(60))
-}
-
-pub fn expire_10k(context: &mut Context<'_>) -> Result<()> {
-    let count = count(context);
-    let (sessions, _) = open(context, count)?;
-    let servers = context.ensemble.clients();
-    let mut engine = Engine::new(Duration::from_millis(5))?;
-    for i in 0..WRITERS {
-        engine.add(servers[i % servers.len()], Attach::new_session(SESSION_MS));
-    }
-    let mut load = Writers::new(WRITERS, 4, servers.clone())?;
-    engine.open_all(&mut load)?;
-    engine.run(&mut load, Duration::from_secs(1))?;
-    load.mark(engine.now());
-    engine.run(&mut load, Duration::from_secs(4))?;
-    let before = load.latency.value_at_quantile(0.99) as f64 / 1e6;
-    // Every connection ends at one instant, so every session does, a timeout later.
-    drop(sessions);
-    let timeout = Duration::from_millis(u64::from(TIMEOUT_MS.unsigned_abs()));
-    engine.run(&mut load, timeout.saturating_sub(Duration::from_millis(5500)))?;
-    load.mark(engine.now());
-    let begin = engine.now();
-    let mut watcher = Client::open(servers[0], SESSION_MS)?;
-    while left(&mut watcher)? > 0 {
-        ensure!(engine.now() - begin < 120_000_000_000, "sessions are left 120 s after their timeout");
-        engine.run(&mut load, Duration::from_millis(500))?;
-    }
-    let during = load.latency.value_at_quantile(0.99) as f64 / 1e6;
-    context.record("expire-10k.p99-before-ms", before);
-    context.record("expire-10k.p99-during-ms", during);
-    context.record("expire-10k.p99-times", during / before);
-    Ok(())
-}
-
-/// Ephemerals that are still there.
-fn left(client: &mut Client) -> Result<i32> {
-    let mut left = 0;
-    for conn in 0..GROUPS {
-        let answer = client.call(op::GET_ALL_CHILDREN_NUMBER, |w| w.string(&group(conn)))?;
-        left += Reader::new(&answer.body).i32()?;
-    }
-    Ok(left)
 }

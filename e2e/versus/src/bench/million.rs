@@ -1,18 +1,15 @@
 //! A large tree: what a znode costs in memory, and what snapshots, a refill and a restart cost everyone else.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::bulk;
+use super::busy::{Busy, WRITERS};
 use super::scenario::Context;
 use super::setup::{SESSION_MS, make_znodes};
-use super::writers::Writers;
-use crate::load::Engine;
-use crate::wire::Attach;
-
-const WRITERS: usize = 9;
 
 pub fn bytes_per_znode(context: &mut Context<'_>) -> Result<()> {
     let (count, idle) = if context.options.short { (20_000, 3) } else { (500_000, 60) };
@@ -42,71 +39,49 @@ fn filled(context: &Context<'_>) -> Result<()> {
     if there.err == 0 { Ok(()) } else { bulk::fill(&context.ensemble.clients(), size(context)) }
 }
 
-/// Writers at work while something else goes on.
-struct Busy {
-    engine: Engine,
-    load: Writers,
-    before_ms: f64,
-}
-
-impl Busy {
-    fn start(context: &Context<'_>) -> Result<Self> {
-        make_znodes(context, WRITERS, 1)?;
-        let servers = context.ensemble.clients();
-        let mut engine = Engine::new(Duration::from_millis(5))?;
-        for i in 0..WRITERS {
-            engine.add(servers[i % servers.len()], Attach::new_session(SESSION_MS));
-        }
-        let mut load = Writers::new(WRITERS, 4, servers)?;
-        engine.open_all(&mut load)?;
-        engine.run(&mut load, Duration::from_secs(1))?;
-        load.mark(engine.now());
-        engine.run(&mut load, Duration::from_secs(5))?;
-        let before_ms = load.latency.value_at_quantile(0.99) as f64 / 1e6;
-        load.mark(engine.now());
-        Ok(Busy { engine, load, before_ms })
-    }
-
-    fn run(&mut self, time: Duration) -> Result<()> {
-        self.engine.run(&mut self.load, time).map(drop)
-    }
-
-    fn record(&self, context: &mut Context<'_>, name: &str) -> Result<()> {
-        let during = self.load.latency.value_at_quantile(0.99) as f64 / 1e6;
-        ensure!(!self.load.latency.is_empty(), "nothing was written meanwhile");
-        context.record(&format!("{name}.p99-before-ms"), self.before_ms);
-        context.record(&format!("{name}.p99-during-ms"), during);
-        context.record(&format!("{name}.p99-times"), during / self.before_ms);
-        Ok(())
-    }
-}
-
+/// Members take snapshots, one after another, for as long as writes are counted.
 pub fn snapshot_1m(context: &mut Context<'_>) -> Result<()> {
     filled(context)?;
+    make_znodes(context, WRITERS, 1)?;
+    let least = Duration::from_secs(if context.options.short { 1 } else { 5 });
     let mut busy = Busy::start(context)?;
     let ensemble = &context.ensemble;
-    thread::scope(|scope| -> Result<()> {
-        let all = || (0..ensemble.members.len()).try_for_each(|i| ensemble.snapshot(i));
-        let snapshots = scope.spawn(all);
-        // ZooKeeper writes one by itself within this time; the others say when they are done.
-        busy.run(Duration::from_secs(if context.options.short { 1 } else { 5 }))?;
-        while !snapshots.is_finished() {
-            busy.run(Duration::from_millis(50))?;
+    let (taken, enough) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let compared = thread::scope(|scope| {
+        let snapshots = scope.spawn(|| -> Result<()> {
+            while !enough.load(Ordering::Acquire) {
+                ensemble.snapshot(taken.load(Ordering::Acquire) % ensemble.members.len())?;
+                taken.fetch_add(1, Ordering::Release);
+            }
+            Ok(())
+        });
+        let begin = Instant::now();
+        // Each member has its turn, the leader too.
+        let wanted = || begin.elapsed() < least || taken.load(Ordering::Acquire) < ensemble.members.len();
+        let mut ran = Ok(());
+        while ran.is_ok() && wanted() && !snapshots.is_finished() {
+            ran = busy.run(Duration::from_millis(10));
         }
-        snapshots.join().map_err(|_| anyhow::anyhow!("the snapshot thread panicked"))?
+        let compared = ran.and_then(|()| busy.finish());
+        enough.store(true, Ordering::Release);
+        snapshots.join().map_err(|_| anyhow!("the snapshot thread panicked"))??;
+        compared
     })?;
-    busy.record(context, "snapshot-1m")
+    compared.record(context, "snapshot-1m");
+    context.record("snapshot-1m.snapshots", taken.into_inner() as f64);
+    Ok(())
 }
 
 pub fn refill_1m(context: &mut Context<'_>) -> Result<()> {
     filled(context)?;
+    make_znodes(context, WRITERS, 1)?;
     let follower = (context.ensemble.leader()? + 1) % context.ensemble.members.len();
     let mut busy = Busy::start(context)?;
     busy.load.taken = Some(follower);
     context.ensemble.kill(follower)?;
     busy.run(Duration::from_secs(1))?;
     let begin = Instant::now();
-    busy.load.mark(busy.engine.now());
+    busy.mark();
     let ensemble = &mut context.ensemble;
     thread::scope(|scope| -> Result<()> {
         let refill = scope.spawn(|| -> Result<()> {
@@ -120,9 +95,9 @@ pub fn refill_1m(context: &mut Context<'_>) -> Result<()> {
         while !refill.is_finished() {
             busy.run(Duration::from_millis(50))?;
         }
-        refill.join().map_err(|_| anyhow::anyhow!("the refilling thread panicked"))?
+        refill.join().map_err(|_| anyhow!("the refilling thread panicked"))?
     })?;
-    busy.record(context, "refill-1m")?;
+    busy.finish()?.record(context, "refill-1m");
     context.record("refill-1m.seconds", begin.elapsed().as_secs_f64());
     Ok(())
 }

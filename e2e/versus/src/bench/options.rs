@@ -16,7 +16,7 @@ pub struct Options {
     /// Measure one side only
     #[arg(long)]
     pub server: Option<Kind>,
-    /// A few seconds each and small sizes: shows that it works, not how fast it is
+    /// A few seconds each and small sizes: shows that it works, not how fast it is; no row is held to its floor
     #[arg(long)]
     pub short: bool,
     /// Seconds that are measured in each slice

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::options::Options;
-use super::{ephemerals, failover, million, plain, profile, sessions, watchers};
+use super::{ephemerals, expire, failover, million, plain, profile, sessions, watchers};
 use crate::servers::{Ensemble, Kind, Plan};
 
 /// One named measurement.
@@ -35,7 +35,7 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "sigterm-leader", group: "failover", run: failover::sigterm_leader },
     Scenario { name: "pause-leader", group: "failover", run: failover::pause_leader },
     Scenario { name: "ephemerals-10k", group: "ephemerals", run: ephemerals::ephemerals_10k },
-    Scenario { name: "expire-10k", group: "expire", run: ephemerals::expire_10k },
+    Scenario { name: "expire-10k", group: "expire", run: expire::expire_10k },
     Scenario { name: "bytes-per-znode", group: "bytes", run: million::bytes_per_znode },
     Scenario { name: "snapshot-1m", group: "million", run: million::snapshot_1m },
     Scenario { name: "refill-1m", group: "million", run: million::refill_1m },

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::expect;
 use super::scenario::Context;
 use super::setup::SESSION_MS;
 use crate::load::{Conn, Engine, Load, Next, Pending};
@@ -26,7 +27,7 @@ impl Load for Opening {
     }
 
     fn reply(&mut self, _conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
-        ensure!(request.op == op::CLOSE_SESSION && reply.err == 0, "op {}: {}", request.op, reply.err);
+        expect::nothing(request.op, reply)?;
         self.closed += 1;
         Ok(())
     }

@@ -13,11 +13,11 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use coordd_proto::Stat;
-use coordd_proto::jute::Reader;
 
+use super::expect;
 use super::scenario::Context;
 use super::setup::{SESSION_MS, make};
+use super::workload;
 use crate::load::{Conn, Engine, Load, Pending};
 use crate::wire::{Attach, Event, Reply, op};
 
@@ -25,6 +25,14 @@ const WATCHERS: usize = 999;
 const PATH: &str = "/bench/watched";
 /// Longer than any server here needs to tell all.
 pub const QUIET: Duration = Duration::from_millis(100);
+
+/// The state that every event of a client that is served carries (SyncConnected).
+const CONNECTED: i32 = 3;
+
+/// What the znode holds in a version: it is made like any other, and each round's set has its own bytes.
+fn held(version: i32) -> Vec<u8> {
+    if version == 0 { workload::value(0).to_vec() } else { version.to_be_bytes().to_vec() }
+}
 
 /// One round: every watcher reads and watches, then the writer sets.
 #[derive(Default)]
@@ -44,22 +52,21 @@ impl Load for Round {
     }
 
     fn reply(&mut self, conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
-        ensure!(reply.err == 0, "op {} was answered with {}", request.op, reply.err);
-        let mut body = Reader::new(reply.body);
         if request.op == op::GET_DATA {
-            body.buffer()?;
-            // A watcher on a member that is behind is told of this change, not the next: wait until all are level.
-            ensure!(Stat::decode(&mut body)?.version == self.version, "a member is behind");
+            // A watcher on a member that is behind would be told of this change, not the next.
+            expect::data(reply, &held(self.version), self.version)?;
             conn.acknowledge_later()?;
             self.armed += 1;
         } else {
+            expect::set(reply, self.version + 1, held(self.version + 1).len())?;
             self.answered = true;
         }
         Ok(())
     }
 
     fn event(&mut self, conn: &mut Conn, event: Event) -> Result<()> {
-        ensure!(event.kind == Event::DATA_CHANGED && event.path == PATH, "{event:?}");
+        let due = Event { kind: Event::DATA_CHANGED, state: CONNECTED, path: PATH.to_owned(), zxid: event.zxid };
+        ensure!(event == due, "{due:?} was due, {event:?} came");
         self.told += 1;
         let arrived = conn.arrived.context("the kernel did not say when an event arrived")?;
         self.all_told_at = self.all_told_at.max(arrived);
@@ -99,7 +106,7 @@ pub fn watch_999(context: &mut Context<'_>) -> Result<()> {
             if conn.id == WATCHERS {
                 conn.send(op::SET_DATA, 0, |w| {
                     w.string(PATH);
-                    w.buffer(Some(&version.to_be_bytes()));
+                    w.buffer(Some(&held(version + 1)));
                     w.i32(-1);
                 });
             }

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use bytes::BytesMut;
-use coordd_proto::jute::{Reader, Writer};
-use coordd_proto::{Acl, Perms, Stat};
+use coordd_proto::jute::Writer;
+use coordd_proto::{Acl, Perms};
 use hdrhistogram::Histogram;
 
+use super::expect;
 use crate::load::{Conn, Load, Pending};
 use crate::wire::{self, Reply, op};
 
@@ -50,6 +51,8 @@ struct Slots {
 }
 
 struct Frames {
+    /// What is created and deleted again, beside the znode that stays.
+    temporary: String,
     get: BytesMut,
     set: BytesMut,
     create: BytesMut,
@@ -63,7 +66,6 @@ impl Frames {
             wire::frame(&mut out, 0, op, record);
             out
         };
-        // What is created and deleted again stands beside the znode that stays.
         let temporary = format!("{path}t");
         Frames {
             get: frame(op::GET_DATA, &|w| {
@@ -86,6 +88,7 @@ impl Frames {
                 w.string(&temporary);
                 w.i32(-1);
             }),
+            temporary,
         }
     }
 }
@@ -138,8 +141,8 @@ impl ClosedLoop {
             Work::Mixed => slots.turn % 10 < 3,
             Work::CreateDelete => {
                 self.outstanding += 2;
-                conn.send_frame(op::CREATE, 0, &frames.create);
-                conn.send_frame(op::DELETE, 0, &frames.delete);
+                conn.send_frame(op::CREATE, tag(slot, 0), &frames.create);
+                conn.send_frame(op::DELETE, tag(slot, 0), &frames.delete);
                 return;
             }
         };
@@ -160,13 +163,17 @@ fn tag(slot: usize, version: i32) -> u64 {
     (slot as u64) << 32 | u64::from(version.cast_unsigned())
 }
 
+fn slot_of(tag: u64) -> usize {
+    (tag >> 32) as usize
+}
+
 impl Load for ClosedLoop {
     fn opened(&mut self, _conn: &mut Conn) -> Result<()> {
         Ok(())
     }
 
     fn reply(&mut self, conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
-        check(request, reply)?;
+        check(&self.slots[conn.id].frames[slot_of(request.tag)], request, reply)?;
         self.outstanding -= 1;
         if conn.now >= self.count_from {
             self.replies += 1;
@@ -183,28 +190,15 @@ impl Load for ClosedLoop {
     }
 }
 
-fn check(request: Pending, reply: &Reply<'_>) -> Result<()> {
-    ensure!(reply.err == 0, "op {} was answered with error {}", request.op, reply.err);
-    ensure!(reply.zxid > 0, "op {} was answered at zxid {:#x}", request.op, reply.zxid);
-    let mut body = Reader::new(reply.body);
+fn check(asked: &Frames, request: Pending, reply: &Reply<'_>) -> Result<()> {
     let version = (request.tag & 0xffff_ffff) as i32;
     match request.op {
-        op::SET_DATA => check_stat(&Stat::decode(&mut body)?, version)?,
-        op::GET_DATA => {
-            ensure!(body.buffer()? == Some(&value(version)), "wrong bytes for version {version}");
-            check_stat(&Stat::decode(&mut body)?, version)?;
-        }
-        op::CREATE => ensure!(body.string()?.is_some_and(|p| p.starts_with("/bench/")), "create answers no path"),
-        _ => {}
+        op::SET_DATA => expect::set(reply, version, VALUE_LEN),
+        op::GET_DATA => expect::data(reply, &value(version), version),
+        op::CREATE => expect::created(reply, &asked.temporary),
+        op::DELETE => expect::nothing(op::DELETE, reply),
+        other => bail!("op {other} was never asked for"),
     }
-    ensure!(body.rest().is_empty(), "{} bytes follow the reply to op {}", body.rest().len(), request.op);
-    Ok(())
-}
-
-fn check_stat(stat: &Stat, version: i32) -> Result<()> {
-    ensure!(stat.version == version, "version {} where {version} was due", stat.version);
-    ensure!(stat.data_length as usize == VALUE_LEN, "length {}", stat.data_length);
-    Ok(())
 }
 
 /// How long is measured, and how long is let go by before.
@@ -216,30 +210,35 @@ pub struct Span {
 
 #[cfg(test)]
 mod tests {
+    use coordd_proto::Stat;
+
     use super::*;
 
-    fn reply(op: i32, tag: u64, err: i32, body: &[u8]) -> Result<()> {
-        check(Pending { xid: 1, op, tag, sent: 0 }, &Reply { xid: 1, zxid: 5, err, body })
+    fn reply(op: i32, body: impl FnOnce(&mut Writer<'_>)) -> Result<()> {
+        let mut bytes = BytesMut::new();
+        body(&mut Writer::new(&mut bytes));
+        let request = Pending { xid: 1, op, tag: tag(3, 7), sent: 0 };
+        check(&Frames::new(&slot_path(2, 3)), request, &Reply { xid: 1, zxid: 5, err: 0, body: &bytes })
     }
 
-    fn data(version: i32, bytes: &[u8]) -> BytesMut {
-        let mut body = BytesMut::new();
-        let mut w = Writer::new(&mut body);
-        w.buffer(Some(bytes));
-        Stat { version, data_length: VALUE_LEN as i32, ..Stat::default() }.encode(&mut w);
-        body
+    fn stat(w: &mut Writer<'_>) {
+        Stat { version: 7, data_length: VALUE_LEN as i32, ..Stat::default() }.encode(w);
     }
 
     #[test]
-    fn a_fast_wrong_answer_is_refused() {
-        let due = tag(0, 7);
-        assert!(reply(op::GET_DATA, due, 0, &data(7, &value(7))).is_ok());
-        assert!(reply(op::GET_DATA, due, -101, &[]).is_err(), "an error");
-        assert!(reply(op::GET_DATA, due, 0, &data(7, &value(6))).is_err(), "the bytes before");
-        assert!(reply(op::GET_DATA, due, 0, &data(6, &value(7))).is_err(), "the version before");
-        let mut long = data(7, &value(7));
-        long.extend_from_slice(b"x");
-        assert!(reply(op::GET_DATA, due, 0, &long).is_err(), "bytes behind the record");
-        assert!(reply(op::SET_DATA, due, 0, &data(7, &value(7))).is_err(), "a body of another op");
+    fn each_op_is_held_to_what_it_asked_for() {
+        let data = |bytes: [u8; VALUE_LEN]| {
+            reply(op::GET_DATA, |w| {
+                w.buffer(Some(&bytes));
+                stat(w);
+            })
+        };
+        data(value(7)).unwrap();
+        assert!(data(value(6)).is_err(), "the bytes before");
+        reply(op::SET_DATA, stat).unwrap();
+        reply(op::CREATE, |w| w.string("/bench/c002/k03t")).unwrap();
+        assert!(reply(op::CREATE, |w| w.string("/bench/c002/k04t")).is_err(), "the path of another slot");
+        reply(op::DELETE, |_| {}).unwrap();
+        assert!(reply(op::DELETE, stat).is_err(), "a body of another op");
     }
 }

@@ -7,12 +7,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use coordd_proto::Stat;
-use coordd_proto::jute::Reader;
 use hdrhistogram::Histogram;
 
+use super::expect;
 use super::setup::SESSION_MS;
-use super::workload::{slot_path, value};
+use super::workload::{VALUE_LEN, slot_path, value};
 use crate::load::{Conn, Load, Next, Pending};
 use crate::wire::{Attach, Reply, op};
 
@@ -31,12 +30,13 @@ pub struct Writers {
     writers: Vec<Writer>,
     servers: Vec<SocketAddr>,
     in_flight: usize,
+    /// Issue no further request.
+    pub stopping: bool,
     /// The member that was taken away.
     pub taken: Option<usize>,
     pub latency: Histogram<u64>,
     last_served: u64,
-    /// The longest time without an acknowledged write since the mark.
-    pub gap: u64,
+    gap: u64,
     /// Connections to surviving members that broke since the mark, and their writes of unknown outcome.
     pub lost: usize,
     pub unknown: usize,
@@ -50,6 +50,7 @@ impl Writers {
             writers: (0..count).map(writer).collect(),
             servers,
             in_flight,
+            stopping: false,
             taken: None,
             latency: Histogram::new_with_bounds(1_000, 60_000_000_000, 3)?,
             last_served: 0,
@@ -66,12 +67,30 @@ impl Writers {
         self.latency.reset();
     }
 
+    /// The longest time without an acknowledged write from the mark to now.
+    pub fn longest_gap(&self, now: u64) -> u64 {
+        self.gap.max(now - self.last_served)
+    }
+
+    pub fn p99_ms(&self) -> f64 {
+        self.latency.value_at_quantile(0.99) as f64 / 1e6
+    }
+
     /// Every writer has been served since the mark.
     pub fn all_served(&self) -> bool {
         self.writers.iter().all(|w| w.served_since_mark)
     }
 
+    /// Every writer that did not begin on the member that was taken away has been.
+    pub fn survivors_served(&self) -> bool {
+        let survives = |conn: usize| Some(conn % self.servers.len()) != self.taken;
+        self.writers.iter().enumerate().all(|(conn, w)| w.served_since_mark || !survives(conn))
+    }
+
     fn ask(&self, conn: &mut Conn) {
+        if self.stopping {
+            return;
+        }
         let writer = &self.writers[conn.id];
         conn.send(op::SET_DATA, 0, |w| {
             w.string(&writer.path);
@@ -99,8 +118,7 @@ impl Load for Writers {
     }
 
     fn reply(&mut self, conn: &mut Conn, request: Pending, reply: &Reply<'_>) -> Result<()> {
-        ensure!(reply.err == 0, "a set was answered with {}", reply.err);
-        let version = Stat::decode(&mut Reader::new(reply.body))?.version;
+        let version = expect::set_any_version(reply, VALUE_LEN)?.version;
         let writer = &mut self.writers[conn.id];
         let ahead = version - writer.version - 1;
         ensure!((0..=writer.unknown).contains(&ahead), "{}: version {version} after {}", writer.path, writer.version);

@@ -49,7 +49,7 @@ pub(super) fn launch(plan: &Plan, i: usize, dir: &Path) -> Result<Launch> {
 }
 
 pub(super) fn snapshot(plan: &Plan, i: usize) -> Result<()> {
-    http::drain(plan.port(40, i), "/admin/v1/snapshot")
+    http::drain(plan.port(40, i), "/admin/v1/snapshot", "")
 }
 
 pub(super) fn metrics(plan: &Plan, i: usize) -> Result<String> {

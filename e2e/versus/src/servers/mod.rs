@@ -269,10 +269,10 @@ impl Ensemble {
         self.members.iter().map(count).sum()
     }
 
-    /// Tells a member to write a snapshot now, and waits for it. ZooKeeper does so by itself every 100,000 changes.
+    /// Tells a member to write a snapshot now and to hand it over, and waits for that.
     pub fn snapshot(&self, i: usize) -> Result<()> {
         match self.plan.kind {
-            Kind::Zookeeper => Ok(()),
+            Kind::Zookeeper => zookeeper::snapshot(&self.plan, i),
             Kind::Coordd => coordd::snapshot(&self.plan, i),
         }
     }
