@@ -45,7 +45,7 @@ impl AdminOps for Ops {
         let member = self.member.clone();
         Box::pin(async move {
             let seats = members.into_iter().map(|seat| (seat.name, seat.peer_addr)).collect();
-            member.bootstrap(seats).await.map_err(OpsError::Refused)
+            Ok(member.bootstrap(seats).await?)
         })
     }
 
@@ -96,10 +96,7 @@ impl AdminOps for Ops {
 
     fn recover(&self, order: Recover) -> Answer<String> {
         let member = self.member.clone();
-        Box::pin(async move {
-            let ordered = member.order_recovery(&order.survivor, &order.ensemble_id).await;
-            ordered.map_err(OpsError::Refused)
-        })
+        Box::pin(async move { Ok(member.order_recovery(&order.survivor, &order.ensemble_id).await?) })
     }
 
     fn drain(&self, within: Duration) -> Answer<()> {

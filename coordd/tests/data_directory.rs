@@ -1,12 +1,14 @@
-//! A data directory of release 0.1, kept for ever: every later release must open it and find everything (design D19).
+//! Data directories of release 0.1, kept for ever: every later release must open them and find everything (design D19).
 //!
 //! ```text
 //!   fixtures/data-dir-1/    disk/  what the member had on its disk, segments without the zeros at their ends
 //!                           expected.json  what a client of that member had seen last
+//!   fixtures/data-dir-2/    the same of feature level 2: a snapshot of format 2, in which a znode knows when its list
+//!                           was replaced
 //! ```
 //!
 //! Rule: the fixture is never made anew; a new format gets a fixture beside it, made by
-//! `MAKE=data-dir-2 cargo test -p coordd --test data_directory`. Reason: a fixture that follows the code shows nothing.
+//! `MAKE=data-dir-3 cargo test -p coordd --test data_directory`. Reason: a fixture that follows the code shows nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
@@ -19,12 +21,15 @@ use coordd_proto::{Acl, AuthId, CreateMode, OpCode, Perms, SessionId, Stat, Zxid
 use coordd_testkit::{Client, Ensemble, eventually};
 use serde::{Deserialize, Serialize};
 
+use support::http::level;
 use support::{ensemble_with, prepare};
 
 const NO_AUTH: i32 = -102;
 const NO_NODE: i32 = -101;
 /// Of the members of these tests; the zeros that a fixture lacks are put back up to here.
 const SEGMENT_BYTES: u64 = 4 << 20;
+/// What a member of this release raises its ensemble to.
+const NEWEST_LEVEL: u64 = 2;
 const PATHS: [&str; 7] = ["/kept", "/kept/empty", "/changed", "/container", "/ttl", "/seq", "/ephemeral"];
 
 /// What stands in `expected.json`.
@@ -122,6 +127,12 @@ fn fill(ensemble: &Ensemble, client: &mut Client) {
         CreateMode::Persistent,
         None,
     );
+    let replaced = client.call(OpCode::SetAcl, |w| {
+        w.string("/kept");
+        Acl::encode_list(&open, w);
+        w.i32(0);
+    });
+    assert_eq!(replaced.unwrap().error, 0);
     for i in 0..100 {
         client.set("/changed", i.to_string().as_bytes(), -1).unwrap().unwrap();
     }
@@ -170,6 +181,7 @@ fn whole(path: &Path, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
 /// Makes the fixture `name` out of a member that was killed.
 fn make(name: &str) {
     let mut ensemble = ensemble_with(1, &["--snapshot-entries", "100"]);
+    eventually("the newest feature level", || (level(&ensemble.members[0]) == NEWEST_LEVEL).then_some(()));
     let mut client = Client::connect(&ensemble.members[0].client, 30_000).unwrap();
     fill(&ensemble, &mut client);
     let znodes = PATHS.iter().map(|path| look(&mut client, path)).collect();
@@ -178,6 +190,14 @@ fn make(name: &str) {
     ensemble.members[0].kill();
     copy(&ensemble.members[0].data_dir, &fixture(name).join("disk"), &trimmed);
     fs::write(fixture(name).join("expected.json"), serde_json::to_string_pretty(&expected).unwrap()).unwrap();
+}
+
+/// The formats of the snapshots in a fixture.
+fn snapshot_formats(name: &str) -> Vec<u32> {
+    let files = fs::read_dir(fixture(name).join("disk/snapshots")).unwrap();
+    // Behind the eight bytes that say what it is.
+    let format = |bytes: Vec<u8>| u32::from_be_bytes(bytes[8..12].try_into().unwrap());
+    files.map(|file| format(fs::read(file.unwrap().path()).unwrap())).collect()
 }
 
 fn open(name: &str) {
@@ -206,9 +226,16 @@ fn open(name: &str) {
 
 #[test]
 fn a_data_directory_of_release_0_1_opens_with_its_znodes_sessions_acls_and_counters() {
+    assert_eq!(snapshot_formats("data-dir-1"), [1]);
+    open("data-dir-1");
+}
+
+#[test]
+fn a_data_directory_of_feature_level_2_opens_with_its_znodes_sessions_acls_and_counters() {
     if let Some(name) = std::env::var_os("MAKE").and_then(|name| name.into_string().ok()) {
         assert!(!fixture(&name).exists(), "{name} is there, and a fixture is never made anew");
         make(&name);
     }
-    open("data-dir-1");
+    assert_eq!(snapshot_formats("data-dir-2"), [2]);
+    open("data-dir-2");
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -169,25 +169,72 @@ fn create_hundred(client: &mut Client) -> usize {
     (0..100).filter(|_| client.receive().unwrap().error == 0).count()
 }
 
+/// Writes to `/w` again and again until told to stop: how often so far, and the last of them.
+fn keep_writing(mut client: Client) -> (Arc<AtomicI32>, Arc<AtomicBool>, thread::JoinHandle<i32>) {
+    client.create("/w", b"", CreateMode::Persistent).unwrap().unwrap();
+    let (written, stop) = (Arc::new(AtomicI32::new(0)), Arc::new(AtomicBool::new(false)));
+    let (count, stopped) = (written.clone(), stop.clone());
+    let writer = thread::spawn(move || {
+        let mut version = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            version = client.set("/w", b"", version).unwrap().unwrap().version;
+            count.store(version, Ordering::Relaxed);
+        }
+        version
+    });
+    (written, stop, writer)
+}
+
 #[test]
 fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     let mut ensemble = ensemble_with(3, &["--snapshot-entries", "1000", "--log-keep-entries", "100"]);
     let behind = ensemble.followers()[0];
     ensemble.members[behind].kill();
-    let mut client = Client::connect(&ensemble.members[ensemble.leader()].client, 6000).unwrap();
-    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
     let leader = ensemble.leader();
+    let mut client = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
+    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
     let mut created = 0;
     // The log is cut behind a snapshot in its own time: by the fourth, that of the first is gone.
     while ensemble.members[leader].log().matches("took a snapshot").count() < 4 {
         created += create_hundred(&mut client);
     }
+    let writer = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
+    let (written, stop, writer) = keep_writing(writer);
+    let before = written.load(Ordering::Relaxed);
     ensemble.members[behind].start().unwrap();
     eventually("the member behind to serve", || ensemble.members[behind].mode());
+    let after = written.load(Ordering::Relaxed);
+    assert!(after > before, "nobody could write while it was refilled: {before} to {after}");
+    stop.store(true, Ordering::Relaxed);
+    let last = writer.join().unwrap();
     let mut back = Client::connect(&ensemble.members[behind].client, 6000).unwrap();
     back.sync().unwrap().unwrap();
     assert_eq!(back.children("/big", false).unwrap().unwrap().len(), created);
+    assert_eq!(back.exists("/w", false).unwrap().unwrap().version, last);
     assert!(ensemble.members[behind].log().contains("receiving a snapshot"), "it came by a snapshot");
+}
+
+#[test]
+fn a_member_that_was_down_for_a_moment_comes_back_by_the_log_though_others_took_snapshots() {
+    let mut ensemble = ensemble_with(3, &["--snapshot-entries", "200"]);
+    let away = ensemble.followers()[0];
+    ensemble.members[away].kill();
+    let leader = ensemble.leader();
+    let mut client = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
+    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
+    let mut created = 0;
+    // As above: what the log did not keep by itself would be gone by then.
+    while ensemble.members[leader].log().matches("took a snapshot").count() < 4 {
+        created += create_hundred(&mut client);
+    }
+    assert!(created < 50_000, "no more than the log keeps by default");
+    ensemble.members[away].start().unwrap();
+    eventually("the member to serve", || ensemble.members[away].mode());
+    let mut back = Client::connect(&ensemble.members[away].client, 6000).unwrap();
+    back.sync().unwrap().unwrap();
+    assert_eq!(back.children("/big", false).unwrap().unwrap().len(), created);
+    let log = ensemble.members[away].log();
+    assert!(!log.contains("receiving a snapshot"), "the log was there:\n{log}");
 }
 
 #[test]

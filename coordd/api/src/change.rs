@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Forms a new ensemble of members whose disks are empty. Once: asked again of the same members it answers with what
-/// was formed.
+/// was formed, of others it is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

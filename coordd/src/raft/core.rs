@@ -272,7 +272,7 @@ impl Core {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::Path;
 
     use bytes::Bytes;
@@ -286,7 +286,7 @@ mod tests {
     use crate::raft::types::Vote;
     use crate::raft::{codec, disks};
 
-    fn parts(dir: &Path, fail: Arc<dyn Fn() + Send + Sync>) -> Parts {
+    pub(crate) fn parts(dir: &Path, fail: Arc<dyn Fn() + Send + Sync>) -> Parts {
         let disks = disks::open_small(dir).unwrap();
         let identity = Identity { ensemble_id: "e".into(), node_id: 1, disk_id: disks.identity.disk_id().to_owned() };
         Parts {

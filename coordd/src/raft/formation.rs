@@ -70,6 +70,8 @@ pub(crate) enum Outlook {
     /// Somebody is part of a formed ensemble already: this disk has no part in forming one.
     /// `admins` are the admin ports of all that are.
     Formed { by: String, ensemble_id: String, admins: Vec<String> },
+    /// What must be put right before it can be formed.
+    Differs(String),
     /// Why not yet.
     Waiting(String),
 }
@@ -81,7 +83,7 @@ pub(crate) fn judge(
     mine: Option<&str>,
 ) -> Outlook {
     let mut agreed = BTreeMap::new();
-    let mut waiting = None;
+    let (mut differs, mut waiting) = (None, None);
     let formed = |probed: &&Probed| probed.has_log && !probed.admin_addr.is_empty();
     let admins: BTreeSet<String> =
         answers.values().flatten().filter(formed).map(|probed| probed.admin_addr.clone()).collect();
@@ -102,16 +104,25 @@ pub(crate) fn judge(
                 }
                 if probed.ensemble_list != expected_list {
                     let theirs = &probed.ensemble_list;
-                    waiting = Some(format!("member {name} was started with another list of members: {theirs:?}"));
+                    differs = Some(format!("member {name} was started with another list of members: {theirs:?}"));
+                }
+                if probed.name != name {
+                    differs = Some(lives_elsewhere(&probed.peer_addr, &probed.name, &name));
                 }
                 agreed.insert(name, probed);
             }
         }
     }
-    match waiting {
-        Some(why) => Outlook::Waiting(why),
-        None => Outlook::Agreed(agreed),
+    match (differs, waiting) {
+        (Some(what), _) => Outlook::Differs(what),
+        (None, Some(why)) => Outlook::Waiting(why),
+        (None, None) => Outlook::Agreed(agreed),
     }
+}
+
+/// What is wrong with a list that has `wanted` at an address where `found` lives.
+pub(crate) fn lives_elsewhere(address: &str, found: &str, wanted: &str) -> String {
+    format!("at {address} lives {found}, not {wanted}")
 }
 
 /// One look at all listed members. `own` is what this member says of itself.
@@ -135,7 +146,7 @@ pub(crate) async fn agree(
 ) -> Outlook {
     loop {
         match look(list, name, local, &own).await {
-            Outlook::Waiting(why) => report(&why),
+            Outlook::Waiting(why) | Outlook::Differs(why) => report(&why),
             outlook => return outlook,
         }
         sleep(PROBE_EVERY).await;
@@ -261,7 +272,16 @@ mod tests {
         let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(other))];
         assert!(matches!(
             judge(&list().canonical(), answers.into(), None),
-            Outlook::Waiting(why) if why.contains("another list")
+            Outlook::Differs(what) if what.contains("another list")
+        ));
+    }
+
+    #[test]
+    fn a_member_that_lives_at_the_address_of_another_is_named() {
+        let answers = [("a".into(), Ok(probed("a", None, false))), ("b".into(), Ok(probed("c", None, false)))];
+        assert!(matches!(
+            judge(&list().canonical(), answers.into(), None),
+            Outlook::Differs(what) if what.ends_with("lives c, not b")
         ));
     }
 

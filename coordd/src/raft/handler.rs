@@ -13,7 +13,7 @@ use super::dispatch;
 use super::door::Pass;
 use super::member::Member;
 use super::peer::Identity;
-use super::peer::call::{Answer, Call, ContactAnswer, leader_of};
+use super::peer::call::{Answer, Call, Probed, leader_of};
 use super::peer::frame::{Frame, protocol};
 use super::peer::server::{Handler, Incoming};
 use super::types::{AppendRequest, AppendResponse, Entry, VoteRequest};
@@ -49,7 +49,7 @@ async fn pre_vote(core: &Core, request: VoteRequest) -> Answer {
     answered.map_or_else(failed, Answer::Vote)
 }
 
-async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
+async fn answer(core: &Core, from: &Identity, call: Call) -> Answer {
     match call {
         Call::Vote(request) => core.raft.vote(request).await.map_or_else(failed, Answer::Vote),
         Call::PreVote(request) => pre_vote(core, request).await,
@@ -58,13 +58,10 @@ async fn answer(core: &Core, from: Option<Identity>, call: Call) -> Answer {
             Err(error) => failed(error),
         },
         Call::ReadIndex => Answer::ReadIndex(barrier::read_index(&core.raft).await),
-        Call::Contacts(report) => match from {
-            Some(from) => Answer::Contacts(core.desk.receive(from.node_id, &report).await),
-            None => Answer::Contacts(ContactAnswer::NotLeader),
-        },
+        Call::Contacts(report) => Answer::Contacts(core.desk.receive(from.node_id, &report).await),
         Call::Attendance { index } => roll_call::answer(&core.applied, index).await,
         Call::Diverged { index, majority } => {
-            if from.is_some_and(|from| core.leadership.leader().is_some_and(|leader| leader.id == from.node_id)) {
+            if core.leadership.leader().is_some_and(|leader| leader.id == from.node_id) {
                 roll_call::stop(&core.diverged, &core.applied, index, majority).await;
             }
             Answer::Done
@@ -102,17 +99,20 @@ async fn let_in(core: &Core, entries: &[Entry]) -> (usize, Option<Pass>) {
 }
 
 impl Handler for PeerHandler {
-    fn call(&self, from: Option<Identity>, call: Call) -> BoxFuture<Answer> {
+    fn probed(&self) -> Probed {
+        self.0.probed()
+    }
+
+    fn call(&self, from: Identity, call: Call) -> BoxFuture<Answer> {
         let member = self.0.clone();
         Box::pin(async move {
             match call {
-                Call::Probe => Answer::Probe(member.probed()),
                 Call::Adopt(order) => match member.adopt(&order) {
                     Ok(_) => member.start_core().await.map_or_else(failed, |_| Answer::Done),
                     Err(why) => Answer::Failed(why),
                 },
                 call => match member.core() {
-                    Some(core) => answer(core, from, call).await,
+                    Some(core) => answer(core, &from, call).await,
                     None => failed(no_core()),
                 },
             }

@@ -27,7 +27,7 @@ use super::disks::Disks;
 use super::door::Door;
 use super::formation::{self, Outlook, StaticList};
 use super::identity::DiskIdentity;
-use super::membership::{ChangeError, VOTERS_MAX};
+use super::membership::{ChangeError, refused, unavailable};
 use super::peer::call::{Adoption, Probed};
 use super::peer::server;
 use super::peer::{Identity, Local, Secret};
@@ -78,6 +78,8 @@ pub struct Member {
     sessions: Arc<dyn LocalSessions>,
     status: watch::Sender<Arc<Status>>,
     starting: tokio::sync::Mutex<()>,
+    /// An order to found and a static list, or two orders, do not cross.
+    pub(super) founding: tokio::sync::Mutex<()>,
 }
 
 impl Member {
@@ -102,6 +104,7 @@ impl Member {
             sessions,
             status,
             starting: tokio::sync::Mutex::new(()),
+            founding: tokio::sync::Mutex::new(()),
             config,
         })
     }
@@ -158,7 +161,7 @@ impl Member {
         }
     }
 
-    fn has_log(&self) -> bool {
+    pub(super) fn has_log(&self) -> bool {
         self.disks.has_log || self.applied.position().term > 0 || self.disks.wal.state().last.is_some()
     }
 
@@ -171,61 +174,31 @@ impl Member {
         self.core().cloned().ok_or_else(unformed)
     }
 
-    /// Founds an ensemble by explicit order: of `seats` (name → peer address, this member among them), or of this one
-    /// alone.
-    ///
-    /// # Errors
-    /// Why it was not founded, in words for whoever ordered it.
-    pub async fn bootstrap(self: &Arc<Self>, seats: BTreeMap<String, String>) -> Result<String, String> {
-        if let Some(identity) = self.local.identity().filter(|_| self.has_log()) {
-            return Ok(identity.ensemble_id);
-        }
-        let name = self.config.name.clone();
-        let seats = if seats.is_empty() { [(name.clone(), self.config.advertise_peer.clone())].into() } else { seats };
-        if !seats.contains_key(&name) {
-            return Err(format!("this member, {name}, is not among those to be founded"));
-        }
-        if seats.len() > VOTERS_MAX {
-            return Err(format!("an ensemble has at most {VOTERS_MAX} voters, and {} are named", seats.len()));
-        }
-        let answered = formation::look(&StaticList(seats), &name, &self.local, || self.probed()).await;
-        let agreed = match answered {
-            Outlook::Agreed(agreed) => agreed,
-            Outlook::Waiting(why) => return Err(why),
-            Outlook::Formed { by, ensemble_id, .. } => {
-                return Err(format!("member {by} belongs to ensemble {ensemble_id} already"));
-            }
-        };
-        self.found(&formation::first_members(&agreed)).await.map_err(|error| error.to_string())?;
-        self.local.identity().map(|identity| identity.ensemble_id).ok_or_else(|| "no identity".to_owned())
-    }
-
     /// Writes down that this member is to go on alone, and starts the process anew to do so. The new ensemble's id,
     /// also when that is done already.
     ///
     /// # Errors
     /// When the order does not name this member and its ensemble, or a quorum is there.
-    pub async fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, String> {
-        let identity = self.local.identity().ok_or("this member is not part of an ensemble")?;
+    pub async fn order_recovery(&self, survivor: &str, ensemble_id: &str) -> Result<String, ChangeError> {
+        let identity = self.local.identity().ok_or_else(|| refused("this member is not part of an ensemble"))?;
         if survivor == self.config.name && self.identity.lock().recovered_from() == Some(ensemble_id) {
             return Ok(identity.ensemble_id);
         }
         if survivor != self.config.name || ensemble_id != identity.ensemble_id {
             let (name, id) = (&self.config.name, &identity.ensemble_id);
-            return Err(format!("the order is for {survivor} of {ensemble_id}; this is {name} of {id}"));
+            return Err(refused(format!("the order is for {survivor} of {ensemble_id}; this is {name} of {id}")));
         }
         if timeout(QUORUM_CONFIRMS_MAX, consensus::caught_up(self)).await.unwrap_or(false) {
-            return Err(
+            return Err(refused(
                 "there is a quorum, and what only the others have would be lost: put new members in the place of those \
-                 that do not come back (coordd admin replace), or take them out (coordd admin remove)"
-                    .to_owned(),
-            );
+                 that do not come back (coordd admin replace), or take them out (coordd admin remove)",
+            ));
         }
-        let new_id = crate::entropy::random_id().map_err(|error| error.to_string())?;
+        let new_id = crate::entropy::random_id().map_err(unavailable)?;
         let node = formation::node_of(&self.config.name, &self.probed());
         let order = reseed::Order { ensemble_id: new_id, node_id: identity.node_id, node };
         let given = reseed::give_order(self.disks.disk.clone(), &self.disks.data_dir, order);
-        let new_id = given.map_err(|error| error.to_string())?;
+        let new_id = given.map_err(unavailable)?;
         (self.config.restart)();
         Ok(new_id)
     }
@@ -244,11 +217,12 @@ impl Member {
                     self.say(&lost_disk(&name, &by, &ensemble_id, &admins, &self.config.advertise_peer));
                 }
                 Outlook::Agreed(agreed) if self.is_lowest() => {
+                    let _alone = self.founding.lock().await;
                     if let Err(error) = self.found(&formation::first_members(&agreed)).await {
                         self.say(&format!("cannot form the ensemble: {error}"));
                     }
                 }
-                Outlook::Formed { .. } | Outlook::Agreed(_) | Outlook::Waiting(_) => {}
+                Outlook::Formed { .. } | Outlook::Agreed(_) | Outlook::Differs(_) | Outlook::Waiting(_) => {}
             }
             if self.core().is_some() && (!self.is_lowest() || self.has_log()) {
                 return;

@@ -252,12 +252,14 @@ impl Core {
         self.change(&metrics, voters, nodes).await
     }
 
-    /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then.
+    /// Hands leadership to `to`, or to the most advanced voter whose link is up. The id of who leads then. That `to`
+    /// leads already any member may say: who asks again asks the one that led before.
     pub(crate) async fn transfer(&self, to: Option<NodeId>) -> Result<NodeId> {
-        let Present { metrics, voters, .. } = self.present(None)?;
-        if to == Some(self.me) {
-            return Ok(self.me);
+        let leader = self.leadership.leader().map(|leader| leader.id);
+        if let Some(leader) = leader.filter(|leader| to == Some(*leader)) {
+            return Ok(leader);
         }
+        let Present { metrics, voters, .. } = self.present(None)?;
         let ready = |id: &NodeId| {
             *id != self.me
                 && self.peers.is_up(*id)

@@ -18,6 +18,7 @@ mod append_stream;
 pub(crate) mod applied;
 pub(crate) mod backup;
 mod barrier;
+mod bootstrap;
 pub(crate) mod codec;
 pub(crate) mod core;
 pub(crate) mod digests;

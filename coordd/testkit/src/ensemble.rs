@@ -43,6 +43,7 @@ pub struct Member {
 /// Some members that were started with one static list.
 pub struct Ensemble {
     pub members: Vec<Member>,
+    binary: PathBuf,
     dir: TempDir,
 }
 
@@ -112,7 +113,7 @@ impl Ensemble {
             member.args = member.arguments(Some(&list.join(",")), extra);
             member
         };
-        Ok(Ensemble { members: (0..count).map(member).collect(), dir })
+        Ok(Ensemble { members: (0..count).map(member).collect(), binary: binary.to_owned(), dir })
     }
 
     /// Lays out one more member, which is given no list and so waits to be added. Its index.
@@ -129,7 +130,7 @@ impl Ensemble {
             http: addresses[2].clone(),
             admin: addresses[3].clone(),
             data_dir: self.dir.path().join(format!("m{}", index + 1)),
-            binary: self.members[0].binary.clone(),
+            binary: self.binary.clone(),
             args: Vec::new(),
             process: None,
         };

@@ -222,7 +222,24 @@ impl WriteSink for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::io;
+    use std::path::Path;
+    use std::sync::atomic::AtomicU64;
+
+    use futures_util::future::poll_immediate;
+    use tokio::sync::watch;
+    use tokio::time::{sleep, timeout};
+
     use super::*;
+    use crate::consensus::BoxFuture;
+    use crate::net::TcpListener;
+    use crate::raft::core::{self, Core};
+    use crate::raft::peer::call::{Answer, Call, Probed};
+    use crate::raft::peer::frame::Frame;
+    use crate::raft::peer::server::{self, Handler, Incoming};
+    use crate::raft::peer::{Identity, double};
+    use crate::raft::types::{AppendRequest, AppendResponse, Node, VoteResponse};
 
     #[test]
     fn what_was_told_before_a_leadership_began_puts_no_ghost_into_its_book() {
@@ -232,5 +249,101 @@ mod tests {
         let book = begin_book(&State::new(), &mut news);
         assert!(!book.knows(SessionId(7)));
         assert!(news.try_recv().is_err(), "it comes in later neither");
+    }
+
+    /// A follower that votes for anyone and acknowledges heartbeats when it is let.
+    #[derive(Default)]
+    struct Follower {
+        /// How many heartbeats may be answered, all told.
+        answered_max: watch::Sender<u64>,
+        came: AtomicU64,
+    }
+
+    impl Follower {
+        fn lets(&self, answered_max: u64) {
+            self.answered_max.send_replace(answered_max);
+        }
+
+        fn came(&self) -> u64 {
+            self.came.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Handler for Follower {
+        fn probed(&self) -> Probed {
+            unreachable!("nobody asks")
+        }
+
+        fn call(&self, _: Identity, call: Call) -> BoxFuture<Answer> {
+            let answer = match call {
+                Call::Vote(ask) | Call::PreVote(ask) => Answer::Vote(VoteResponse::new(ask.vote, None, true)),
+                _ => Answer::Done,
+            };
+            Box::pin(std::future::ready(answer))
+        }
+
+        fn append(&self, _: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+            let place = self.came.fetch_add(1, Ordering::Relaxed) + 1;
+            let mut answered_max = self.answered_max.subscribe();
+            Box::pin(async move {
+                let _ = answered_max.wait_for(|max| *max >= place).await;
+                Ok(AppendResponse::Success)
+            })
+        }
+
+        fn forward(&self, _: Identity, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn snapshot(&self, _: Incoming, _: Frame) -> BoxFuture<io::Result<()>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn heard(&self, _: &Identity) {}
+    }
+
+    /// The leader of an ensemble of itself and `follower`, with its book open.
+    async fn leader_of(follower: &Arc<Follower>, dir: &Path) -> Core {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer_addr = listener.local_addr().unwrap().to_string();
+        tokio::spawn(server::serve(listener, double::local(2), follower.clone()));
+        let core = Core::start(core::tests::parts(dir, Arc::new(|| {}))).await.unwrap();
+        let node = Node { disk_id: "d2".into(), peer_addr, ..Node::default() };
+        core.raft.initialize(BTreeMap::from([(1, Node::default()), (2, node)])).await.unwrap();
+        while core.desk.expiries().is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        core
+    }
+
+    #[tokio::test]
+    async fn a_report_is_acknowledged_by_a_round_that_began_after_it_came() {
+        let (dir, follower) = (tempfile::tempdir().unwrap(), Arc::<Follower>::default());
+        follower.lets(u64::MAX);
+        let core = leader_of(&follower, dir.path()).await;
+        let report = ContactReport {
+            boot: 1,
+            sent_ms: 1,
+            bound_ms: 250,
+            grace_ms: 0,
+            contacts: Vec::new(),
+            short_of_disk: false,
+        };
+        let acknowledged = |answer| matches!(answer, ContactAnswer::Acknowledged { .. });
+        assert!(acknowledged(core.desk.receive(2, &report).await));
+        follower.lets(0);
+        let before = follower.came();
+        while follower.came() == before {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let receiving = core.desk.receive(2, &report);
+        tokio::pin!(receiving);
+        assert!(poll_immediate(&mut receiving).await.is_none());
+        // What was on its way by then proves that a quorum followed this leader before the report, not after it.
+        follower.lets(follower.came());
+        let answer = timeout(Duration::from_millis(300), &mut receiving).await;
+        assert!(!answer.is_ok_and(acknowledged), "nobody has confirmed this leader since");
+        follower.lets(u64::MAX);
+        while !acknowledged(core.desk.receive(2, &report).await) {}
     }
 }

@@ -104,12 +104,81 @@ impl Reporter {
         match answer {
             Ok(Some(ContactAnswer::Acknowledged { read_index, most_are_short })) => {
                 self.door.hear_of_the_others(most_are_short);
-                if timeout(bound, self.applied.reached(read_index)).await.is_ok() {
-                    self.gate.open_until(sent_ms + self.bound_ms);
-                }
+                open(&self.gate, &self.applied, sent_ms, self.bound_ms, read_index).await;
                 true
             }
             Ok(Some(ContactAnswer::NotLeader | ContactAnswer::Wait) | None) | Err(_) => false,
         }
+    }
+}
+
+/// Opens the gate by an acknowledgement of the report that was sent at `sent_ms`, once what it names is applied here.
+/// Not later than the bound: nothing is left of it then.
+async fn open(gate: &Gate, applied: &Applied, sent_ms: u64, bound_ms: u64, read_index: u64) {
+    if timeout(Duration::from_millis(bound_ms), applied.reached(read_index)).await.is_ok() {
+        gate.open_until(sent_ms + bound_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coordd_tree::State;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::raft::applied::{Position, Seen};
+
+    const BOUND_MS: u64 = 250;
+
+    fn apply(applied: &Applied, index: u64) {
+        applied.publish(Position { term: 1, index }, Seen::of(&State::new()));
+    }
+
+    /// A moment that is behind the start of the clock, whichever test of this process read it first.
+    async fn some_time() -> u64 {
+        advance(Duration::from_secs(60)).await;
+        clock::monotonic_ms()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_answers_within_the_bound_of_when_it_sent_the_report_and_not_of_when_it_was_acknowledged() {
+        let (gate, applied) = (Gate::default(), Applied::new(State::new()));
+        let sent_ms = some_time().await;
+        assert!(!gate.is_open(), "nobody has acknowledged anything");
+        advance(Duration::from_millis(200)).await;
+        open(&gate, &applied, sent_ms, BOUND_MS, 0).await;
+        assert!(gate.is_open());
+        advance(Duration::from_millis(BOUND_MS - 200 - 1)).await;
+        assert!(gate.is_open());
+        advance(Duration::from_millis(1)).await;
+        assert!(!gate.is_open(), "a pause that ends now finds it shut");
+        open(&gate, &applied, sent_ms, BOUND_MS, 0).await;
+        assert!(!gate.is_open(), "an acknowledgement that comes so late opens nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_leader_had_committed_is_applied_before_a_client_is_answered() {
+        let (gate, applied) = (Gate::default(), Applied::new(State::new()));
+        let sent_ms = some_time().await;
+        apply(&applied, 6);
+        let opens = open(&gate, &applied, sent_ms, BOUND_MS, 7);
+        tokio::pin!(opens);
+        assert!(timeout(Duration::from_millis(100), &mut opens).await.is_err() && !gate.is_open());
+        apply(&applied, 7);
+        opens.await;
+        assert!(gate.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newer_acknowledgement_extends_what_an_older_one_opened_and_never_shortens_it() {
+        let (gate, applied) = (Gate::default(), Applied::new(State::new()));
+        let sent_ms = some_time().await;
+        open(&gate, &applied, sent_ms + 100, BOUND_MS, 0).await;
+        open(&gate, &applied, sent_ms, BOUND_MS, 0).await;
+        advance(Duration::from_millis(BOUND_MS + 99)).await;
+        assert!(gate.is_open());
+        gate.shut();
+        open(&gate, &applied, sent_ms + 200, BOUND_MS, 0).await;
+        assert!(!gate.is_open(), "shut for good");
     }
 }

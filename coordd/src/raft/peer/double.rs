@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::Local;
-use super::call::{Answer, Call};
+use super::call::{Answer, Call, Probed};
 use super::frame::{self, Frame, Kind};
 use super::hello::Identity;
 use super::server::{self, Handler, Incoming};
@@ -28,6 +29,8 @@ pub(crate) struct Double {
     pub elect_takes: Duration,
     /// How often it was told to stand for election.
     pub elected: AtomicUsize,
+    /// The calls that reached it, and appends.
+    pub did: Mutex<Vec<String>>,
     /// How many links were greeted.
     pub greeted: AtomicUsize,
     /// A stream of writes is opened and then nothing is heard of it, as if its way had gone.
@@ -37,15 +40,36 @@ pub(crate) struct Double {
 impl Double {
     /// Begins to serve as the member with `id`; the node to dial.
     pub(crate) async fn serve(self: Arc<Double>, id: NodeId) -> Node {
+        let peer_addr = self.serve_as(local(id)).await;
+        Node { disk_id: format!("d{id}"), peer_addr, ..Node::default() }
+    }
+
+    /// The same as whoever `local` is; the address to dial.
+    pub(crate) async fn serve_as(self: Arc<Double>, local: Arc<Local>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let peer_addr = listener.local_addr().unwrap().to_string();
-        tokio::spawn(server::serve(listener, local(id), self));
-        Node { disk_id: format!("d{id}"), peer_addr, ..Node::default() }
+        tokio::spawn(server::serve(listener, local, self));
+        peer_addr
     }
 }
 
 impl Handler for Double {
-    fn call(&self, _: Option<Identity>, call: Call) -> BoxFuture<Answer> {
+    fn probed(&self) -> Probed {
+        Probed {
+            name: "double".to_owned(),
+            identity: None,
+            disk_id: String::new(),
+            ensemble_list: String::new(),
+            has_log: true,
+            client_addr: String::new(),
+            http_addr: String::new(),
+            peer_addr: String::new(),
+            admin_addr: String::new(),
+        }
+    }
+
+    fn call(&self, _: Identity, call: Call) -> BoxFuture<Answer> {
+        self.did.lock().push(format!("{call:?}"));
         let mut takes = Duration::ZERO;
         if matches!(call, Call::Elect) {
             self.elected.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +81,8 @@ impl Handler for Double {
         })
     }
 
-    fn append(&self, _: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+    fn append(&self, request: AppendRequest) -> BoxFuture<io::Result<AppendResponse>> {
+        self.did.lock().push(format!("{request:?}"));
         Box::pin(async { Ok(AppendResponse::Success) })
     }
 

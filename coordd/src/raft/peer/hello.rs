@@ -46,26 +46,27 @@ pub(crate) enum LinkKind {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Hello {
-    /// Absent while the dialer is not part of an ensemble; such a link carries formation questions only.
-    from: Option<Identity>,
+pub(super) struct Hello {
+    /// Absent while the dialer is not part of an ensemble; such a link carries the question who lives here, no more.
+    pub from: Option<Identity>,
     /// The member that the dialer wants, when it knows it.
-    to: Option<(NodeId, String)>,
-    link: LinkKind,
-    nonce: String,
+    pub to: Option<(NodeId, String)>,
+    pub link: LinkKind,
+    pub nonce: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Challenge {
-    nonce: String,
-    proof: String,
+pub(super) struct Challenge {
+    pub nonce: String,
+    pub proof: String,
 }
 
 /// Why a link is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Refusal {
-    #[error("it belongs to ensemble {theirs}, this member to {ours}")]
+    /// `theirs` is the dialer's, `ours` that of whom it dialed: both read it in their logs.
+    #[error("who dialed belongs to ensemble {theirs}, who was dialed to {ours}")]
     OtherEnsemble { ours: String, theirs: String },
     #[error("member {wanted} was wanted, {found} lives there")]
     OtherMember { wanted: NodeId, found: String },
@@ -152,8 +153,8 @@ pub(crate) async fn dial(
     match (&from, &to, &welcome) {
         (Some(ours), _, Some(theirs)) if ours.ensemble_id != theirs.ensemble_id => {
             Err(LinkError::Refused(Refusal::OtherEnsemble {
-                ours: ours.ensemble_id.clone(),
-                theirs: theirs.ensemble_id.clone(),
+                ours: theirs.ensemble_id.clone(),
+                theirs: ours.ensemble_id.clone(),
             }))
         }
         (_, Some((wanted, disk)), found)

@@ -19,6 +19,8 @@ pub(crate) mod hello;
 pub(crate) mod link;
 pub(crate) mod peers;
 mod redial;
+#[cfg(test)]
+mod refusals_test;
 pub(crate) mod roster;
 pub(crate) mod server;
 

@@ -4,6 +4,7 @@
 //! every question is a task of its own, since one of them may wait for a quorum while the next is a heartbeat.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::Local;
-use super::call::{self, Answer, Call};
+use super::call::{self, Answer, Call, Probed};
 use super::frame::{self, ANSWER_MAY_WAIT, Frame, Kind, protocol};
 use super::hello::{self, Accepted, Identity, LinkError, LinkKind, Refusal};
 use super::roster::Standing;
@@ -30,12 +31,16 @@ const GREETING_MAX: Duration = Duration::from_secs(5);
 const ANSWER_WAITS: Duration = Duration::from_millis(20);
 /// Of more links than so many that are being greeted at a time the oldest is closed.
 const GREETINGS_MAX: usize = 64;
+/// Said to a stranger that does more.
+const STRANGER: &str = "who is part of no ensemble may ask who lives here, and nothing else";
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const REASONS_MAX: usize = 100;
 
 /// What a member does with what its peers send.
 pub(crate) trait Handler: Send + Sync + 'static {
-    fn call(&self, from: Option<Identity>, call: Call) -> BoxFuture<Answer>;
+    /// Who this member is: what anyone may ask.
+    fn probed(&self) -> Probed;
+    fn call(&self, from: Identity, call: Call) -> BoxFuture<Answer>;
     fn append(&self, request: AppendRequest) -> BoxFuture<io::Result<AppendResponse>>;
     /// Takes over a log link whose first frame opens a stream of forwarded writes.
     fn forward(&self, from: Identity, link: Incoming, open: Frame) -> BoxFuture<io::Result<()>>;
@@ -162,9 +167,7 @@ async fn serve_link(
             let begin = link.read().await?;
             handler.snapshot(link, begin).await?;
         }
-        (LinkKind::Log | LinkKind::Snapshot, None) => {
-            return Err(LinkError::Io(protocol("an unformed member asks questions only")));
-        }
+        (LinkKind::Log | LinkKind::Snapshot, None) => return Err(LinkError::Io(protocol(STRANGER))),
     }
     Ok(())
 }
@@ -224,6 +227,15 @@ fn was_removed(from: Option<&Identity>, local: &Local) -> bool {
     from.is_some_and(|from| matches!(local.roster.standing(from.node_id, &from.disk_id), Standing::Removed(_)))
 }
 
+/// The answer to a question of a member, or of a stranger: one whose entries or votes were taken in could lead.
+fn answer(handler: &dyn Handler, from: Option<&Identity>, call: Call) -> BoxFuture<Answer> {
+    match (call, from) {
+        (Call::Probe, _) => Box::pin(ready(Answer::Probe(handler.probed()))),
+        (call, Some(from)) => handler.call(from.clone(), call),
+        (_, None) => Box::pin(ready(Answer::Failed(STRANGER.to_owned()))),
+    }
+}
+
 async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler: Arc<dyn Handler>) -> io::Result<()> {
     let Incoming { stream, mut buffer } = link;
     let (mut reader, mut writer) = tokio::io::split(stream);
@@ -244,6 +256,7 @@ async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler:
                 return Err(protocol("the peer was removed from the ensemble"));
             }
             match frame.kind {
+                Kind::Append if from.is_none() => return Err(protocol(STRANGER)),
                 Kind::Append => {
                     let answer = handler.append(call::get_append(frame.body)?);
                     tokio::spawn(async move {
@@ -256,7 +269,7 @@ async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler:
                 }
                 Kind::Call => {
                     let question: Call = serde_json::from_slice(&frame.body)?;
-                    let answer = handler.call(from.clone(), question);
+                    let answer = answer(&*handler, from.as_ref(), question);
                     tokio::spawn(async move {
                         let body = serde_json::to_vec(&answer.await).unwrap_or_default();
                         let _ = answers.send((Kind::Answer, id, body.into()));
@@ -276,10 +289,11 @@ async fn control(link: Incoming, from: Option<Identity>, local: &Local, handler:
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use super::super::call::Adoption;
     use super::super::double::{Double, local};
     use super::super::link::Link;
     use super::*;
-    use crate::raft::types::Vote;
+    use crate::raft::types::{TransferRequest, Vote, VoteRequest};
 
     #[tokio::test]
     async fn strangers_that_say_nothing_keep_no_member_out_and_the_oldest_are_closed() {
@@ -293,6 +307,46 @@ mod tests {
         let to = Some((2, node.disk_id.clone()));
         Link::dial(&node.peer_addr, &local(1), to, LinkKind::Log).await.unwrap();
         assert!(timeout(Duration::from_millis(50), strangers[GREETINGS_MAX].read(&mut [0; 16])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_told_who_lives_here_and_neither_votes_appends_nor_orders_anything() {
+        let peer = Arc::<Double>::default();
+        let node = peer.clone().serve(2).await;
+        let stranger = Local::new(None, None);
+        let mut link = Link::dial(&node.peer_addr, &stranger, None, LinkKind::Control).await.unwrap();
+        let vote = || VoteRequest::new(Vote::new(9, 9), None);
+        let transfer = TransferRequest::new(Vote::new(9, 9), 2, None);
+        let adoption = Adoption { ensemble_id: "e".into(), node_id: 2, disk_id: "d2".into() };
+        let orders = [
+            Call::Vote(vote()),
+            Call::PreVote(vote()),
+            Call::Transfer(transfer),
+            Call::ReadIndex,
+            Call::Elect,
+            Call::Attendance { index: None },
+            Call::Diverged { index: 1, majority: 1 },
+            Call::Adopt(adoption),
+        ];
+        for order in orders {
+            let answer = asked(&mut link, &order).await;
+            assert!(matches!(&answer, Answer::Failed(why) if why == STRANGER), "{order:?}: {answer:?}");
+        }
+        assert!(matches!(asked(&mut link, &Call::Probe).await, Answer::Probe(_)));
+        let append = AppendRequest { vote: Vote::new(9, 9), prev_log_id: None, entries: vec![], leader_commit: None };
+        let (mut body, mut out) = (BytesMut::new(), BytesMut::new());
+        call::put_append(&mut body, &append);
+        frame::put(&mut out, Kind::Append, 1, &body);
+        link.send(&mut out).await.unwrap();
+        assert_eq!(link.read().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(*peer.did.lock(), Vec::<String>::new());
+    }
+
+    async fn asked(link: &mut Link, call: &Call) -> Answer {
+        let mut out = BytesMut::new();
+        frame::put(&mut out, Kind::Call, 1, &serde_json::to_vec(call).unwrap());
+        link.send(&mut out).await.unwrap();
+        serde_json::from_slice(&link.read().await.unwrap().expect(Kind::Answer).unwrap()).unwrap()
     }
 
     #[tokio::test]

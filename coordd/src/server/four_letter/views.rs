@@ -56,8 +56,11 @@ pub struct Connection {
 pub struct Configuration {
     pub client_port: u16,
     pub data_dir: String,
+    /// Told by the word alone, as the one below.
+    #[serde(skip)]
     pub data_dir_size: u64,
     pub data_log_dir: String,
+    #[serde(skip)]
     pub data_log_size: u64,
     pub tick_time: u32,
     pub max_client_cnxns: usize,

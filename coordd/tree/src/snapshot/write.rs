@@ -237,4 +237,22 @@ mod tests {
         let whole = head.len() as u64 + AclsWriter::of(&state.znodes.acls).len();
         assert_eq!((written(&mut state, whole)[11], written(&mut state, whole - 1)[11]), (1, 3));
     }
+
+    fn fixture(name: &str) -> std::path::PathBuf {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(name)
+    }
+
+    #[test]
+    fn the_fixture_of_format_3_is_that_of_format_2_with_its_lists_in_frames() {
+        let text = std::fs::read_to_string(fixture("snapshot-2.hex")).unwrap();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let bytes: Vec<u8> = text.lines().next().unwrap().as_bytes().chunks(2).map(byte).collect();
+        let (mut state, _) = State::load(&bytes[..]).unwrap();
+        let made: String = written(&mut state, 0).iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
+        let path = fixture("snapshot-3.hex");
+        if !path.exists() && std::env::var_os("REWRITE").is_some() {
+            std::fs::write(&path, &made).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), made);
+    }
 }
