@@ -1,10 +1,11 @@
-//! What members say in their logs: nothing when all is well, and lines that programs can read.
+//! What members say in their logs: nothing when all is well, what was slow or too much, and lines that programs can
+//! read.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::time::Duration;
 
-use coordd_proto::CreateMode;
+use coordd_proto::{CreateMode, OpCode};
 use coordd_testkit::{Client, Ensemble, eventually};
 use serde_json::Value;
 
@@ -36,6 +37,39 @@ fn members_are_quiet_when_all_is_well() {
     std::thread::sleep(LOOKED_AT);
     let after: Vec<_> = ensemble.members.iter().map(|member| member.log()).collect();
     assert_eq!(after, before);
+}
+
+/// A write waits for its quorum; a read at a member that lost its leader, for the leader's word that it may answer.
+#[test]
+fn a_request_that_waited_for_others_is_told_with_its_hops() {
+    let ensemble = Ensemble::start(BINARY, 3, &["--slow-request-ms", "50"]).unwrap();
+    let (leader, others) = (ensemble.leader(), ensemble.followers());
+    let connect = |member: usize| Client::connect(&ensemble.members[member].client, 30_000).unwrap();
+    let told = |member: usize, op: &str, hop: &str| {
+        let of = |line: &&str| line.contains("slow request") && line.contains(op) && line.contains(hop);
+        eventually(&format!("{op} to be told"), || ensemble.members[member].log().lines().find(of).map(drop));
+    };
+    let (mut writer, mut reader) = (connect(leader), connect(others[0]));
+    let pause = |paused: &[usize], request: &mut dyn FnMut()| {
+        // One line a second is written: that of a slow handshake may keep no other out.
+        std::thread::sleep(Duration::from_millis(1100));
+        paused.iter().for_each(|member| ensemble.members[*member].pause());
+        // Longer than a member answers without a word of its leader: a quarter of the shortest session.
+        std::thread::sleep(Duration::from_millis(400));
+        request();
+        std::thread::sleep(Duration::from_millis(200));
+        paused.iter().for_each(|member| ensemble.members[*member].resume());
+    };
+    pause(&others, &mut || {
+        writer.send(OpCode::Sync, |w| w.string("/")).unwrap();
+    });
+    writer.receive().unwrap();
+    told(leader, "op=Sync", "barrier_ms=");
+    pause(&[leader], &mut || {
+        reader.send(OpCode::GetData, |w| (w.string("/"), w.bool(false)).1).unwrap();
+    });
+    reader.receive().unwrap();
+    told(others[0], "op=GetData", "held_ms=");
 }
 
 #[test]

@@ -19,9 +19,9 @@ use coordd_proto::{EventType, Perms, SessionId, Zxid, encode_event};
 use coordd_tree::{AclView, Change, ChangeKind, State};
 use parking_lot::Mutex;
 
-use super::conn::{Conn, Fate};
+use super::conn::{Conn, Fate, Pending};
 use super::metrics::Metrics;
-use super::slow::SlowLog;
+use super::slow::{Asked, SlowLog};
 use super::teller::Teller;
 use crate::clock;
 use crate::consensus::{ApplyHook, Consensus, Contact, LocalSessions};
@@ -117,6 +117,10 @@ impl Hub {
     pub(crate) fn closed(&self, conn: &Conn) {
         let mut queue = conn.queue();
         queue.fate = Fate::Cut;
+        if let Some((op, xid, since)) = queue.pending.front().map(Pending::asked) {
+            let asked = Asked { op, xid, took: since.elapsed() };
+            self.slow.unanswered(conn, asked, queue.pending.len() as u64);
+        }
         queue.pending.clear();
         queue.held_bytes = 0;
         drop(queue);

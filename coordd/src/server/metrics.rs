@@ -63,16 +63,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// A batch was taken: `received` requests, `answered` of them at once.
-    pub(crate) fn requests_taken(&self, received: u64, counts: &Counts, since: Instant) {
+    /// A batch was taken: `received` requests, those of `counts` answered at once. How long these took, if there are
+    /// any.
+    pub(crate) fn requests_taken(&self, received: u64, counts: &Counts, since: Instant) -> Option<Duration> {
         self.packets_received.add(received);
         let answered = counts.total();
-        if answered > 0 {
-            self.answered(answered);
-            let took = since.elapsed();
-            self.by_op.add_batch(counts, took);
-            self.read_latency.add_many(took, answered);
-            self.latency.add_many(took, answered);
+        if answered == 0 {
+            return None;
         }
     }
 
@@ -103,6 +100,12 @@ impl Metrics {
             EventType::NodeDataChanged => &self.node_changed_watch_count,
             _ => &self.node_children_watch_count,
         };
+        self.answered(answered);
+        let took = since.elapsed();
+        self.by_op.add_batch(counts, took);
+        self.read_latency.add_many(took, answered);
+        self.latency.add_many(took, answered);
+        Some(took)
         summary.add_many(watchers as u64, 1);
     }
 
