@@ -148,14 +148,33 @@ pub struct Status {
     pub last_log_term: u64,
     pub committed_index: u64,
     pub applied_index: u64,
+    /// What the log has taken and not yet flushed.
+    pub log_unsynced_bytes: u64,
     /// What apply does is that of this level, on every member.
     pub feature_level: u32,
     /// Writes that were proposed here and are not decided yet.
     pub undecided_writes: u64,
     /// As leader: how many entries each other member is behind; empty elsewhere.
     pub lag: Vec<(u64, u64)>,
+    /// As leader: which other members acknowledged something lately; empty elsewhere.
+    pub heard: Vec<u64>,
     /// Why this member does not serve, in words for an operator; `None` when it does.
     pub not_serving: Option<String>,
+}
+
+impl Status {
+    /// (id, name, entries) of `lag`; the name is empty where the committed membership does not have the id.
+    pub fn lag_by_name(&self) -> impl Iterator<Item = (u64, &str, u64)> {
+        let name = |id: u64| self.members.iter().find(|member| member.id == id).map_or("", |member| &member.name);
+        self.lag.iter().map(move |&(id, entries)| (id, name(id), entries))
+    }
+
+    /// As leader: the other members that follow its log now. One that was given nothing of it yet does not, nor one
+    /// that is silent.
+    pub fn synced(&self) -> impl Iterator<Item = &MemberInfo> {
+        let follows = |id: u64| self.lag.iter().any(|(other, lag)| *other == id && *lag < self.last_log_index);
+        self.members.iter().filter(move |member| self.heard.contains(&member.id) && follows(member.id))
+    }
 }
 
 /// A future that owns what it needs.

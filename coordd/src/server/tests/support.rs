@@ -61,9 +61,11 @@ impl Double {
             last_log_term: 1,
             committed_index: 1,
             applied_index: 1,
+            log_unsynced_bytes: 0,
             feature_level: 1,
             undecided_writes: 0,
             lag: Vec::new(),
+            heard: Vec::new(),
             not_serving: None,
         };
         Arc::new(Double {
