@@ -86,6 +86,16 @@ pub trait ApplyHook: Send + Sync {
 
 /// Who counts what consensus costs. Called on hot paths: no lock, no allocation.
 pub trait Meter: Send + Sync {
+    /// A start read the log from the disk.
+    fn log_read(&self, _took: Duration) {}
+
+    /// A snapshot was put in the place of the state: at a start, or because the leader sent one.
+    fn snapshot_loaded(&self, _took: Duration) {}
+
+    /// Consensus was started on what the disk held, which took so long from the log that was read on: loading the
+    /// snapshot, then applying so many committed entries.
+    fn started(&self, _took: Duration, _entries: u64) {}
+
     /// The log was flushed once, for so many operations.
     fn flushed(&self, _took: Duration, _operations: u64) {}
 
@@ -103,8 +113,18 @@ pub trait Meter: Send + Sync {
 
     fn snapshot_taken(&self, _took: Duration) {}
 
-    /// There was no leader for so long.
-    fn leaderless(&self, _took: Duration) {}
+    fn snapshot_failed(&self) {}
+
+    /// A snapshot is about to be sent to another member; `snapshot_sent` follows however that ends.
+    fn snapshot_sending(&self) {}
+
+    fn snapshot_sent(&self) {}
+
+    /// The state of a member, this one or as leader another, is not that of most voters.
+    fn digest_differs(&self) {}
+
+    /// There was no leader for so long; whether this member is the new one.
+    fn leaderless(&self, _took: Duration, _leads: bool) {}
 }
 
 /// The part of a member in its ensemble.

@@ -35,3 +35,28 @@ fn a_leader_counts_only_those_that_are_there_as_synced_and_says_how_far_each_is_
     let follower = &ensemble.members[ensemble.followers()[0]];
     assert_eq!(figure(follower, "synced_followers"), None, "only a leader shows it");
 }
+
+#[test]
+fn a_member_says_how_long_its_start_took_and_who_came_back_to_it() {
+    let mut ensemble = ensemble(1);
+    let mut client = Client::connect(&ensemble.members[0].client, 10_000).unwrap();
+    for n in 0..10 {
+        client.create(&format!("/{n}"), b"", CreateMode::Persistent).unwrap().unwrap();
+    }
+    ensemble.members[0].terminate();
+    ensemble.members[0].start().unwrap();
+    ensemble.wait_until_all_serve();
+    let member = &ensemble.members[0];
+    for name in ["dbinittime_count", "startup_snap_load_time_count", "startup_txns_load_time_count"] {
+        assert_eq!(figure(member, name), Some(1.0), "{name}");
+    }
+    let entries = figure(member, "startup_txns_loaded_sum");
+    assert!(entries.is_some_and(|entries| entries >= 10.0), "{entries:?}");
+    assert_eq!(figure(member, "connection_revalidate_count"), Some(0.0));
+    client.reattach(&member.client).unwrap();
+    assert_eq!(figure(member, "connection_revalidate_count"), Some(1.0));
+    let (batches, operations) =
+        (figure(member, "sync_processor_batch_size_count"), figure(member, "sync_processor_request_queued"));
+    assert!(batches > Some(0.0) && operations >= batches, "{operations:?} in {batches:?}");
+    assert_eq!(figure(member, "coordd_log_unsynced_bytes"), figure(member, "log_unsynced_bytes"));
+}

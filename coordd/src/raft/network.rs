@@ -31,6 +31,7 @@ use super::snapshot_store::SnapshotFile;
 use super::types::{
     AppendRequest, AppendResponse, Node, NodeId, TransferRequest, TypeConfig, Vote, VoteRequest, VoteResponse,
 };
+use crate::consensus::Meter;
 
 pub(super) type RpcError = RPCError<TypeConfig>;
 type Outcomes<'s> = BoxStream<'s, Outcome>;
@@ -41,13 +42,15 @@ const CONTROL_MAX: Duration = Duration::from_millis(500);
 /// Makes the clients.
 pub(crate) struct Network {
     pub peers: Arc<Peers>,
+    pub meter: Arc<dyn Meter>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: NodeId, node: &Node) -> Client {
-        Client { peers: self.peers.clone(), target, node: node.clone(), log: None, beat: false }
+        let (peers, meter) = (self.peers.clone(), self.meter.clone());
+        Client { peers, meter, target, node: node.clone(), log: None, beat: false }
     }
 
     async fn new_heartbeat_client(&mut self, target: NodeId, node: &Node) -> Client {
@@ -58,12 +61,29 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 /// One client; openraft owns it and uses it for one purpose at a time.
 pub(crate) struct Client {
     pub(super) peers: Arc<Peers>,
+    meter: Arc<dyn Meter>,
     pub(super) target: NodeId,
     pub(super) node: Node,
     /// Kept between two runs of the append stream.
     pub(super) log: Option<Link>,
     /// Its requests are heartbeats and go over the control link.
     beat: bool,
+}
+
+/// Counts a snapshot as being sent until it is dropped.
+struct Sending<'a>(&'a dyn Meter);
+
+impl Sending<'_> {
+    fn begin(meter: &Arc<dyn Meter>) -> Sending<'_> {
+        meter.snapshot_sending();
+        Sending(&**meter)
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.snapshot_sent();
+    }
 }
 
 pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcError {
@@ -73,7 +93,7 @@ pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcErro
 impl Client {
     #[cfg(test)]
     pub(super) fn over(peers: Arc<Peers>, target: NodeId, node: Node, log: Link) -> Client {
-        Client { peers, target, node, log: Some(log), beat: false }
+        Client { peers, meter: Arc::new(crate::consensus::Nobody), target, node, log: Some(log), beat: false }
     }
 
     async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
@@ -147,6 +167,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         _: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let to = Some((self.target, self.node.disk_id.clone()));
+        let _counted = Sending::begin(&self.meter);
         let send = async {
             let mut link = Link::dial(&self.node.peer_addr, &self.peers.local, to, LinkKind::Snapshot)
                 .await

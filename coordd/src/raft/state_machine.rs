@@ -195,7 +195,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
-        let (store, kept) = (self.snapshots.clone(), meta.clone());
+        let (store, kept, began) = (self.snapshots.clone(), meta.clone(), Instant::now());
         let loaded = snapshot_io::blocking(move || {
             let loaded = snapshot_io::load(&snapshot)?;
             store.adopt(&kept, &snapshot)?;
@@ -206,6 +206,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         Ok(())
     }
 
+        self.meter.snapshot_loaded(began.elapsed());
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
         self.snapshots.current()
     }

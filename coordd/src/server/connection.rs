@@ -203,11 +203,13 @@ impl Connection {
         if step != Step::NoRoom {
             return self.wake_or_read(read).await;
         }
-        let room = self.shared.consensus.room();
-        tokio::select! {
+        let (room, since) = (self.shared.consensus.room(), Instant::now());
+        let waited = tokio::select! {
             () = room => Ok(()),
             result = self.wake_or_read(read) => result,
-        }
+        };
+        self.shared.hub.metrics.room_waits.add(since.elapsed());
+        waited
     }
 
     /// Waits for a wake or, if `read`, for bytes.

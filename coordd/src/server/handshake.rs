@@ -92,6 +92,9 @@ pub(crate) fn begin(
     drop(queue);
     shared.hub.metrics.packets_received.add(1);
     shared.hub.metrics.connection_request_count.add(1);
+    if request.session != SessionId::NONE {
+        shared.hub.metrics.connection_revalidate_count.add(1);
+    }
     let write = Write { session: request.session, attach: 0, auth, op, sink: conn.clone() };
     shared.consensus.propose(&mut vec![write]);
     Ok(())

@@ -121,6 +121,9 @@ impl Hub {
             let asked = Asked { op, xid, took: since.elapsed() };
             self.slow.unanswered(conn, asked, queue.pending.len() as u64);
         }
+        // The log decides of a write all the same.
+        let dropped = queue.pending.iter().filter(|pending| !pending.is_undecided()).count();
+        self.metrics.stale_requests.add(dropped as u64);
         queue.pending.clear();
         queue.held_bytes = 0;
         drop(queue);

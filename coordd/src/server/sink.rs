@@ -25,6 +25,7 @@ impl WriteSink for Conn {
         let mut watches = self.hub.watches();
         let mut queue = self.queue();
         if queue.fate == Fate::Cut {
+            self.hub.metrics.stale_replies.add(1);
             return;
         }
         if queue.fate == Fate::Flush {
@@ -38,9 +39,9 @@ impl WriteSink for Conn {
             Some(Pending::Handshake { timeout_ms, password, read_only, since }) => {
                 watches.watcher(&me);
                 self.greet(&mut queue, timeout_ms, password, read_only, &outcome);
-            }
                 let asked = Asked { op: Some(OpCode::CreateSession), xid: Xid::default(), took: since.elapsed() };
                 self.hub.slow.written(self, asked, queue.out.len());
+            }
             other => {
                 tracing::error!(connection = self.id, "an outcome came for a request that is no write");
                 drop(other);

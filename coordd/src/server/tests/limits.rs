@@ -50,6 +50,7 @@ async fn a_write_waits_for_room_and_reads_of_others_do_not() {
     assert_eq!(other.ask(1, OpCode::Exists, |w| read(w, "/a", false)).await.code(), Some(ErrorCode::NoNode));
     member.double.roomy.store(true, Ordering::SeqCst);
     assert_eq!(c.got().await.err, 0);
+    assert!(member.hub.metrics().room_waits.times().count() > 0);
 }
 
 #[tokio::test]
