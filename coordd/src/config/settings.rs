@@ -213,7 +213,7 @@ fn limits() -> Vec<Setting> {
             LIMIT,
             "max_outbox_bytes",
             bytes(64 << 10, 4096 * MIB),
-            Value("8MiB"),
+            Value("16MiB"),
             "A client that leaves more than this unread is closed; a multiRead of more is refused.",
         ),
         setting(

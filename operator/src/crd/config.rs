@@ -78,7 +78,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_in_flight: Option<i64>,
-    /// A client that leaves more than this unread is closed; 64KiB to 4GiB in bytes, KiB, MiB or GiB. Default: 8MiB.
+    /// A client that leaves more than this unread is closed; 64KiB to 4GiB in bytes, KiB, MiB or GiB. Default: 16MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "max_outbox_bytes")]
     pub max_outbox_bytes: Option<String>,
