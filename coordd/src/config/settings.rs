@@ -226,14 +226,15 @@ fn limits() -> Vec<Setting> {
             "max_tree_bytes",
             bytes(MIB, TIB),
             Derived("60 % of the cgroup's memory limit, or of the machine's memory"),
-            "Above it creates and sets are refused; deletes and session closes go on.",
+            "Above it creates and sets are refused by SYSTEMERROR (-1); deletes and session closes go on.",
         ),
         setting(
             LIMIT,
             "min_free_bytes",
             bytes(0, TIB),
             Value("256MiB"),
-            "Below so much free disk creates and sets are refused; deletes and session closes go on.",
+            "Below so much free disk creates and sets are refused by SYSTEMERROR (-1) while deletes and session closes \
+             go on; while the disk takes nothing every write is.",
         ),
     ]
 }

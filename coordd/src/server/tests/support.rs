@@ -234,7 +234,7 @@ impl Consensus for Double {
     }
 
     fn refused(&self, grows: bool) -> Option<ErrorCode> {
-        (grows && self.full.load(Ordering::SeqCst)).then_some(ErrorCode::QuotaExceeded)
+        (grows && self.full.load(Ordering::SeqCst)).then_some(ErrorCode::SystemError)
     }
 }
 
