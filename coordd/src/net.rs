@@ -8,8 +8,12 @@
 //! Rule: a peer's name is resolved anew at every dial and all its addresses are tried. Reason: in Kubernetes a
 //! restarted member keeps its name and changes its address (design D11). TLS will wrap the stream here, in one place.
 
+mod accepting;
+
 use std::io;
 use std::net::SocketAddr;
+
+pub(crate) use accepting::Accepting;
 
 #[cfg(not(feature = "sim"))]
 pub use tokio::net::{
