@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordd_proto::{SessionId, Zxid};
-use coordd_tree::{AuthList, Change, Op, Outcome, State};
+use coordd_tree::{AuthList, Change, Op, Outcome, QuotaExceeded, State};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
@@ -70,6 +70,9 @@ pub trait BarrierSink: Send + Sync {
 pub trait ApplyHook: Send + Sync {
     /// An entry changed znodes; in the order of the entry's changes.
     fn changed(&self, state: &State, zxid: Zxid, changes: &[Change]);
+
+    /// A write of `session`, which came by this member, exceeds a quota.
+    fn quota_exceeded(&self, _session: SessionId, _exceeded: &QuotaExceeded) {}
 
     /// A session is gone (closed or expired): its connection here, if any, must close after what it was sent.
     fn session_ended(&self, session: SessionId);

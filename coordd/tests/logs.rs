@@ -72,6 +72,28 @@ fn a_request_that_waited_for_others_is_told_with_its_hops() {
     told(others[0], "op=GetData", "held_ms=");
 }
 
+/// ZooKeeper's words. They are said where the write came in, and advice is all that a soft limit is.
+#[test]
+fn a_soft_quota_that_is_exceeded_is_told_in_zookeepers_words() {
+    let ensemble = Ensemble::start(BINARY, 3, &[]).unwrap();
+    let member = ensemble.followers()[0];
+    let mut client = Client::connect(&ensemble.members[member].client, 10_000).unwrap();
+    let mut create = |path: &str, data: &str| {
+        client.create(path, data.as_bytes(), CreateMode::Persistent).unwrap().unwrap();
+    };
+    create("/a", "");
+    create("/zookeeper/quota/a", "");
+    create("/zookeeper/quota/a/zookeeper_limits", "count=2,bytes=-1");
+    create("/zookeeper/quota/a/zookeeper_stats", "count=0,bytes=0");
+    create("/a/b", "");
+    let telling = || ensemble.members.iter().map(|member| member.log().matches("Quota exceeded").count());
+    assert_eq!(telling().sum::<usize>(), 0, "two znodes are not more than two");
+    create("/a/c", "");
+    let told = || ensemble.members[member].log().contains("Quota exceeded: /a [current count=3, softCountLimit=2]");
+    eventually("the quota to be told", || told().then_some(()));
+    assert_eq!(telling().sum::<usize>(), 1, "once in the ensemble");
+}
+
 #[test]
 fn each_line_is_an_object_with_a_time_a_level_and_a_message_when_json_is_asked_for() {
     let mut ensemble = Ensemble::start(BINARY, 3, &["--log-format", "json"]).unwrap();

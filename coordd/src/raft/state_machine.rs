@@ -85,6 +85,9 @@ impl StateMachine {
             }
             return Ok(());
         }
+        if own && let Some(exceeded) = state.take_exceeded() {
+            self.hook.quota_exceeded(command.session, &exceeded);
+        }
         if !self.changes.is_empty() {
             self.hook.changed(state, zxid, &self.changes);
         }
@@ -203,10 +206,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         });
         let loaded = loaded.await?;
         self.replace(meta, loaded);
+        self.meter.snapshot_loaded(began.elapsed());
         Ok(())
     }
 
-        self.meter.snapshot_loaded(began.elapsed());
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
         self.snapshots.current()
     }
