@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coordd_proto::{SessionId, Zxid};
-use coordd_tree::{AuthList, Change, Op, Outcome, State};
+use coordd_tree::{AuthList, Change, Op, Outcome, QuotaExceeded, State};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
@@ -71,6 +71,9 @@ pub trait ApplyHook: Send + Sync {
     /// An entry changed znodes; in the order of the entry's changes.
     fn changed(&self, state: &State, zxid: Zxid, changes: &[Change]);
 
+    /// A write of `session`, which came by this member, exceeds a quota.
+    fn quota_exceeded(&self, _session: SessionId, _exceeded: &QuotaExceeded) {}
+
     /// A session is gone (closed or expired): its connection here, if any, must close after what it was sent.
     fn session_ended(&self, session: SessionId);
 
@@ -86,6 +89,16 @@ pub trait ApplyHook: Send + Sync {
 
 /// Who counts what consensus costs. Called on hot paths: no lock, no allocation.
 pub trait Meter: Send + Sync {
+    /// A start read the log from the disk.
+    fn log_read(&self, _took: Duration) {}
+
+    /// A snapshot was put in the place of the state: at a start, or because the leader sent one.
+    fn snapshot_loaded(&self, _took: Duration) {}
+
+    /// Consensus was started on what the disk held, which took so long from the log that was read on: loading the
+    /// snapshot, then applying so many committed entries.
+    fn started(&self, _took: Duration, _entries: u64) {}
+
     /// The log was flushed once, for so many operations.
     fn flushed(&self, _took: Duration, _operations: u64) {}
 
@@ -103,8 +116,18 @@ pub trait Meter: Send + Sync {
 
     fn snapshot_taken(&self, _took: Duration) {}
 
-    /// There was no leader for so long.
-    fn leaderless(&self, _took: Duration) {}
+    fn snapshot_failed(&self) {}
+
+    /// A snapshot is about to be sent to another member; `snapshot_sent` follows however that ends.
+    fn snapshot_sending(&self) {}
+
+    fn snapshot_sent(&self) {}
+
+    /// The state of a member, this one or as leader another, is not that of most voters.
+    fn digest_differs(&self) {}
+
+    /// There was no leader for so long; whether this member is the new one.
+    fn leaderless(&self, _took: Duration, _leads: bool) {}
 }
 
 /// The part of a member in its ensemble.
@@ -148,14 +171,33 @@ pub struct Status {
     pub last_log_term: u64,
     pub committed_index: u64,
     pub applied_index: u64,
+    /// What the log has taken and not yet flushed.
+    pub log_unsynced_bytes: u64,
     /// What apply does is that of this level, on every member.
     pub feature_level: u32,
     /// Writes that were proposed here and are not decided yet.
     pub undecided_writes: u64,
     /// As leader: how many entries each other member is behind; empty elsewhere.
     pub lag: Vec<(u64, u64)>,
+    /// As leader: which other members acknowledged something lately; empty elsewhere.
+    pub heard: Vec<u64>,
     /// Why this member does not serve, in words for an operator; `None` when it does.
     pub not_serving: Option<String>,
+}
+
+impl Status {
+    /// (id, name, entries) of `lag`; the name is empty where the committed membership does not have the id.
+    pub fn lag_by_name(&self) -> impl Iterator<Item = (u64, &str, u64)> {
+        let name = |id: u64| self.members.iter().find(|member| member.id == id).map_or("", |member| &member.name);
+        self.lag.iter().map(move |&(id, entries)| (id, name(id), entries))
+    }
+
+    /// As leader: the other members that follow its log now. One that was given nothing of it yet does not, nor one
+    /// that is silent.
+    pub fn synced(&self) -> impl Iterator<Item = &MemberInfo> {
+        let follows = |id: u64| self.lag.iter().any(|(other, lag)| *other == id && *lag < self.last_log_index);
+        self.members.iter().filter(move |member| self.heard.contains(&member.id) && follows(member.id))
+    }
 }
 
 /// A future that owns what it needs.

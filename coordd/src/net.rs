@@ -9,6 +9,8 @@
 //! no time left for another. Reason: in Kubernetes a restarted member keeps its name and changes its address (design
 //! D11), and one that it had before may be silent. TLS will wrap the stream here, in one place.
 
+mod accepting;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
+
+pub(crate) use accepting::Accepting;
 
 #[cfg(not(feature = "sim"))]
 pub use tokio::net::{

@@ -112,6 +112,9 @@ fn a_member_whose_state_differs_stops_says_so_and_is_cured_while_the_others_go_o
     let why = eventually("the member to say that it differs", says);
     assert!(why.contains("at log index") && why.contains("coordd admin replace"), "{why}");
     assert_eq!(ensemble.members[wrong].mode(), None);
+    for member in [wrong, leader] {
+        assert_eq!(support::figure(&ensemble.members[member], "digest_mismatches_count"), Some(1.0));
+    }
     assert!(misled.get("/wrong", false).is_err(), "no client is answered any more");
     let refused = admin(&ensemble.members[wrong], &["snapshot", "--without-quorum", "wrong.snap"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is not that of the others"), "{refused:?}");

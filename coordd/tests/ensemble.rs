@@ -212,6 +212,12 @@ fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     assert_eq!(back.children("/big", false).unwrap().unwrap().len(), created);
     assert_eq!(back.exists("/w", false).unwrap().unwrap().version, last);
     assert!(ensemble.members[behind].log().contains("receiving a snapshot"), "it came by a snapshot");
+    for (member, name) in
+        [(leader, "snap_count"), (leader, "inflight_snap_count_sum"), (behind, "snapshot_load_time_count")]
+    {
+        let counted = support::figure(&ensemble.members[member], name);
+        assert!(counted >= Some(1.0), "{name}: {counted:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! What members say in their logs: nothing when all is well, and lines that programs can read.
+//! What members say in their logs: nothing when all is well, what was slow or too much, and lines that programs can
+//! read.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use std::time::Duration;
 
-use coordd_proto::CreateMode;
+use coordd_proto::{CreateMode, OpCode};
 use coordd_testkit::{Client, Ensemble, eventually};
 use serde_json::Value;
 
@@ -36,6 +37,61 @@ fn members_are_quiet_when_all_is_well() {
     std::thread::sleep(LOOKED_AT);
     let after: Vec<_> = ensemble.members.iter().map(|member| member.log()).collect();
     assert_eq!(after, before);
+}
+
+/// A write waits for its quorum; a read at a member that lost its leader, for the leader's word that it may answer.
+#[test]
+fn a_request_that_waited_for_others_is_told_with_its_hops() {
+    let ensemble = Ensemble::start(BINARY, 3, &["--slow-request-ms", "50"]).unwrap();
+    let (leader, others) = (ensemble.leader(), ensemble.followers());
+    let connect = |member: usize| Client::connect(&ensemble.members[member].client, 30_000).unwrap();
+    let told = |member: usize, op: &str, hop: &str| {
+        let of = |line: &&str| line.contains("slow request") && line.contains(op) && line.contains(hop);
+        eventually(&format!("{op} to be told"), || ensemble.members[member].log().lines().find(of).map(drop));
+    };
+    let (mut writer, mut reader) = (connect(leader), connect(others[0]));
+    let pause = |paused: &[usize], request: &mut dyn FnMut()| {
+        // One line a second is written: that of a slow handshake may keep no other out.
+        std::thread::sleep(Duration::from_millis(1100));
+        paused.iter().for_each(|member| ensemble.members[*member].pause());
+        // Longer than a member answers without a word of its leader: a quarter of the shortest session.
+        std::thread::sleep(Duration::from_millis(400));
+        request();
+        std::thread::sleep(Duration::from_millis(200));
+        paused.iter().for_each(|member| ensemble.members[*member].resume());
+    };
+    pause(&others, &mut || {
+        writer.send(OpCode::Sync, |w| w.string("/")).unwrap();
+    });
+    writer.receive().unwrap();
+    told(leader, "op=Sync", "barrier_ms=");
+    pause(&[leader], &mut || {
+        reader.send(OpCode::GetData, |w| (w.string("/"), w.bool(false)).1).unwrap();
+    });
+    reader.receive().unwrap();
+    told(others[0], "op=GetData", "held_ms=");
+}
+
+/// ZooKeeper's words. They are said where the write came in, and advice is all that a soft limit is.
+#[test]
+fn a_soft_quota_that_is_exceeded_is_told_in_zookeepers_words() {
+    let ensemble = Ensemble::start(BINARY, 3, &[]).unwrap();
+    let member = ensemble.followers()[0];
+    let mut client = Client::connect(&ensemble.members[member].client, 10_000).unwrap();
+    let mut create = |path: &str, data: &str| {
+        client.create(path, data.as_bytes(), CreateMode::Persistent).unwrap().unwrap();
+    };
+    create("/a", "");
+    create("/zookeeper/quota/a", "");
+    create("/zookeeper/quota/a/zookeeper_limits", "count=2,bytes=-1");
+    create("/zookeeper/quota/a/zookeeper_stats", "count=0,bytes=0");
+    create("/a/b", "");
+    let telling = || ensemble.members.iter().map(|member| member.log().matches("Quota exceeded").count());
+    assert_eq!(telling().sum::<usize>(), 0, "two znodes are not more than two");
+    create("/a/c", "");
+    let told = || ensemble.members[member].log().contains("Quota exceeded: /a [current count=3, softCountLimit=2]");
+    eventually("the quota to be told", || told().then_some(()));
+    assert_eq!(telling().sum::<usize>(), 1, "once in the ensemble");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::kind::{self, host_port};
 use super::raw::Raw;
+use super::settings::SESSION_MIN;
 use super::{
     AdminConfig, Advertise, ClientConfig, Config, HttpConfig, Limits, LogConfig, PeerConfig, RaftConfig, Secret,
     StorageConfig, memory,
@@ -72,7 +73,8 @@ impl Reader {
     fn client(&self) -> Result<ClientConfig> {
         let tick = self.millis("tick_ms")?;
         let or = |key, derived: Duration| self.0.parsed(key, kind::number).map_or(derived, Duration::from_millis);
-        let (min, max) = (or("min_session_timeout_ms", tick * 2), or("max_session_timeout_ms", tick * 20));
+        let ticks = |n: u32| (tick * n).max(Duration::from_millis(SESSION_MIN));
+        let (min, max) = (or("min_session_timeout_ms", ticks(2)), or("max_session_timeout_ms", ticks(20)));
         if min > max {
             let why =
                 format!("{} ms is above max_session_timeout_ms, which is {} ms", min.as_millis(), max.as_millis());

@@ -76,6 +76,13 @@ fn a_wrong_value_is_named_with_its_source_and_what_is_allowed() {
 }
 
 #[test]
+fn a_short_tick_makes_no_session_shorter_than_can_be_served() {
+    let config = load_from(&[("name", "m"), ("data_dir", "/d"), ("tick_ms", "10")], &[], None).unwrap();
+    let granted = (config.client.min_session_timeout, config.client.max_session_timeout);
+    assert_eq!(granted, (Duration::from_millis(500), Duration::from_millis(500)));
+}
+
+#[test]
 fn a_mistyped_key_gets_a_suggestion() {
     for (typed, meant) in [("tickms", "tick_ms"), ("nme", "name"), ("data-dirs", "data_dir")] {
         let file = file(&format!("{typed} = 5\n"));
@@ -94,6 +101,8 @@ fn what_has_to_be_given_is_asked_for() {
 fn relations_between_settings_are_checked() {
     let short = refusal(&[("max_session_timeout_ms", "1000")]);
     assert!(short.contains("4000 ms is above max_session_timeout_ms, which is 1000 ms"), "{short}");
+    let brief = refusal(&[("min_session_timeout_ms", "499")]);
+    assert!(brief.ends_with("from 500 to 86400000"), "{brief}");
     let hasty = refusal(&[("election_min_ms", "300")]);
     assert_eq!(hasty, "--election-min-ms: it must be more than 3 × heartbeat_ms, which is 100");
     assert!(refusal(&[("election_max_ms", "500")]).contains("above election_min_ms, which is 500"));

@@ -116,7 +116,10 @@ fn answer(command: &str, http: &Http) -> Map<String, Value> {
         }
         "leader" => leader(&status),
         "monitor" => monitor(&mntr(&commands.monitor())),
-        "observers" => map([("synced_observers", json!(observers(&status).count())), ("observers", json!([]))]),
+        "observers" => {
+            let synced = status.synced().filter(|member| !member.voter).count();
+            map([("synced_observers", json!(synced)), ("observers", json!([]))])
+        }
         "server_stats" => server_stats(http),
         "stats" => server_stats(http).into_iter().chain(connections(http)).collect(),
         "voting_view" => map([("current_config", voting_view(&status))]),
@@ -227,12 +230,6 @@ fn leader(status: &Status) -> Map<String, Value> {
         answer.extend(map([("leader_id", json!(member.id)), ("leader_ip", json!(host(&member.peer_addr)))]));
     }
     answer
-}
-
-fn observers(status: &Status) -> impl Iterator<Item = &MemberInfo> {
-    let voter = |id: u64| status.members.iter().any(|member| member.id == id && member.voter);
-    let shown = status.lag.iter().filter(move |(id, _)| !voter(*id));
-    shown.filter_map(|(id, _)| status.members.iter().find(|member| member.id == *id))
 }
 
 fn voting_view(status: &Status) -> Value {

@@ -22,10 +22,8 @@ use tokio::time::timeout;
 
 use super::patient::Patient;
 use crate::descriptors;
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{Accepting, TcpListener, TcpStream};
 
-/// After a failed accept (no descriptors left, mostly): the loop must not spin.
-const PAUSE: Duration = Duration::from_millis(200);
 /// Connections that are kept; never more than three quarters of the descriptors.
 const KEPT_MAX: usize = 24_000;
 /// Connections beyond them that are answered once.
@@ -85,16 +83,9 @@ pub fn serve(listener: TcpListener, router: Router) -> tokio::task::JoinHandle<(
 }
 
 async fn accept(listener: TcpListener, router: Router, places: Places, life: Duration) {
-    let brief = router.clone().layer(Extension(Brief));
+    let (brief, mut accepting) = (router.clone().layer(Extension(Brief)), Accepting::new(listener, "HTTP"));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an HTTP connection");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
+        let (stream, _) = accepting.next().await;
         let Some((place, keep)) = places.take() else { continue };
         // An event that follows another must not wait for the first to be acknowledged.
         let _ = stream.set_nodelay(true);

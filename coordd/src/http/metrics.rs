@@ -1,7 +1,8 @@
-//! `/metrics` in Prometheus's text format: ZooKeeper's names as its own provider writes them, then ours.
+//! `/metrics` in Prometheus's text format: the figures of `mntr` under the names that ZooKeeper's own provider gives
+//! them, then those of consensus, which begin with `coordd_`.
 //!
-//! Rule: no `_total` is appended to ZooKeeper's counters; ours begin with `coordd_`. Reason: dashboards and alerts
-//! that exist.
+//! Rule: no `_total` is appended to ZooKeeper's counters, and what coordd counts beside them (`outbox_bytes`,
+//! `request_latency`) is written as they are. Reason: dashboards and alerts that exist.
 
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Every figure of this member.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
 pub(super) async fn metrics(State(http): State<Http>) -> impl IntoResponse {
-    let mut text = prometheus(&http.commands.monitor());
+    let mut text = prometheus(&http.commands.figures());
     consensus(&mut text, &http.consensus.status().borrow());
     ([(CONTENT_TYPE, FORMAT)], text)
 }
@@ -34,6 +35,7 @@ fn consensus(out: &mut String, status: &Status) {
         ("coordd_log_last_index", status.last_log_index),
         ("coordd_log_committed_index", status.committed_index),
         ("coordd_log_applied_index", status.applied_index),
+        ("coordd_log_unsynced_bytes", status.log_unsynced_bytes),
         ("coordd_undecided_writes", status.undecided_writes),
         ("coordd_feature_level", u64::from(status.feature_level)),
         ("coordd_voters", status.members.iter().filter(|member| member.voter).count() as u64),
@@ -44,8 +46,7 @@ fn consensus(out: &mut String, status: &Status) {
     if !status.lag.is_empty() {
         let _ = writeln!(out, "# TYPE coordd_peer_lag_entries gauge");
     }
-    for (id, lag) in &status.lag {
-        let name = status.members.iter().find(|member| member.id == *id).map_or("", |member| member.name.as_str());
+    for (id, name, lag) in status.lag_by_name() {
         let _ = writeln!(out, "coordd_peer_lag_entries{{id=\"{id}\",member=\"{name}\"}} {lag}");
     }
 }

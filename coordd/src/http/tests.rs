@@ -35,9 +35,11 @@ pub(crate) fn status() -> Status {
         last_log_term: 2,
         committed_index: 20,
         applied_index: 20,
+        log_unsynced_bytes: 0,
         feature_level: 1,
         undecided_writes: 0,
         lag: vec![(2, 7), (3, 0)],
+        heard: vec![2, 3],
         not_serving: None,
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use openraft::Config;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::applied::Applied;
 use super::barrier::{BarrierTask, Barriers};
@@ -111,6 +112,21 @@ fn config(timing: &Timing) -> Result<Arc<Config>, io::Error> {
     config.validate().map(Arc::new).map_err(io::Error::other)
 }
 
+/// Starts openraft, which loads the newest snapshot and applies what was committed behind it.
+async fn recover(
+    me: u64,
+    timing: &Timing,
+    network: Network,
+    log: LogStore,
+    state_machine: StateMachine,
+) -> io::Result<Raft> {
+    let (meter, applied) = (state_machine.meter.clone(), state_machine.applied.clone());
+    let (began, snapshot) = (Instant::now(), state_machine.snapshots.last_index());
+    let raft = Raft::new(me, config(timing)?, network, log, state_machine).await.map_err(io::Error::other)?;
+    meter.started(began.elapsed(), applied.position().index.saturating_sub(snapshot));
+    Ok(raft)
+}
+
 /// Calls `fail` once consensus has stopped, unless that was this member's own decision. A member without consensus
 /// answers its peers as if it were there, and nothing would ever start it anew.
 async fn watch_for_the_end(diverged: Arc<Diverged>, fail: Arc<dyn Fn() + Send + Sync>) {
@@ -153,12 +169,11 @@ impl Core {
             membership: StoredMembership::default(),
             changes: Vec::new(),
         };
-        let network = Network { peers: peers.clone(), last_origin: last_origin.clone() };
-        let raft = Raft::new(me, config(&timing)?, network, log.clone(), state_machine).await;
-        let raft = raft.map_err(io::Error::other)?;
+        let network = Network { peers: peers.clone(), last_origin: last_origin.clone(), meter: meter.clone() };
+        let raft = recover(me, &timing, network, log.clone(), state_machine).await?;
         let (leadership, removal) = (Leadership(status::follow_leadership(&raft)), Removal::new(me, raft.clone()));
         status::follow_membership(&raft, peers.clone(), removal.clone());
-        tokio::spawn(leadership::measure(leadership.clone(), meter));
+        tokio::spawn(leadership::measure(me, leadership.clone(), meter.clone()));
         let (gate, barriers, heard) = (Arc::<Gate>::default(), Arc::<Barriers>::default(), Arc::<Heard>::default());
         let desk = Arc::new(ContactDesk::new(raft.clone()));
         let intake = intake::start(raft.clone(), applied.clone(), door.clone(), last_origin);
@@ -176,6 +191,7 @@ impl Core {
             gate: gate.clone(),
             proposer: proposer.clone(),
             sessions: sessions.clone(),
+            meter,
         };
         let diverged = Arc::new(diverged);
         tokio::spawn(watch_for_the_end(diverged.clone(), fail));

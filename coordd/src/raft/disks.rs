@@ -14,6 +14,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use coordd_wal::{Disk, Options, Wal};
 
@@ -97,10 +98,12 @@ impl Disks {
     pub fn open(disk: Arc<dyn Disk>, data_dir: &Path, config: DiskConfig) -> io::Result<Disks> {
         refuse_lost_log(&disk, data_dir)?;
         let flushes = Arc::new(FlushMeter::new(config.meter.clone()));
+        let began = Instant::now();
         let mut salt = [0; 8];
         crate::entropy::fill(&mut salt)?;
         let options = Options { salt: u64::from_be_bytes(salt), observer: Some(flushes.clone()), ..config.wal };
         let (wal, recovered) = Wal::open(disk.clone(), &data_dir.join("log"), options).map_err(io::Error::other)?;
+        config.meter.log_read(began.elapsed());
         if recovered.torn_tail {
             tracing::info!("cut a torn tail off the log; nothing of it was acknowledged");
         }

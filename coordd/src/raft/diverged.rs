@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::Raft;
 use super::liveness::gate::Gate;
 use super::proposer::Proposer;
-use crate::consensus::LocalSessions;
+use crate::consensus::{LocalSessions, Meter};
 
 /// Where this member differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +38,7 @@ pub(crate) struct Diverged {
     pub gate: Arc<Gate>,
     pub proposer: Arc<Proposer>,
     pub sessions: Arc<dyn LocalSessions>,
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Diverged {
@@ -46,6 +47,7 @@ impl Diverged {
             return;
         }
         tracing::error!("{divergence}");
+        self.meter.digest_differs();
         self.gate.shut();
         self.sessions.close_all("this member's state is not that of the others");
         self.proposer.give_up_waiting().iter().for_each(|sink| sink.lost());

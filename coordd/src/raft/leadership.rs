@@ -54,12 +54,12 @@ impl Leadership {
 }
 
 /// Counts how long each time without a leader was.
-pub(crate) async fn measure(mut leadership: Leadership, meter: std::sync::Arc<dyn Meter>) {
+pub(crate) async fn measure(me: NodeId, mut leadership: Leadership, meter: std::sync::Arc<dyn Meter>) {
     loop {
         let leader = leadership.wait_for_leader().await;
         leadership.changed_from(leader).await;
         let lost = Instant::now();
-        leadership.wait_for_leader().await;
-        meter.leaderless(lost.elapsed());
+        let leads = leadership.wait_for_leader().await.id == me;
+        meter.leaderless(lost.elapsed(), leads);
     }
 }

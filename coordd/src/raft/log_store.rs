@@ -103,6 +103,11 @@ impl LogStore {
         self.wal.state().last.map(log_id)
     }
 
+    /// Taken and not yet flushed.
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        self.wal.state().unsynced_bytes
+    }
+
     /// Who flushes what is appended now.
     fn flush(&self, first: Option<&Entry>, second: Option<&Entry>) -> Flush {
         let is_short = |entry: &Entry| codec::payload_len(&entry.payload) <= LONE_BYTES_MAX;

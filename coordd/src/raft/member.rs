@@ -311,9 +311,11 @@ fn unformed_status(name: &str, why: &str) -> Status {
         last_log_term: 0,
         committed_index: 0,
         applied_index: 0,
+        log_unsynced_bytes: 0,
         feature_level: 0,
         undecided_writes: 0,
         lag: Vec::new(),
+        heard: Vec::new(),
         not_serving: Some(why.to_owned()),
     }
 }

@@ -32,6 +32,7 @@ use super::snapshot_store::SnapshotFile;
 use super::types::{
     AppendRequest, AppendResponse, Node, NodeId, TransferRequest, TypeConfig, Vote, VoteRequest, VoteResponse,
 };
+use crate::consensus::Meter;
 
 pub(super) type RpcError = RPCError<TypeConfig>;
 type Outcomes<'s> = BoxStream<'s, Outcome>;
@@ -43,14 +44,16 @@ const CONTROL_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Network {
     pub peers: Arc<Peers>,
     pub last_origin: Arc<LastOrigin>,
+    pub meter: Arc<dyn Meter>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: NodeId, node: &Node) -> Client {
-        let (peers, last_origin) = (self.peers.clone(), self.last_origin.clone());
-        Client { peers, last_origin, target, node: node.clone(), log: None, beat: false }
+        let Network { peers, last_origin, meter } = &*self;
+        let (peers, last_origin, meter) = (peers.clone(), last_origin.clone(), meter.clone());
+        Client { peers, last_origin, meter, target, node: node.clone(), log: None, beat: false }
     }
 
     async fn new_heartbeat_client(&mut self, target: NodeId, node: &Node) -> Client {
@@ -62,12 +65,29 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 pub(crate) struct Client {
     pub(super) peers: Arc<Peers>,
     pub(super) last_origin: Arc<LastOrigin>,
+    meter: Arc<dyn Meter>,
     pub(super) target: NodeId,
     pub(super) node: Node,
     /// Kept between two runs of the append stream.
     pub(super) log: Option<Link>,
     /// Its requests are heartbeats and go over the control link.
     beat: bool,
+}
+
+/// Counts a snapshot as being sent until it is dropped.
+struct Sending<'a>(&'a dyn Meter);
+
+impl Sending<'_> {
+    fn begin(meter: &Arc<dyn Meter>) -> Sending<'_> {
+        meter.snapshot_sending();
+        Sending(&**meter)
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.snapshot_sent();
+    }
 }
 
 pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcError {
@@ -77,7 +97,8 @@ pub(super) fn unreachable(error: &(impl std::error::Error + 'static)) -> RpcErro
 impl Client {
     #[cfg(test)]
     pub(super) fn over(peers: Arc<Peers>, target: NodeId, node: Node, log: Link) -> Client {
-        Client { peers, last_origin: Arc::default(), target, node, log: Some(log), beat: false }
+        let (last_origin, meter) = (Arc::default(), Arc::new(crate::consensus::Nobody));
+        Client { peers, last_origin, meter, target, node, log: Some(log), beat: false }
     }
 
     async fn heartbeat(&mut self, request: AppendRequest) -> Result<AppendResponse, RpcError> {
@@ -151,6 +172,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         _: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let to = Some((self.target, self.node.disk_id.clone()));
+        let _counted = Sending::begin(&self.meter);
         let send = async {
             let mut link = Link::dial(&self.node.peer_addr, &self.peers.local, to, LinkKind::Snapshot)
                 .await

@@ -179,6 +179,7 @@ impl RollCall {
         if id == self.me {
             return stop(&self.diverged, &self.applied, index, majority).await;
         }
+        self.diverged.meter.digest_differs();
         if let Err(error) = self.peers.call(id, &Call::Diverged { index, majority }).await {
             tracing::warn!(member = id, %error, "it could not be told");
         }

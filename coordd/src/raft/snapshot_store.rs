@@ -258,6 +258,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             Err(error) => {
                 tracing::warn!(%error, "no snapshot could be taken; trying again later");
                 self.store.failed.fetch_add(1, Ordering::Release);
+                self.store.meter.snapshot_failed();
                 // openraft takes an error for the end, and passes over a snapshot that is not newer than what it has.
                 let snapshot = SnapshotFile { path: PathBuf::new(), file: Arc::new(NoFile) };
                 Ok(Snapshot { meta: SnapshotMeta::default(), snapshot })
@@ -275,9 +276,23 @@ mod tests {
     use crate::consensus::Nobody;
 
     fn store(disk: &SimDisk) -> Arc<SnapshotStore> {
+        store_with(disk, Arc::new(Nobody))
+    }
+
+    fn store_with(disk: &SimDisk, meter: Arc<dyn Meter>) -> Arc<SnapshotStore> {
         let policy = SnapshotPolicy { entries: u64::MAX, log_bytes: u64::MAX };
-        let opened = SnapshotStore::open(Arc::new(disk.clone()), Path::new("snapshots"), policy, Arc::new(Nobody));
+        let opened = SnapshotStore::open(Arc::new(disk.clone()), Path::new("snapshots"), policy, meter);
         Arc::new(opened.unwrap())
+    }
+
+    /// Counts failures.
+    #[derive(Default)]
+    struct Failures(AtomicU64);
+
+    impl Meter for Failures {
+        fn snapshot_failed(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn meta(index: u64) -> SnapshotMeta {
@@ -318,11 +333,13 @@ mod tests {
     #[tokio::test]
     async fn a_snapshot_that_finds_no_room_is_missed_and_not_the_end() {
         let disk = SimDisk::new();
-        let (store, applied) = (store(&disk), Arc::new(Applied::new(State::new())));
+        let failures = Arc::new(Failures::default());
+        let (store, applied) = (store_with(&disk, failures.clone()), Arc::new(Applied::new(State::new())));
         disk.set_capacity(0);
         let missed = store.builder(applied.clone(), meta(7)).build_snapshot().await.unwrap();
         assert_eq!(missed.meta, SnapshotMeta::default(), "openraft takes this for no news");
         assert_eq!((store.failed(), store.last_index()), (1, 0));
+        assert_eq!(failures.0.load(Ordering::Relaxed), 1);
         disk.set_capacity(u64::MAX);
         let taken = store.builder(applied, meta(8)).build_snapshot().await.unwrap();
         assert_eq!((taken.meta, store.failed(), store.last_index()), (meta(8), 1, 8));

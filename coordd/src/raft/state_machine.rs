@@ -87,6 +87,9 @@ impl StateMachine {
             }
             return Ok(());
         }
+        if own && let Some(exceeded) = state.take_exceeded() {
+            self.hook.quota_exceeded(command.session, &exceeded);
+        }
         if !self.changes.is_empty() {
             self.hook.changed(state, zxid, &self.changes);
         }
@@ -197,7 +200,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
-        let (store, kept) = (self.snapshots.clone(), meta.clone());
+        let (store, kept, began) = (self.snapshots.clone(), meta.clone(), Instant::now());
         let loaded = snapshot_io::blocking(move || {
             let loaded = snapshot_io::load(&snapshot)?;
             store.adopt(&kept, &snapshot)?;
@@ -205,6 +208,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         });
         let loaded = loaded.await?;
         self.replace(meta, loaded);
+        self.meter.snapshot_loaded(began.elapsed());
         Ok(())
     }
 

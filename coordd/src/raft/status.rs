@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{Instant as _, ServerState};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -130,11 +130,20 @@ pub(crate) fn observe(core: &Core, ensemble_id: &str, name: &str) -> Status {
         last_log_term: last.as_ref().map_or(0, codec::term_of),
         committed_index: index(&metrics.cluster_committed),
         applied_index: index(&metrics.last_applied),
+        log_unsynced_bytes: core.log.unsynced_bytes(),
         feature_level: core.applied.feature_level(),
         undecided_writes: core.proposer.undecided().0 as u64,
         lag: metrics.replication.iter().flatten().filter_map(lag).collect(),
+        heard: heard(core, &metrics),
         not_serving: not_serving(core, &metrics),
     }
+}
+
+/// Whoever is silent for as long as a follower waits for its leader is as good as gone.
+fn heard(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>) -> Vec<u64> {
+    let silent_max = Duration::from_millis(core.raft.config().election_timeout_max);
+    let others = metrics.heartbeat.iter().flatten().filter(|(id, _)| **id != core.me);
+    others.filter(|(_, at)| at.is_some_and(|at| at.elapsed() <= silent_max)).map(|(id, _)| *id).collect()
 }
 
 fn not_serving(core: &Core, metrics: &openraft::RaftMetrics<super::types::TypeConfig>) -> Option<String> {

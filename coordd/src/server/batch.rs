@@ -22,6 +22,7 @@ use super::auth;
 use super::bounds;
 use super::conn::{Conn, Fate, Pending, Queue};
 use super::growth;
+use super::slow::Asked;
 use super::turn::{self, Turn};
 use crate::consensus::Write;
 use crate::session::registry::Holder;
@@ -106,7 +107,8 @@ pub(crate) fn whole_frame(input: &[u8], max: usize) -> Result<Option<usize>, Bro
     }
 }
 
-fn header(frame: &[u8]) -> Result<(Xid, i32), Broken> {
+/// `xid` and `op` of a whole frame.
+pub(crate) fn header(frame: &[u8]) -> Result<(Xid, i32), Broken> {
     let (xid, rest) = frame[4..].split_first_chunk::<4>().ok_or(Broken::NoHeader)?;
     let op = rest.first_chunk::<4>().ok_or(Broken::NoHeader)?;
     Ok((Xid(i32::from_be_bytes(*xid)), i32::from_be_bytes(*op)))
@@ -166,11 +168,16 @@ pub(crate) fn take(
     let step = batch.run(input, max, &mut queue, turn.as_mut());
     queue.tally.received += batch.received;
     let (received, barrier) = (batch.received, batch.barrier);
-    let counts = turn.map(Turn::finish).unwrap_or_default();
+    let (answered, outbox_bytes) = (turn.map(Turn::finish).unwrap_or_default(), queue.out.len());
     drop(queue);
     drop(watches);
     drop(state);
-    shared.hub.metrics.requests_taken(received, &counts, since);
+    let took = shared.hub.metrics.requests_taken(received, &answered.counts, since);
+    if let (Some(took), Some((op, xid))) = (took, answered.newest) {
+        let asked = Asked { op: Some(op), xid, took };
+        let executed = took.saturating_sub(answered.after);
+        shared.hub.slow.read(conn, asked, executed, None, answered.counts.total(), outbox_bytes);
+    }
     // Both may call back into this connection at once, so no lock is held here.
     if !writes.is_empty() {
         shared.consensus.propose(writes);
@@ -250,7 +257,7 @@ impl Batch<'_> {
                 }
                 Route::Sync => {
                     let record = input.split_to(4 + len).freeze().slice(HEADER_LEN..);
-                    queue.pending.push_back(Pending::Sync { xid, record, passed: false, since: self.since });
+                    queue.pending.push_back(Pending::Sync { xid, record, passed: None, since: self.since });
                     self.barrier = true;
                 }
                 Route::Auth => {

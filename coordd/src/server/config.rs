@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub read_only_mode: bool,
     pub schemes: Vec<Scheme>,
     pub four_letter_words: AllowList,
-    /// A write that takes longer is logged; zero = never.
+    /// A request that takes longer is logged; zero = never.
     pub slow_request: Duration,
     pub data_dir: PathBuf,
 }

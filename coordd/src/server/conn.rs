@@ -24,6 +24,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::auth::Identities;
+use super::batch;
 use super::hub::Hub;
 use super::outlet::Outlet;
 use super::tally::Tally;
@@ -50,17 +51,18 @@ pub(crate) enum Pending {
         timeout_ms: i32,
         password: [u8; 16],
         read_only: Option<bool>,
+        since: Instant,
     },
     Write {
         xid: Xid,
         op: OpCode,
         since: Instant,
     },
-    /// A `sync` whose barrier passed or not yet.
+    /// A `sync`, and when its barrier passed if it did.
     Sync {
         xid: Xid,
         record: Bytes,
-        passed: bool,
+        passed: Option<Instant>,
         since: Instant,
     },
     /// Refused before it was proposed; answered at its turn.
@@ -78,6 +80,26 @@ pub(crate) enum Pending {
         since: Instant,
         walks: bool,
     },
+}
+
+impl Pending {
+    /// Whether apply will bring an outcome for it.
+    pub(crate) fn is_undecided(&self) -> bool {
+        matches!(self, Pending::Write { .. } | Pending::Handshake { .. })
+    }
+
+    /// What was asked and when.
+    pub(crate) fn asked(&self) -> (Option<OpCode>, Xid, Instant) {
+        match self {
+            Pending::Handshake { since, .. } => (Some(OpCode::CreateSession), Xid::default(), *since),
+            Pending::Write { xid, op, since } | Pending::Refused { xid, op, since, .. } => (Some(*op), *xid, *since),
+            Pending::Sync { xid, since, .. } => (Some(OpCode::Sync), *xid, *since),
+            Pending::Local { frame, since, .. } => {
+                let (xid, op) = batch::header(frame).unwrap_or_default();
+                (OpCode::from_wire(op), xid, *since)
+            }
+        }
+    }
 }
 
 /// How a connection goes on.
@@ -151,14 +173,14 @@ impl Queue {
 
     /// Whether apply will bring an outcome for something that waits here: what stands before it cannot be put off.
     pub(crate) fn is_undecided(&self) -> bool {
-        self.pending.iter().any(|pending| matches!(pending, Pending::Write { .. } | Pending::Handshake { .. }))
+        self.pending.iter().any(Pending::is_undecided)
     }
 
     /// Something at the front could be answered now.
     pub(crate) fn is_ready(&self) -> bool {
         matches!(
             self.pending.front(),
-            Some(Pending::Local { .. } | Pending::Refused { .. } | Pending::Sync { passed: true, .. })
+            Some(Pending::Local { .. } | Pending::Refused { .. } | Pending::Sync { passed: Some(_), .. })
         )
     }
 }

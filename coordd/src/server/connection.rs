@@ -163,7 +163,7 @@ impl Connection {
         };
         let frame = self.input.split_to(4 + len).freeze();
         let request = ConnectRequest::decode(&frame[4..]).map_err(|_| Broken::NoHeader)?;
-        handshake::begin(&self.conn, &self.shared, &request)?;
+        handshake::begin(&self.conn, &self.shared, &request, self.since)?;
         loop {
             self.flush(false).await?;
             if self.conn.is_established() {
@@ -203,11 +203,13 @@ impl Connection {
         if step != Step::NoRoom {
             return self.wake_or_read(read).await;
         }
-        let room = self.shared.consensus.room();
-        tokio::select! {
+        let (room, since) = (self.shared.consensus.room(), Instant::now());
+        let waited = tokio::select! {
             () = room => Ok(()),
             result = self.wake_or_read(read) => result,
-        }
+        };
+        self.shared.hub.metrics.room_waits.add(since.elapsed());
+        waited
     }
 
     /// Waits for a wake or, if `read`, for bytes.
@@ -330,10 +332,13 @@ impl Connection {
             self.conn.waker().register(cx.waker());
             if self.conn.queue().fate == Fate::Cut { Poll::Ready(()) } else { Poll::Pending }
         });
-        tokio::select! {
-            result = timeout(patience, consensus.answerable()) => result.map_err(|_| End::Held)?,
-            () = cut => return Err(End::Cut),
-        }
+        let since = Instant::now();
+        let opened = tokio::select! {
+            result = timeout(patience, consensus.answerable()) => result.map_err(|_| End::Held),
+            () = cut => Err(End::Cut),
+        };
+        self.shared.hub.slow.held(&self.conn, since.elapsed(), &self.spare);
+        opened?;
         // The gate opens once this member has seen what the leader had decided by then: also the end of the session.
         if self.conn.queue().fate == Fate::Cut { Err(End::Cut) } else { Ok(()) }
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use coordd_proto::{ConnectRequest, ConnectResponse, SessionId};
 use coordd_tree::Op;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::conn::{Conn, Pending};
@@ -50,8 +51,13 @@ pub(crate) fn service(status: &Status, read_only_mode: bool) -> Service {
     }
 }
 
-/// Starts the session of `conn`; its answer comes through the outbox.
-pub(crate) fn begin(conn: &Arc<Conn>, shared: &Shared, request: &ConnectRequest<'_>) -> Result<(), TurnedAway> {
+/// Starts the session of `conn`, asked for by a request that was read at `since`; its answer comes through the outbox.
+pub(crate) fn begin(
+    conn: &Arc<Conn>,
+    shared: &Shared,
+    request: &ConnectRequest<'_>,
+    since: Instant,
+) -> Result<(), TurnedAway> {
     let status = shared.status.borrow().clone();
     let service = service(&status, shared.config.read_only_mode);
     match service {
@@ -80,12 +86,15 @@ pub(crate) fn begin(conn: &Arc<Conn>, shared: &Shared, request: &ConnectRequest<
         return Ok(());
     };
     let mut queue = conn.queue();
-    queue.pending.push_back(Pending::Handshake { timeout_ms, password, read_only: request.read_only });
+    queue.pending.push_back(Pending::Handshake { timeout_ms, password, read_only: request.read_only, since });
     queue.tally.received += 1;
     let auth = queue.auth.list.clone();
     drop(queue);
     shared.hub.metrics.packets_received.add(1);
     shared.hub.metrics.connection_request_count.add(1);
+    if request.session != SessionId::NONE {
+        shared.hub.metrics.connection_revalidate_count.add(1);
+    }
     let write = Write { session: request.session, attach: 0, auth, op, sink: conn.clone() };
     shared.consensus.propose(&mut vec![write]);
     Ok(())

@@ -16,12 +16,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use coordd_proto::{EventType, Perms, SessionId, Zxid, encode_event};
-use coordd_tree::{AclView, Change, ChangeKind, State};
+use coordd_tree::{AclView, Change, ChangeKind, QuotaExceeded, State};
 use parking_lot::Mutex;
 
-use super::conn::{Conn, Fate};
+use super::conn::{Conn, Fate, Pending};
 use super::metrics::Metrics;
-use super::slow::SlowLog;
+use super::rarely::Rarely;
+use super::slow::{Asked, SlowLog};
 use super::teller::Teller;
 use crate::clock;
 use crate::consensus::{ApplyHook, Consensus, Contact, LocalSessions};
@@ -47,6 +48,7 @@ pub struct Hub {
     pub(crate) max_outbox_bytes: usize,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) slow: SlowLog,
+    exceeded: Rarely,
 }
 
 /// The watch table and the connections behind its ids.
@@ -75,6 +77,7 @@ impl Hub {
             max_outbox_bytes,
             metrics: Arc::default(),
             slow: SlowLog::default(),
+            exceeded: Rarely::default(),
         })
     }
 
@@ -117,6 +120,13 @@ impl Hub {
     pub(crate) fn closed(&self, conn: &Conn) {
         let mut queue = conn.queue();
         queue.fate = Fate::Cut;
+        if let Some((op, xid, since)) = queue.pending.front().map(Pending::asked) {
+            let asked = Asked { op, xid, took: since.elapsed() };
+            self.slow.unanswered(conn, asked, queue.pending.len() as u64);
+        }
+        // The log decides of a write all the same.
+        let dropped = queue.pending.iter().filter(|pending| !pending.is_undecided()).count();
+        self.metrics.stale_requests.add(dropped as u64);
         queue.pending.clear();
         queue.held_bytes = 0;
         drop(queue);
@@ -221,6 +231,12 @@ impl ApplyHook for Hub {
                 let filter = (!acl.is_open()).then_some(acl);
                 self.deliver(conns, &told, &event_bytes(zxid, told.event, told.path), filter);
             });
+        }
+    }
+
+    fn quota_exceeded(&self, session: SessionId, exceeded: &QuotaExceeded) {
+        if let Some(left_out) = self.exceeded.turn(clock::monotonic_ms()) {
+            tracing::warn!(%session, left_out, "{exceeded}");
         }
     }
 

@@ -1,13 +1,11 @@
 //! Accepts connections within the limits, each into a task of its own.
 //!
-//! Rule: accept never spins. An error that says "no descriptors left" waits a while instead of asking again at once,
-//! and a connection beyond a limit is closed without a word, as ZooKeeper closes it. A v4-mapped address counts as
+//! Rule: a connection beyond a limit is closed without a word, as ZooKeeper closes it. A v4-mapped address counts as
 //! IPv4.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -15,9 +13,7 @@ use tokio::sync::watch;
 use super::Shared;
 use super::conn::Conn;
 use super::connection::Connection;
-use crate::net::{TcpListener, TcpStream};
-
-const AFTER_ERROR: Duration = Duration::from_millis(100);
+use crate::net::{Accepting, TcpListener, TcpStream};
 
 /// Counts connections by address.
 #[derive(Debug, Default)]
@@ -58,19 +54,13 @@ impl Drop for Admitted {
 
 /// Accepts until `stop` is set.
 pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    let admission = Arc::new(Admission::default());
+    let (admission, mut accepting) = (Arc::new(Admission::default()), Accepting::new(listener, "client"));
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let (stream, peer) = tokio::select! {
+            accepted = accepting.next() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        match accepted {
-            Ok((stream, peer)) => begin(stream, peer, &shared, &admission),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a client connection");
-                tokio::time::sleep(AFTER_ERROR).await;
-            }
-        }
+        begin(stream, peer, &shared, &admission);
     }
 }
 

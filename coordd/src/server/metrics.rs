@@ -45,8 +45,21 @@ pub struct Metrics {
     pub node_changed_watch_count: Summary,
     pub node_children_watch_count: Summary,
     pub fsync_time: Histogram,
+    /// Operations on the log that one flush made durable.
+    pub flushed_operations: Summary,
     pub snapshot_time: Histogram,
+    pub snapshot_error_count: Counter,
+    pub snapshots_in_flight: AtomicU64,
+    /// Snapshots that were under way to other members, this one among them, whenever one began to be.
+    pub inflight_snap_count: Summary,
+    /// Milliseconds, as all summaries of time.
+    pub log_read_time: Summary,
+    pub snapshot_load_time: Summary,
+    pub startup: Startup,
+    pub digest_mismatches_count: Counter,
     pub election_time: Histogram,
+    pub unavailable_time: Summary,
+    pub leader_unavailable_time: Summary,
     pub propose_to_commit: Histogram,
     pub apply_time: Histogram,
     pub proposal_size: Size,
@@ -56,24 +69,43 @@ pub struct Metrics {
     pub led_since_ms: AtomicU64,
     pub connection_request_count: Counter,
     pub connection_drop_count: Counter,
+    /// Handshakes that name a session.
+    pub connection_revalidate_count: Counter,
     pub sessionless_connections_expired: Counter,
     pub large_requests_rejected: Counter,
     pub auth_failed_count: Counter,
+    /// Requests whose connection was gone when they had their turn, and answers to such.
+    pub stale_requests: Counter,
+    pub stale_replies: Counter,
+    /// Waits of a connection for room among the undecided writes.
+    pub room_waits: Histogram,
     pub(crate) by_op: ByOp,
 }
 
+/// What the start of consensus took, in milliseconds, and how many entries of the log were applied in it.
+#[derive(Debug, Default)]
+pub struct Startup {
+    pub total: Summary,
+    pub snapshot: Summary,
+    pub log: Summary,
+    pub entries: Summary,
+}
+
 impl Metrics {
-    /// A batch was taken: `received` requests, `answered` of them at once.
-    pub(crate) fn requests_taken(&self, received: u64, counts: &Counts, since: Instant) {
+    /// A batch was taken: `received` requests, those of `counts` answered at once. How long these took, if there are
+    /// any.
+    pub(crate) fn requests_taken(&self, received: u64, counts: &Counts, since: Instant) -> Option<Duration> {
         self.packets_received.add(received);
         let answered = counts.total();
-        if answered > 0 {
-            self.answered(answered);
-            let took = since.elapsed();
-            self.by_op.add_batch(counts, took);
-            self.read_latency.add_many(took, answered);
-            self.latency.add_many(took, answered);
+        if answered == 0 {
+            return None;
         }
+        self.answered(answered);
+        let took = since.elapsed();
+        self.by_op.add_batch(counts, took);
+        self.read_latency.add_many(took, answered);
+        self.latency.add_many(took, answered);
+        Some(took)
     }
 
     /// Requests that waited in a queue were answered.
@@ -142,11 +174,49 @@ impl Metrics {
             Sample::counter("proposal_count", &self.proposal_count),
             Sample::counter("commit_count", &self.commit_count),
             Sample::histogram("quorum_ack_latency", &self.propose_to_commit),
+            Sample::histogram("local_write_committed_time_ms", &self.propose_to_commit),
             Sample::histogram("write_final_proc_time_ms", &self.apply_time),
         ];
+        all.extend(self.of_the_disk());
+        all.extend(self.of_trouble());
         all.extend(absent::samples());
         all.extend(self.by_op.samples());
         all
+    }
+
+    /// What a start, the log and snapshots cost.
+    fn of_the_disk(&self) -> Vec<Sample> {
+        let queued = Value::Counter(self.flushed_operations.sum());
+        vec![
+            Sample::summary("dbinittime", &self.startup.total),
+            Sample::summary("startup_snap_load_time", &self.startup.snapshot),
+            Sample::summary("startup_txns_load_time", &self.startup.log),
+            Sample::summary("startup_txns_loaded", &self.startup.entries),
+            Sample::summary("snapshot_load_time", &self.snapshot_load_time),
+            Sample::counter("snapshot_error_count", &self.snapshot_error_count),
+            Sample::new("snap_count", Value::Counter(self.inflight_snap_count.count())),
+            Sample::summary("inflight_snap_count", &self.inflight_snap_count),
+            // The log's writer takes all that is queued and flushes it at once.
+            Sample::new("sync_processor_request_queued", queued),
+            Sample::summary("sync_processor_batch_size", &self.flushed_operations),
+            Sample::summary("sync_processor_queue_size", &self.flushed_operations),
+            Sample::histogram("sync_processor_queue_flush_time_ms", &self.fsync_time),
+        ]
+    }
+
+    /// What does not happen when all is well.
+    fn of_trouble(&self) -> Vec<Sample> {
+        vec![
+            Sample::counter("digest_mismatches_count", &self.digest_mismatches_count),
+            Sample::summary("unavailable_time", &self.unavailable_time),
+            Sample::summary("leader_unavailable_time", &self.leader_unavailable_time),
+            Sample::counter("connection_revalidate_count", &self.connection_revalidate_count),
+            Sample::counter("stale_requests", &self.stale_requests),
+            Sample::counter("stale_requests_dropped", &self.stale_requests),
+            Sample::counter("stale_replies", &self.stale_replies),
+            Sample::new("request_throttle_wait_count", Value::Counter(self.room_waits.times().count())),
+            Sample::histogram("request_throttle_queue_time_ms", &self.room_waits),
+        ]
     }
 }
 

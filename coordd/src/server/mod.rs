@@ -23,6 +23,7 @@ mod listener;
 mod metering;
 pub mod metrics;
 mod outlet;
+mod rarely;
 mod reads;
 mod sink;
 mod slow;

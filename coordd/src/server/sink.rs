@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::conn::{Conn, Fate, Pending, Queue};
 use super::metrics::millis;
+use super::slow::Asked;
 use super::turn::Turn;
 use crate::clock;
 use crate::consensus::{BarrierSink, WriteSink};
@@ -24,6 +25,7 @@ impl WriteSink for Conn {
         let mut watches = self.hub.watches();
         let mut queue = self.queue();
         if queue.fate == Fate::Cut {
+            self.hub.metrics.stale_replies.add(1);
             return;
         }
         if queue.fate == Fate::Flush {
@@ -34,9 +36,11 @@ impl WriteSink for Conn {
         }
         match queue.pending.pop_front() {
             Some(Pending::Write { xid, op, since }) => self.reply(&mut queue, zxid, xid, op, since, outcome),
-            Some(Pending::Handshake { timeout_ms, password, read_only }) => {
+            Some(Pending::Handshake { timeout_ms, password, read_only, since }) => {
                 watches.watcher(&me);
                 self.greet(&mut queue, timeout_ms, password, read_only, &outcome);
+                let asked = Asked { op: Some(OpCode::CreateSession), xid: Xid::default(), took: since.elapsed() };
+                self.hub.slow.written(self, asked, queue.out.len());
             }
             other => {
                 tracing::error!(connection = self.id, "an outcome came for a request that is no write");
@@ -60,7 +64,7 @@ impl BarrierSink for Conn {
     fn passed(&self, _: &State) {
         // Its task executes it, with the watch table at hand for what is queued before it.
         if let Some(Pending::Sync { passed, .. }) = self.queue().pending.back_mut() {
-            *passed = true;
+            *passed = Some(Instant::now());
         }
         self.wake();
     }
@@ -86,7 +90,7 @@ impl Conn {
         let latency = since.elapsed();
         queue.tally.answered(op, xid, zxid, clock::wall_ms(), millis(latency));
         self.hub.metrics.write_answered(op, latency);
-        self.hub.slow.look(self, op, xid, latency, queue.out.len());
+        self.hub.slow.written(self, Asked { op: Some(op), xid, took: latency }, queue.out.len());
         if op == OpCode::CloseSession {
             queue.close_after_flush();
         }

@@ -11,6 +11,7 @@
 //!
 //! A turn ends after some milliseconds. Reason: apply waits for its guard, and with apply all other clients do.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use super::batch::OUT_HIGH_BYTES;
 use super::conn::{Conn, Fate, Pending, Queue};
 use super::hub::Watches;
 use super::metrics::{Counts, millis};
+use super::slow::Asked;
 use super::{reads, watching};
 use crate::clock;
 use crate::session::registry::Holder;
@@ -45,14 +47,32 @@ pub(crate) struct Turn<'a> {
     watches: Option<&'a mut Watches>,
     latency_ms: u64,
     now_ms: i64,
-    counts: Counts,
+    answered: Answered,
     /// Of the request at hand, if it waited in the queue.
-    waited: Option<Duration>,
+    waited: Option<Waited>,
+    /// When the clock was last looked at for one that had waited.
+    looked: Instant,
     until: Instant,
     /// Requests since the clock was looked at.
     unlooked: u32,
     /// It took long enough: the others first.
     pub over: bool,
+}
+
+/// What a turn answered without its having waited in the queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answered {
+    pub counts: Counts,
+    pub newest: Option<(OpCode, Xid)>,
+    /// How long after they were read the turn began.
+    pub after: Duration,
+}
+
+/// Since when a request waited, and when its barrier passed if it has one.
+#[derive(Clone, Copy)]
+struct Waited {
+    since: Instant,
+    passed: Option<Instant>,
 }
 
 /// Whether a request looks at or changes the watch table: by its opcode, or by the flag that ends its record.
@@ -106,16 +126,17 @@ impl<'a> Turn<'a> {
             conn.hub.registered_at(zxid);
         }
         let now = Instant::now();
-        let latency_ms = millis(now.saturating_duration_since(since));
+        let answered = Answered { after: now.saturating_duration_since(since), ..Answered::default() };
         Turn {
             conn,
             state,
             zxid,
             watches,
-            latency_ms,
+            latency_ms: millis(answered.after),
             now_ms: clock::wall_ms(),
-            counts: Counts::default(),
+            answered,
             waited: None,
+            looked: now,
             until: now + TURN_MAX,
             unlooked: 0,
             over: false,
@@ -123,8 +144,8 @@ impl<'a> Turn<'a> {
     }
 
     /// Which requests were answered without having waited.
-    pub(crate) fn finish(self) -> Counts {
-        self.counts
+    pub(crate) fn finish(self) -> Answered {
+        self.answered
     }
 
     /// Executes what is at the front of the queue and waits for nothing, up to a walk; as much of it as is good at
@@ -152,17 +173,17 @@ impl<'a> Turn<'a> {
         }
         match queue.pending.pop_front() {
             Some(Pending::Local { frame, auth, since, .. }) => {
-                self.waited = Some(since.elapsed());
+                self.waited = Some(Waited { since, passed: None });
                 queue.held_bytes -= frame.len();
                 self.run(queue, Some(&auth), &frame);
             }
             Some(Pending::Refused { xid, op, code, since }) => {
-                self.waited = Some(since.elapsed());
+                self.waited = Some(Waited { since, passed: None });
                 encode_reply(&mut queue.out, xid, self.zxid, Err(code));
                 self.answered(queue, op, xid);
             }
-            Some(Pending::Sync { xid, record, since, .. }) => {
-                self.waited = Some(since.elapsed());
+            Some(Pending::Sync { xid, record, passed, since }) => {
+                self.waited = Some(Waited { since, passed });
                 self.sync(queue, xid, &record);
             }
             Some(Pending::Handshake { .. } | Pending::Write { .. }) | None => {}
@@ -240,11 +261,13 @@ impl<'a> Turn<'a> {
     }
 
     fn answered(&mut self, queue: &mut Queue, op: OpCode, xid: Xid) {
-        let latency_ms = self.waited.map_or(self.latency_ms, millis);
-        queue.tally.answered(op, xid, self.zxid, self.now_ms, latency_ms);
         match self.waited {
-            Some(waited) => self.conn.hub.metrics.read_answered(op, waited),
-            None => self.counts.add(op),
+            Some(waited) => self.answered_late(queue, op, xid, waited),
+            None => {
+                queue.tally.answered(op, xid, self.zxid, self.now_ms, self.latency_ms);
+                self.answered.counts.add(op);
+                self.answered.newest = Some((op, xid));
+            }
         }
         self.unlooked += match op {
             OpCode::MultiRead | OpCode::SetWatches | OpCode::SetWatches2 => LOOK_EVERY,
@@ -254,6 +277,17 @@ impl<'a> Turn<'a> {
             self.unlooked = 0;
             self.over |= Instant::now() >= self.until;
         }
+    }
+
+    fn answered_late(&mut self, queue: &mut Queue, op: OpCode, xid: Xid, Waited { since, passed }: Waited) {
+        let now = Instant::now();
+        let executed = now.saturating_duration_since(mem::replace(&mut self.looked, now));
+        let took = now.saturating_duration_since(since);
+        queue.tally.answered(op, xid, self.zxid, self.now_ms, millis(took));
+        let hub = &self.conn.hub;
+        hub.metrics.read_answered(op, took);
+        let barrier = passed.map(|passed| passed.saturating_duration_since(since));
+        hub.slow.read(self.conn, Asked { op: Some(op), xid, took }, executed, barrier, 1, queue.out.len());
     }
 
     fn unimplemented(&mut self, queue: &mut Queue, xid: Xid) {

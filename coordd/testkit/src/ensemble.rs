@@ -184,6 +184,14 @@ impl Member {
         std::iter::once("serve".to_owned()).chain(own).chain(extra.iter().map(|arg| (*arg).to_owned())).collect()
     }
 
+    /// Has it listen for clients at `address`, which `client` is one way to reach.
+    pub fn listen_for_clients_at(&mut self, address: &str) {
+        let given = self.args.iter().zip(1..).find(|(arg, _)| *arg == "--client-addr").map(|(_, value)| value);
+        if let Some(value) = given {
+            address.clone_into(&mut self.args[value]);
+        }
+    }
+
     /// # Errors
     /// When the process cannot be started or its log file not made.
     pub fn start(&mut self) -> io::Result<()> {
@@ -201,6 +209,11 @@ impl Member {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The id of its process, while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     fn signal(&self, signal: &str) {

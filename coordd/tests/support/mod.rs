@@ -59,6 +59,18 @@ pub(crate) fn admin(member: &Member, arguments: &[&str]) -> Output {
     coordd(&[&["admin", "-s", member.admin.as_str()][..], arguments].concat())
 }
 
+/// A figure of `/metrics`, or of `mntr` where that has one more; none where the member does not show it.
+pub(crate) fn figure(member: &Member, name: &str) -> Option<f64> {
+    let (_, metrics) = member.http_get("/metrics")?;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    let of_mntr = || {
+        let text = member.four_letter("mntr");
+        text.lines()
+            .find_map(|line| line.strip_prefix("zk_")?.strip_prefix(name)?.strip_prefix('\t').map(str::to_owned))
+    };
+    value.or_else(of_mntr)?.parse().ok()
+}
+
 /// The ensemble's id, as the member's HTTP port says it.
 pub(crate) fn ensemble_id(member: &Member) -> Option<String> {
     let (_, body) = member.http_get("/v1/ensemble")?;

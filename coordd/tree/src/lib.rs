@@ -37,7 +37,7 @@ pub use command::{COMMAND_FORMAT, Command, CommandError, Op, Origin};
 pub use look::ZnodeRef;
 pub use members::MemberRow;
 pub use outcome::{Change, ChangeKind, Outcome, Refusal, SessionInfo, SessionOutcome};
-pub use quota::is_quota_text;
+pub use quota::{Exceeded, QuotaExceeded, is_quota_text};
 pub use reaping::{ReapCandidate, ReapLimits};
 pub use sessions::SessionView;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotAborted, SnapshotError, SnapshotWriter};

@@ -10,7 +10,7 @@ use crate::effects::Moment;
 use crate::members::{MemberRow, config_text};
 use crate::origins::Origins;
 use crate::outcome::{Change, Outcome};
-use crate::quota::Quotas;
+use crate::quota::{QuotaExceeded, Quotas};
 use crate::reaping::Reaping;
 use crate::sessions::Sessions;
 use crate::undo::Undo;
@@ -33,6 +33,8 @@ pub struct State {
     pub(crate) origins: Origins,
     pub(crate) quotas: Quotas,
     pub(crate) reaping: Reaping,
+    /// What the newest command exceeded; no part of what is replicated.
+    pub(crate) exceeded: Option<QuotaExceeded>,
     /// While a multi runs: how to take back what it did.
     pub(crate) undo: Option<Vec<Undo>>,
     pub(crate) data_size: u64,
@@ -67,6 +69,7 @@ impl State {
             origins: Origins::default(),
             quotas: Quotas::default(),
             reaping: Reaping::default(),
+            exceeded: None,
             undo: None,
             data_size: 0,
             last_zxid: Zxid::ZERO,
@@ -87,11 +90,18 @@ impl State {
     /// Applies one command of the log as `zxid`; what it changed is appended to `changes`.
     pub fn apply(&mut self, zxid: Zxid, command: &Command, changes: &mut Vec<Change>) -> Outcome {
         self.last_zxid = zxid;
+        self.exceeded = None;
         if let Err(refusal) = self.origins.accept(command.origin) {
             return Outcome::Refused(refusal);
         }
         self.last_time_ms = self.last_time_ms.max(command.time_ms);
         apply::run(self, zxid, command, changes)
+    }
+
+    /// The quota that the command applied last exceeds, the newest if there are several; whether it was refused for it
+    /// is another matter. To be asked once.
+    pub fn take_exceeded(&mut self) -> Option<QuotaExceeded> {
+        self.exceeded.take()
     }
 
     /// Applies a membership: exactly `members` may propose from now on, and clients read them in `/zookeeper/config`.

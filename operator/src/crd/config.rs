@@ -45,13 +45,13 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 10, max = 60_000))]
     pub tick_ms: Option<i64>,
-    /// The shortest session timeout that is granted, in milliseconds, 100 to 86400000. Default: 2 × tickMs.
+    /// The shortest session timeout granted, in milliseconds, 500 to 86400000. Default: 2 × tickMs, at least 500.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 100, max = 86_400_000))]
+    #[schemars(range(min = 500, max = 86_400_000))]
     pub min_session_timeout_ms: Option<i64>,
-    /// The longest session timeout that is granted, in milliseconds, 100 to 86400000. Default: 20 × tickMs.
+    /// The longest session timeout granted, in milliseconds, 500 to 86400000. Default: 20 × tickMs, at least 500.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 100, max = 86_400_000))]
+    #[schemars(range(min = 500, max = 86_400_000))]
     pub max_session_timeout_ms: Option<i64>,
     /// Without a quorum, serve reads to clients that say they can live with it. Default: false.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_in_flight: Option<i64>,
-    /// A client that leaves more than this unread is closed; 64KiB to 4GiB in bytes, KiB, MiB or GiB. Default: 8MiB.
+    /// A client that leaves more than this unread is closed; 64KiB to 4GiB in bytes, KiB, MiB or GiB. Default: 16MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "max_outbox_bytes")]
     pub max_outbox_bytes: Option<String>,

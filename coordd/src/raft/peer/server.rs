@@ -22,7 +22,7 @@ use super::frame::{self, ANSWER_MAY_WAIT, Frame, Kind, protocol};
 use super::hello::{self, Accepted, Identity, LinkError, LinkKind, Refusal};
 use super::roster::Standing;
 use crate::consensus::BoxFuture;
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{Accepting, TcpListener, TcpStream};
 use crate::raft::types::{AppendRequest, AppendResponse};
 
 /// How long a stranger may take to say who it is.
@@ -104,26 +104,19 @@ impl Greetings {
 /// Accepts links for ever.
 pub(crate) async fn serve(listener: TcpListener, local: Arc<Local>, handler: Arc<dyn Handler>) {
     let refusals = Arc::new(Refusals::default());
-    let mut greetings = Greetings::default();
+    let (mut greetings, mut accepting) = (Greetings::default(), Accepting::new(listener, "peer"));
     loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let (local, handler, refusals) = (local.clone(), handler.clone(), refusals.clone());
-                let pushed_out = greetings.begin();
-                tokio::spawn(async move {
-                    if let Err(error) = serve_link(stream, pushed_out, &local, handler).await {
-                        match error {
-                            LinkError::Refused(why) => refusals.tell(address, &why),
-                            LinkError::Io(error) => tracing::debug!(%address, %error, "peer link ended"),
-                        }
-                    }
-                });
+        let (stream, address) = accepting.next().await;
+        let (local, handler, refusals) = (local.clone(), handler.clone(), refusals.clone());
+        let pushed_out = greetings.begin();
+        tokio::spawn(async move {
+            if let Err(error) = serve_link(stream, pushed_out, &local, handler).await {
+                match error {
+                    LinkError::Refused(why) => refusals.tell(address, &why),
+                    LinkError::Io(error) => tracing::debug!(%address, %error, "peer link ended"),
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a peer link; trying again in 100 ms");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
+        });
     }
 }
 

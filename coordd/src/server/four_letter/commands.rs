@@ -217,8 +217,21 @@ impl Commands {
         Digest { zxid: state.last_zxid().0, digest: state.digest().cast_signed() }
     }
 
-    /// `mntr`: what ZooKeeper shows first, then everything that was gathered.
+    /// `mntr`: the figures, and what `/metrics` shows of consensus under names of its own.
     pub fn monitor(&self) -> Vec<Sample> {
+        let status = self.status();
+        let mut all = self.figures();
+        all.push(Sample::gauge("log_unsynced_bytes", status.log_unsynced_bytes as f64));
+        let lag = |(id, name, entries): (u64, &str, u64)| {
+            let key = if name.is_empty() { id.to_string() } else { name.to_owned() };
+            Sample::gauge("peer_lag_entries", entries as f64).with_key(key)
+        };
+        all.extend(status.lag_by_name().map(lag));
+        all
+    }
+
+    /// What ZooKeeper shows first, then everything that was gathered.
+    pub fn figures(&self) -> Vec<Sample> {
         let mut all = vec![Sample::text("version", VERSION), Sample::text("server_state", self.server_state())];
         all.extend(self.peer_state().map(|state| Sample::text("peer_state", state)));
         all.extend(self.gauges());
@@ -272,18 +285,17 @@ impl Commands {
         if status.role != Role::Leader {
             return Vec::new();
         }
-        let voter = |id: u64| status.members.iter().any(|m| m.id == id && m.voter);
-        let followers = status.lag.iter().filter(|(id, _)| voter(*id)).count();
+        let (followers, observers): (Vec<_>, Vec<_>) = status.synced().partition(|member| member.voter);
         let voters = status.members.iter().filter(|m| m.voter).count();
         let led_since_ms = self.shared.hub.metrics.led_since_ms.load(Ordering::Relaxed);
         let led_ms = clock::monotonic_ms().saturating_sub(led_since_ms.max(self.shared.hub.started_ms()));
         let figures = [
             ("leader_uptime", usize::try_from(led_ms).unwrap_or(usize::MAX)),
             ("quorum_size", voters),
-            ("learners", status.lag.len()),
-            ("synced_followers", followers),
+            ("learners", status.heard.len()),
+            ("synced_followers", followers.len()),
             ("synced_non_voting_followers", 0),
-            ("synced_observers", status.lag.len() - followers),
+            ("synced_observers", observers.len()),
             ("pending_syncs", 0),
         ];
         let (last, min, max) = self.shared.hub.metrics.proposal_size.get();

@@ -50,6 +50,7 @@ async fn a_write_waits_for_room_and_reads_of_others_do_not() {
     assert_eq!(other.ask(1, OpCode::Exists, |w| read(w, "/a", false)).await.code(), Some(ErrorCode::NoNode));
     member.double.roomy.store(true, Ordering::SeqCst);
     assert_eq!(c.got().await.err, 0);
+    assert!(member.hub.metrics().room_waits.times().count() > 0);
 }
 
 #[tokio::test]
@@ -80,7 +81,7 @@ async fn while_there_is_no_space_creates_and_sets_are_refused_and_deletes_go_on(
     let mut c = member.client().await;
     c.create(1, "/a", b"").await;
     member.double.full.store(true, Ordering::SeqCst);
-    let refused = Some(ErrorCode::QuotaExceeded);
+    let refused = Some(ErrorCode::SystemError);
     assert_eq!(c.create(2, "/b", b"").await.code(), refused);
     assert_eq!(c.set(3, "/a", b"x").await.code(), refused);
     let multi = c
@@ -115,7 +116,7 @@ async fn what_a_write_carries_is_bounded_before_the_log() {
     assert_eq!(c.create(3, text, &[b','; 2000]).await.code(), Some(ErrorCode::BadArguments));
     assert_eq!(member.double.proposals.load(Ordering::SeqCst), proposals);
     member.double.full.store(true, Ordering::SeqCst);
-    assert_eq!(c.ask(4, OpCode::SetAcl, |w| list(w, 2000)).await.code(), Some(ErrorCode::QuotaExceeded));
+    assert_eq!(c.ask(4, OpCode::SetAcl, |w| list(w, 2000)).await.code(), Some(ErrorCode::SystemError));
     assert_eq!(c.ask(5, OpCode::SetAcl, |w| list(w, 28)).await.err, 0, "a right may be taken though memory is short");
 }
 

@@ -6,6 +6,7 @@ mod hostile;
 mod limits;
 mod order;
 mod outlet;
+mod slow;
 pub(crate) mod support;
 mod turns;
 mod watching;

@@ -47,6 +47,26 @@ async fn a_read_behind_an_undecided_write_waits_for_it_and_sees_it() {
 }
 
 #[tokio::test]
+async fn what_a_client_leaves_behind_is_counted_as_dropped_or_as_answered_in_vain() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    member.double.holding.store(true, Ordering::SeqCst);
+    let mut out = BytesMut::new();
+    frame(&mut out, 1, OpCode::Create.to_wire(), |w| create(w, "/a", b"", 0));
+    (2..=3).for_each(|n| frame(&mut out, n, OpCode::Exists.to_wire(), |w| read(w, "/a", false)));
+    c.raw.send(&out).await;
+    assert!(c.raw.is_quiet().await);
+    drop(c);
+    while member.hub.connection_count() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let metrics = member.hub.metrics();
+    assert_eq!((metrics.stale_requests.get(), metrics.stale_replies.get()), (2, 0));
+    member.double.settle(1).await;
+    assert_eq!((metrics.stale_requests.get(), metrics.stale_replies.get()), (2, 1));
+}
+
+#[tokio::test]
 async fn all_writes_of_one_batch_are_proposed_in_one_call() {
     let member = Member::start().await;
     let mut c = member.client().await;

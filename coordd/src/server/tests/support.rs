@@ -61,9 +61,11 @@ impl Double {
             last_log_term: 1,
             committed_index: 1,
             applied_index: 1,
+            log_unsynced_bytes: 0,
             feature_level: 1,
             undecided_writes: 0,
             lag: Vec::new(),
+            heard: Vec::new(),
             not_serving: None,
         };
         Arc::new(Double {
@@ -232,7 +234,7 @@ impl Consensus for Double {
     }
 
     fn refused(&self, grows: bool) -> Option<ErrorCode> {
-        (grows && self.full.load(Ordering::SeqCst)).then_some(ErrorCode::QuotaExceeded)
+        (grows && self.full.load(Ordering::SeqCst)).then_some(ErrorCode::SystemError)
     }
 }
 

@@ -67,9 +67,10 @@ pub(super) fn set_data(
     let id = state.znodes.find(path).ok_or(ErrorCode::NoNode)?;
     ask.check_acl(state, id, Perms::WRITE)?;
     let node = state.znodes.get(id);
-    check_quota(state, path, 0, data.map_or(0, <[u8]>::len) as i64 - node.data_len() as i64)?;
-    check_version(version, node.version)?;
-    let next = next_version(node.version);
+    let (current, len) = (node.version, node.data_len());
+    check_quota(state, path, 0, data.map_or(0, <[u8]>::len) as i64 - len as i64)?;
+    check_version(version, current)?;
+    let next = next_version(current);
     state.set_node(ask.at, id, path, data, next, changes);
     Ok(state.znodes.stat(id))
 }

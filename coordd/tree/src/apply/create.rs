@@ -75,8 +75,8 @@ fn sequenced<'a>(state: &State, parent: NodeId, mode: CreateMode, path: &'a str)
     }
 }
 
-/// Whether the hard limits of the quota above `path` let it grow.
-pub(super) fn check_quota(state: &State, path: &str, count: i64, bytes: i64) -> Result<(), ErrorCode> {
+/// Whether the hard limits of the quota above `path` let it grow; a limit of either kind that is exceeded is noted.
+pub(super) fn check_quota(state: &mut State, path: &str, count: i64, bytes: i64) -> Result<(), ErrorCode> {
     let Some(target) = state.quotas.over(path) else { return Ok(()) };
     let text = |path: String| {
         let id = state.znodes.find(&path)?;
@@ -85,13 +85,10 @@ pub(super) fn check_quota(state: &State, path: &str, count: i64, bytes: i64) -> 
     let (Some(limits), Some(usage)) = (text(quota::limits_path(target)), text(quota::stats_path(target))) else {
         return Ok(());
     };
-    let over = |limit: Option<i64>, used: i64, more: i64| {
-        more != 0 && limit.is_some_and(|limit| used.saturating_add(more) > limit)
-    };
-    if over(limits.count_hard_limit(), usage.count(), count) || over(limits.byte_hard_limit(), usage.bytes(), bytes) {
-        return Err(ErrorCode::QuotaExceeded);
-    }
-    Ok(())
+    let Some(exceeded) = limits.exceeded(target, &usage, count, bytes) else { return Ok(()) };
+    let refused = exceeded.hard;
+    state.exceeded = Some(exceeded);
+    if refused { Err(ErrorCode::QuotaExceeded) } else { Ok(()) }
 }
 
 #[cfg(test)]

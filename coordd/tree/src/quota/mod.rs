@@ -6,17 +6,65 @@
 //! ```
 //!
 //! Rule: only the deepest limit above a path counts, and none on the root. Usage is rewritten in place: no version, no
-//! zxid, no watch. Hard limits refuse; soft ones are advice (ZooKeeper logs them; nothing here can).
+//! zxid, no watch. Hard limits refuse; soft ones are advice: whoever applies is told of either, and may log it.
 
 pub(crate) mod text;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 pub(crate) use text::QuotaText;
 
 pub(crate) const LIMITS: &str = "zookeeper_limits";
 pub(crate) const STATS: &str = "zookeeper_stats";
 const QUOTA_ROOT: &str = "/zookeeper/quota";
+
+/// What ran over a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exceeded {
+    Count,
+    Bytes,
+}
+
+/// A write that is beyond a limit of the quota above it: `hard` ones are refused. Prints as in ZooKeeper's log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuotaExceeded {
+    pub path: Box<str>,
+    pub what: Exceeded,
+    /// With the write.
+    pub used: i64,
+    pub limit: i64,
+    pub hard: bool,
+}
+
+impl fmt::Display for QuotaExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (used, limit) = match self.what {
+            Exceeded::Count => ("count", "CountLimit"),
+            Exceeded::Bytes => ("bytes", "ByteLimit"),
+        };
+        let kind = if self.hard { "hard" } else { "soft" };
+        write!(f, "Quota exceeded: {} [current {used}={}, {kind}{limit}={}]", self.path, self.used, self.limit)
+    }
+}
+
+impl QuotaText {
+    /// What `count` and `bytes` more than `usage` exceed in these limits of `path`. A hard limit stands for the soft
+    /// one beside it, and one that refuses comes first (ZooKeeperServer.checkQuota).
+    pub(crate) fn exceeded(&self, path: &str, usage: &QuotaText, count: i64, bytes: i64) -> Option<QuotaExceeded> {
+        let over = |what, used: i64, more: i64, hard: Option<i64>, soft: i64| {
+            let (used, limit) = (used.saturating_add(more), hard.unwrap_or(soft));
+            let exceeded = more != 0 && limit > -1 && used > limit;
+            exceeded.then(|| QuotaExceeded { path: path.into(), what, used, limit, hard: hard.is_some() })
+        };
+        let counted = over(Exceeded::Count, usage.count(), count, self.count_hard_limit(), self.count());
+        let measured = over(Exceeded::Bytes, usage.bytes(), bytes, self.byte_hard_limit(), self.bytes());
+        match (counted, measured) {
+            (Some(counted), Some(measured)) if measured.hard && !counted.hard => Some(measured),
+            (counted, measured) => counted.or(measured),
+        }
+    }
+}
 
 /// The paths that have a limits znode.
 #[derive(Debug, Default)]
@@ -91,6 +139,24 @@ mod tests {
         quotas.went("/zookeeper/quota/a/b/zookeeper_limits");
         assert_eq!(quotas.over("/a/b"), Some("/a"));
         assert_eq!(quotas.over("/"), None);
+    }
+
+    #[test]
+    fn a_limit_is_exceeded_by_more_than_it_allows_and_a_hard_one_comes_first() {
+        let usage = QuotaText::usage(2, 10);
+        let told = |limits: &str, count, bytes| {
+            let limits = QuotaText::parse(Some(limits.as_bytes()));
+            limits.exceeded("/a", &usage, count, bytes).map(|exceeded| exceeded.to_string())
+        };
+        assert_eq!(told("count=3,bytes=-1", 1, 0), None);
+        let soft = Some("Quota exceeded: /a [current count=3, softCountLimit=2]".to_owned());
+        assert_eq!((told("count=2,bytes=5", 1, 1), told("count=2,bytes=5", 1, 0)), (soft.clone(), soft));
+        assert_eq!(told("count=2,bytes=10", 0, 0), None, "only what grows or shrinks is looked at");
+        let bytes = told("count=2,bytes=10", 0, 1);
+        assert_eq!(bytes.as_deref(), Some("Quota exceeded: /a [current bytes=11, softByteLimit=10]"));
+        let hard = told("count=2,bytes=0=;byteHardLimit=10", 1, 1);
+        assert_eq!(hard.as_deref(), Some("Quota exceeded: /a [current bytes=11, hardByteLimit=10]"));
+        assert_eq!(told("count=1,bytes=-1=;countHardLimit=5", 1, 0), None, "the hard limit stands for the soft one");
     }
 
     #[test]
