@@ -7,7 +7,7 @@ use crate::apply;
 use crate::command::Command;
 use crate::digest::Hash;
 use crate::effects::Moment;
-use crate::members::{MemberRow, config_text};
+use crate::members::{MemberRow, config_text, with_election_ports};
 use crate::origins::Origins;
 use crate::outcome::{Change, Outcome};
 use crate::quota::{QuotaExceeded, Quotas};
@@ -19,10 +19,13 @@ use crate::znode::{NodeId, Owner, Znodes};
 
 /// The level that this release understands: everything that it does. A new ensemble starts at 0, whatever releases form
 /// it, and the log raises it.
-pub const FEATURE_LEVEL: u32 = 2;
+pub const FEATURE_LEVEL: u32 = 3;
 
 /// From this level on a znode knows the zxid at which its access control list was replaced (ADR 0005).
 pub(crate) const ACL_ZXIDS: u32 = 2;
+
+/// From this level on each server of `/zookeeper/config` has two ports that differ, as ZooKeeper's parsers demand.
+pub(crate) const ELECTION_PORTS: u32 = 3;
 
 const CONFIG: &str = "/zookeeper/config";
 
@@ -109,10 +112,21 @@ impl State {
         self.last_zxid = zxid;
         self.origins.set_members(members.iter().map(|row| row.id));
         if let Some(config) = self.znodes.find(CONFIG) {
-            let text = config_text(members, zxid);
+            let text = config_text(members, zxid, self.feature_level);
             let at = Moment { zxid, time_ms: self.last_time_ms };
             // ZooKeeper's version of this znode is always -1 in an ensemble.
             self.set_node(at, config, CONFIG, Some(text.as_bytes()), -1, changes);
+        }
+    }
+
+    /// Lifts the feature level; what an older one wrote otherwise is written anew.
+    pub(crate) fn raise_feature_level(&mut self, at: Moment, level: u32, changes: &mut Vec<Change>) {
+        let before = self.feature_level;
+        self.feature_level = before.max(level);
+        let renews = before < ELECTION_PORTS && self.feature_level >= ELECTION_PORTS;
+        if renews && let Some(config) = self.znodes.find(CONFIG) {
+            let text = String::from_utf8_lossy(self.znodes.get(config).data().unwrap_or_default()).into_owned();
+            self.set_node(at, config, CONFIG, Some(with_election_ports(&text, at.zxid).as_bytes()), -1, changes);
         }
     }
 

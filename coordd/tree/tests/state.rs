@@ -4,7 +4,7 @@
 
 mod support;
 
-use coordd_proto::{OpCode, Zxid};
+use coordd_proto::{AuthId, OpCode, Zxid};
 use coordd_tree::{Op, Origin, Outcome, Refusal, State};
 use support::*;
 
@@ -108,4 +108,29 @@ fn ten_thousand_ephemerals_go_in_one_step_and_in_order() {
     assert!(rig.changes.iter().enumerate().all(|(at, change)| *change.path == *format!("/e/{at}")));
     assert_eq!((rig.state.ephemerals_count(), rig.state.session_count()), (0, 0));
     assert_eq!(rig.state.stat("/e").unwrap().pzxid, Zxid(rig.zxid));
+}
+
+/// `/zookeeper/config` as a client reads it.
+fn config(state: &State) -> String {
+    let anyone = [AuthId::anyone()];
+    let (data, _) = state.get_data("/zookeeper/config", &anyone).unwrap();
+    String::from_utf8(data.unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn the_level_of_two_ports_writes_the_configuration_anew_once_and_tells_its_watchers() {
+    let mut rig = Rig::with_session();
+    rig.members(&[member(1), member(2)]);
+    let line = |id, second| format!("server.{id}=m{id}:2888:{second}:participant;m{id}:2181\n");
+    assert!(config(&rig.state).starts_with(&(line(1, 2888) + &line(2, 2888) + "version=")), "{}", config(&rig.state));
+    rig.changes.clear();
+    rig.apply(Op::RaiseFeatureLevel(3));
+    let raised = format!("{}{}version={:x}", line(1, 3888), line(2, 3888), rig.zxid);
+    assert_eq!(config(&rig.state), raised);
+    assert_eq!(rig.state.stat("/zookeeper/config").unwrap().mzxid, Zxid(rig.zxid));
+    assert_eq!(rig.changes.len(), 1, "{:?}", rig.changes);
+    rig.apply(Op::RaiseFeatureLevel(4));
+    assert_eq!(config(&rig.state), raised, "it is written so already");
+    rig.members(&[member(2)]);
+    assert_eq!(config(&rig.state), format!("{}version={:x}", line(2, 3888), rig.zxid));
 }

@@ -12,7 +12,7 @@ use crate::projection::Cidr;
 
 /// Every release of coordd that this operator can run, with the highest feature level that it understands. A release
 /// adds a line and takes none away lightly: a cluster that names no version keeps the one that it was founded with.
-const RELEASES: [(&str, u32); 1] = [("0.1.0", 2)];
+const RELEASES: [(&str, u32); 1] = [("0.1.0", 3)];
 
 /// Run the operator.
 #[derive(Args, Clone, Debug)]

@@ -82,7 +82,7 @@ pub(crate) fn run(state: &mut State, zxid: Zxid, command: &Command, changes: &mu
         Op::ExpireSession { attach } => session::expire(state, zxid, command.session, *attach, changes),
         Op::Reap { path, czxid } => Outcome::Done(reap::reap(state, at, path, *czxid, changes).map(|()| Reply::Empty)),
         Op::RaiseFeatureLevel(level) => {
-            state.feature_level = state.feature_level.max(*level);
+            state.raise_feature_level(at, *level, changes);
             Outcome::Done(Ok(Reply::Empty))
         }
         Op::SetZxidBase(base) => {

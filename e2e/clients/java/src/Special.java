@@ -8,6 +8,7 @@ import org.apache.zookeeper.ZooDefs.Ids;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.cli.SetQuotaCommand;
 import org.apache.zookeeper.data.Stat;
+import org.apache.zookeeper.server.util.ConfigUtils;
 
 /** Containers, time to live, quotas, the configuration node. */
 final class Special {
@@ -85,5 +86,12 @@ final class Special {
         }
         World.isTrue(t.lone() || config.contains(":participant;"), config);
         World.isTrue(t.lone() || config.contains("version="), config);
+        if (!t.lone()) {
+            // As zkCli's `config -c` and Curator's EnsembleTracker read it.
+            World.until("a configuration that ZooKeeper's parser takes", () -> {
+                String servers = ConfigUtils.getClientConfigStr(World.text(zk.getConfig(false, stat)));
+                return List.of(t.hosts.split(",")).stream().allMatch(servers::contains);
+            });
+        }
     }
 }
