@@ -10,8 +10,9 @@ pub fn print(ensemble: &Ensemble) {
     for text in ensemble.metrics() {
         add(&text, &mut hops);
     }
-    // What has a count and no sum is a counter whose name ends so; what has both and such a name counts watchers.
-    let lasted = |name: &str, sum: f64| sum > 0.0 && !name.ends_with("_count");
+    // What has a count and no sum is a counter whose name ends so; what has both and such a name counts things.
+    let counts = |name: &str| ["_count", "_size", "_loaded"].iter().any(|end| name.ends_with(end));
+    let lasted = |name: &str, sum: f64| sum > 0.0 && !counts(name);
     for (name, (sum, count)) in hops.iter().filter(|(name, (sum, _))| lasted(name, *sum)) {
         eprintln!("    hop {name}: mean {:.4} ms over {count:.0}", sum / count);
     }
