@@ -1,7 +1,7 @@
 //! 10,000 sessions with 10 ephemerals each end at once: what others' writes feel of it.
 //!
 //! ```text
-//!   a thread looks every 10 ms how many ephemerals are left ──► the last look that found all … the first with none
+//!   a thread counts the ephemerals every 10 ms ──► the last look that found all … the first that found none
 //! ```
 //!
 //! Rule: only writes between those two looks count, and the looks begin before the writes that are compared with.
