@@ -313,7 +313,8 @@ fn disk() -> Vec<Setting> {
             "log_cache_bytes",
             bytes(MIB, 64 << 30),
             Value("8MiB"),
-            "Newest log entries that stay in memory; a member further behind is sent what the disk holds.",
+            "Newest log entries that stay in memory; a member further behind is sent what the disk holds. Ten seconds \
+             without a write give them back.",
         ),
         setting(
             DISK,
