@@ -44,7 +44,7 @@ pub(crate) struct Turn<'a> {
     pub zxid: Zxid,
     watches: Option<&'a mut Watches>,
     latency_ms: u64,
-    now_ms: i64,
+    now_ms: u64,
     counts: Counts,
     /// Of the request at hand, if it waited in the queue.
     waited: Option<Duration>,
@@ -113,7 +113,7 @@ impl<'a> Turn<'a> {
             zxid,
             watches,
             latency_ms,
-            now_ms: clock::wall_ms(),
+            now_ms: clock::monotonic_ms(),
             counts: Counts::default(),
             waited: None,
             until: now + TURN_MAX,
