@@ -88,7 +88,7 @@ impl Conn {
         }
         encode_reply(&mut queue.out, xid, zxid, result.as_ref().map_err(|code| *code));
         let latency = since.elapsed();
-        queue.tally.answered(op, xid, zxid, clock::wall_ms(), millis(latency));
+        queue.tally.answered(op, xid, zxid, clock::monotonic_ms(), millis(latency));
         self.hub.metrics.write_answered(op, latency);
         self.hub.slow.written(self, Asked { op: Some(op), xid, took: latency }, queue.out.len());
         if op == OpCode::CloseSession {

@@ -10,8 +10,8 @@ pub(crate) struct Tally {
     pub last_op: Option<OpCode>,
     pub last_xid: Xid,
     pub last_zxid: Zxid,
-    /// Wall clock of the last response, milliseconds.
-    pub last_response_ms: i64,
+    /// When the last response left, on the monotonic clock, as in ZooKeeper (`Time.currentElapsedTime`).
+    pub last_response_ms: u64,
     pub last_latency_ms: u64,
     pub latency: MinAvgMax,
 }
@@ -43,8 +43,8 @@ impl MinAvgMax {
 }
 
 impl Tally {
-    /// A request is answered at `now_ms` of the wall clock.
-    pub(crate) fn answered(&mut self, op: OpCode, xid: Xid, zxid: Zxid, now_ms: i64, latency_ms: u64) {
+    /// A request is answered at `now_ms` of the monotonic clock.
+    pub(crate) fn answered(&mut self, op: OpCode, xid: Xid, zxid: Zxid, now_ms: u64, latency_ms: u64) {
         self.sent += 1;
         self.last_op = Some(op);
         // Pings and the like have special xids; the client's last real request stays to be seen.

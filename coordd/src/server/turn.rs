@@ -46,7 +46,7 @@ pub(crate) struct Turn<'a> {
     pub zxid: Zxid,
     watches: Option<&'a mut Watches>,
     latency_ms: u64,
-    now_ms: i64,
+    now_ms: u64,
     answered: Answered,
     /// Of the request at hand, if it waited in the queue.
     waited: Option<Waited>,
@@ -133,7 +133,7 @@ impl<'a> Turn<'a> {
             zxid,
             watches,
             latency_ms: millis(answered.after),
-            now_ms: clock::wall_ms(),
+            now_ms: clock::monotonic_ms(),
             answered,
             waited: None,
             looked: now,

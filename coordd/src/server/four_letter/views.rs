@@ -41,7 +41,8 @@ pub struct Connection {
     pub session_timeout: u64,
     pub last_cxid: i32,
     pub last_zxid: i64,
-    pub last_response_time: i64,
+    /// On the monotonic clock, in milliseconds.
+    pub last_response_time: u64,
     pub last_latency: u64,
     pub min_latency: u64,
     pub avg_latency: u64,

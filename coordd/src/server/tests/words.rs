@@ -4,6 +4,7 @@ use coordd_proto::OpCode;
 use tokio::io::AsyncWriteExt;
 
 use super::support::{Member, create, read};
+use crate::clock;
 use crate::server::AllowList;
 
 async fn ask(member: &Member, word: &str) -> String {
@@ -78,6 +79,23 @@ async fn a_word_is_a_packet_received_and_the_asker_one_of_the_clients() {
     assert!(ask(&member, "srvr").await.contains("\nReceived: 1\nSent: 0\nConnections: 1\n"));
     let stat = ask(&member, "stat").await;
     assert!(stat.contains("[0](queued=0,recved=1,sent=0)\n") && stat.contains("\nReceived: 2\n"), "{stat}");
+}
+
+#[tokio::test]
+async fn the_last_response_is_timed_by_the_clock_that_nobody_sets() {
+    let member = Member::start().await;
+    let mut c = member.client().await;
+    for op in [OpCode::GetData, OpCode::Create] {
+        let before = clock::monotonic_ms();
+        match op {
+            OpCode::GetData => c.ask(1, op, |w| read(w, "/", false)).await,
+            _ => c.ask(2, op, |w| create(w, "/timed", b"", 0)).await,
+        };
+        let cons = ask(&member, "cons").await;
+        let time = cons.split("lresp=").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+        let time: u64 = time.parse().unwrap();
+        assert!((before..=clock::monotonic_ms()).contains(&time), "{op:?}: {time} in {cons}");
+    }
 }
 
 /// Whether `line` is `form`, in which `#` stands for one or more digits, hex digits, dots or signs.
