@@ -19,7 +19,7 @@ use coordd_testkit::{Ensemble, Member, eventually};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use support::{ensemble, prepare, start_unformed};
+use support::{ensemble, prepare, start_unformed, start_unformed_with};
 
 fn api(member: &Member) -> Client {
     Client::new(member.admin.clone())
@@ -167,6 +167,26 @@ async fn a_change_of_the_membership_that_was_made_is_a_success_again_on_the_plan
 
     let left: Vec<_> = status(stage.leader()).await.ensemble.members.iter().map(|member| member.name.clone()).collect();
     assert_eq!(left, ["m1", "m2", "m3"]);
+}
+
+#[tokio::test]
+async fn a_replacement_that_waits_at_a_leader_ends_when_it_leads_no_more() {
+    let mut ensemble = ensemble(3);
+    // It is there, and nobody reaches it where it says that it is: it never catches up.
+    let unreached = start_unformed_with(&mut ensemble, &["--advertise-peer", "127.0.0.1:1"]);
+    let peer_addr = ensemble.members[unreached].peer.clone();
+    eventually("the newcomer", || std::net::TcpStream::connect(&peer_addr).ok());
+    let leader = ensemble.leader();
+    let [leader, next] = [leader, (leader + 1) % 3].map(|index| &ensemble.members[index]);
+    let order = Replace { peer_addr, membership_index: index(leader).await };
+    let (old, at) = (id_of(next).await, api(leader));
+    let replacing = tokio::spawn(async move { at.replace(old, &order).await });
+    while status(leader).await.ensemble.members.len() < 4 {
+        assert!(!replacing.is_finished(), "it ended before the newcomer was in: {:?}", replacing.await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    api(leader).transfer_leader(&TransferLeader { to: Some(old) }).await.unwrap();
+    assert_eq!(refusal(replacing.await.unwrap()).code, RefusalCode::NotLeader);
 }
 
 #[tokio::test]

@@ -91,6 +91,8 @@ impl Core {
     async fn put_in_place(&self, newcomer: NodeId, old: NodeId, voted: bool, planned_on: u64) -> Result<(NodeId, u64)> {
         let until = Instant::now() + CATCH_UP_MAX;
         while !self.has_caught_up(newcomer) {
+            // Nobody catches up with a member that does not lead any more.
+            self.present(None)?;
             if Instant::now() > until {
                 return Err(unavailable(format!("member {newcomer} is still catching up; ask again")));
             }

@@ -45,7 +45,11 @@ pub(crate) fn ensemble_behind_doors(count: usize, extra: &[&str]) -> (Ensemble, 
 
 /// Starts one more member, which waits to be added. Its index.
 pub(crate) fn start_unformed(ensemble: &mut Ensemble) -> usize {
-    let index = ensemble.add_unformed(&SMALL).unwrap();
+    start_unformed_with(ensemble, &[])
+}
+
+pub(crate) fn start_unformed_with(ensemble: &mut Ensemble, extra: &[&str]) -> usize {
+    let index = ensemble.add_unformed(&[&SMALL[..], extra].concat()).unwrap();
     ensemble.members[index].start().unwrap();
     index
 }
