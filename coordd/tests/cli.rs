@@ -5,12 +5,20 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use coordd_testkit::{Ensemble, Member};
+use coordd_testkit::{Ensemble, Member, eventually};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_coordd");
 
+/// A member that is alone and at the feature level of this release, which its configuration znode shows.
 fn lone() -> Ensemble {
-    Ensemble::start(BINARY, 1, &[]).unwrap()
+    let ensemble = Ensemble::start(BINARY, 1, &[]).unwrap();
+    let admin = ["admin", "-s", ensemble.members[0].admin.as_str(), "--output", "json", "status"];
+    eventually("the feature level of this release", || {
+        let output = Command::new(BINARY).args(admin).output().unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+        (status["feature_level"].as_u64() == Some(coordd_tree::FEATURE_LEVEL.into())).then_some(())
+    });
+    ensemble
 }
 
 fn command(server: &str, arguments: &[&str]) -> Command {
@@ -49,11 +57,12 @@ fn ok((code, out, error): Said) -> String {
 
 /// Without what differs from run to run: addresses, sessions, zxids and times.
 fn lasting(member: &Member, out: &str) -> Vec<String> {
-    let peer_port = member.peer.trim_start_matches("127.0.0.1");
+    let peer_port = member.peer.trim_start_matches("127.0.0.1:");
+    let second_port = format!(":{}:", peer_port.parse::<u16>().unwrap() + 1000);
     let kept = |line: &str| match line.split_once(" = ") {
         Some((name @ ("cZxid" | "mZxid" | "pZxid" | "ctime" | "mtime"), _)) => name.to_owned(),
         _ if line.starts_with("Connected to ") => "Connected".to_owned(),
-        _ => line.replace(&member.client, "CLIENT").replace(&member.peer, "PEER").replace(peer_port, ":PORT"),
+        _ => line.replace(&member.client, "CLIENT").replace(&member.peer, "PEER").replace(&second_port, ":PORT:"),
     };
     out.lines().map(kept).collect()
 }
@@ -155,7 +164,7 @@ fn the_shell_shows_the_events_of_its_watches_between_the_lines() {
             &lines(&["Created /a", "one", "[]", "/", "/a", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"]),
             &lines(&["WatchedEvent NodeDataChanged /a", "WatchedEvent NodeChildrenChanged /a", "Created /a/b"]),
             &lines(&["Created /a/b/c", "WatchedEvent NodeCreated /none", "WatchedEvent NodeChildrenChanged /"]),
-            &lines(&["Created /none", "0 CLIENT", "WatchedEvent NodeDataChanged /a/b"]),
+            &lines(&["Created /none", "2 CLIENT", "WatchedEvent NodeDataChanged /a/b"]),
             &lines(&["WatchedEvent NodeCreated /a/b/c/d", "Created /a/b/c/d", "printwatches is on"]),
         ],
     );
@@ -187,8 +196,8 @@ fn the_shell_has_identities_members_and_quotas() {
             &lines(&["Auth scheme: User", "ip: 127.0.0.1", "digest: u", "Created /a"]),
             &lines(&["'digest,'u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=", ": cdrwa"]),
             &stat([0, 0, 0], "0x0", [1, 0]),
-            &lines(&["0 CLIENT"]),
-            &lines(&["server.1=PEER:PORT:participant;CLIENT", "version=0", "0 CLIENT"]),
+            &lines(&["2 CLIENT"]),
+            &lines(&["server.1=PEER:PORT:participant;CLIENT", "version=2", "2 CLIENT"]),
             &stat([-1, 0, -1], "0x0", [68, 0]),
             &lines(&["Sync is OK"]),
             &lines(&["Output quota for /a count=5,bytes=-1=;byteHardLimit=99;countHardLimit=-1"]),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use coordd_proto::{Acl, CreateMode, OpCode, Perms, Writer};
 use coordd_testkit::{Client, Ensemble, Member, eventually};
-use coordd_tree::{AuthList, Command, Op, Origin, Outcome, State};
+use coordd_tree::{AuthList, Command, FEATURE_LEVEL, Op, Origin, Outcome, State};
 
 use support::{admin, ensemble, ensemble_with};
 
@@ -160,7 +160,7 @@ fn the_feature_level_is_raised_in_the_log_once_every_voter_is_there() {
         let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         status["feature_level"].as_u64().unwrap()
     };
-    let raised = || ensemble.members.iter().all(|member| level(member) == 2).then_some(());
+    let raised = || ensemble.members.iter().all(|member| level(member) == u64::from(FEATURE_LEVEL)).then_some(());
     eventually("every member to be at the level", raised);
     let announced = |member: &Member| member.log().contains("every voter understands this feature level");
     assert_eq!(ensemble.members.iter().filter(|member| announced(member)).count(), 1, "by its leader, once");

@@ -127,11 +127,20 @@ fn a_watch_on_the_config_fires_when_a_member_comes_is_promoted_and_goes() {
     watcher.sync().unwrap().unwrap();
     let fourth = start_unformed(&mut ensemble);
     let peer = ensemble.members[fourth].peer.clone();
-    let row = |role: &str| format!("={peer}:{}:{role};", peer.rsplit_once(':').unwrap().1);
+    let second_port = peer.rsplit_once(':').unwrap().1.parse::<u16>().unwrap() + 1000;
+    let row = |role: &str| format!("={peer}:{second_port}:{role};");
     let text = |watcher: &mut Client| {
         let (data, stat) = watcher.get(CONFIG, true).unwrap().unwrap();
         (String::from_utf8(data).unwrap(), stat)
     };
+    // Raising the feature level is a change of this znode too: it has to be over.
+    let own = &ensemble.members[watcher_at].peer;
+    let at_level = |text: &str| !text.contains(&format!("={own}:{}:", own.rsplit_once(':').unwrap().1));
+    let raised = || {
+        let (data, _) = watcher.get(CONFIG, false).unwrap().unwrap();
+        at_level(&String::from_utf8(data).unwrap()).then_some(())
+    };
+    eventually("the level of two ports", raised);
     let (before, _) = text(&mut watcher);
     assert!(!before.contains(&row("observer")), "{before}");
     let orders: [(&[&str], Option<&str>); 3] = [

@@ -38,6 +38,6 @@ mod tests {
     fn a_level_from_the_future_stops_the_member_and_names_both() {
         assert!(check(&Op::RaiseFeatureLevel(FEATURE_LEVEL)).is_ok());
         let error = check(&Op::RaiseFeatureLevel(FEATURE_LEVEL + 1)).unwrap_err().to_string();
-        assert_eq!(error, "the ensemble is at feature level 3, this release understands 2: upgrade it");
+        assert_eq!(error, "the ensemble is at feature level 4, this release understands 3: upgrade it");
     }
 }
