@@ -55,7 +55,7 @@ pub(crate) fn with_election_ports(text: &str, version: Zxid) -> String {
 
 /// A port that is not the peer port.
 fn election_port(peer_port: &str) -> String {
-    let beside = |port: u16| port.checked_add(1000).unwrap_or(port - 1000).to_string();
+    let beside = |port: u16| port.checked_add(1000).unwrap_or_else(|| port - 1000).to_string();
     peer_port.parse().map_or_else(|_| peer_port.to_owned(), beside)
 }
 
@@ -86,6 +86,6 @@ mod tests {
 
     #[test]
     fn the_second_port_is_never_the_first() {
-        assert_eq!([election_port("2888"), election_port("65000")], ["3888", "64000"]);
+        assert_eq!(["1", "2888", "65000"].map(election_port), ["1001", "3888", "64000"]);
     }
 }
