@@ -28,7 +28,7 @@ use crate::raft::types::{AppendRequest, AppendResponse};
 /// How long a stranger may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(5);
 /// How long an answer that need not hurry waits for the next one; far below a heartbeat.
-const ANSWER_WAITS: Duration = Duration::from_millis(20);
+const ANSWER_WAITS: Duration = Duration::from_millis(5);
 /// Of more links than so many that are being greeted at a time the oldest is closed.
 const GREETINGS_MAX: usize = 64;
 /// Said to a stranger that does more.
