@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use coordd_proto::CreateMode;
-use coordd_testkit::{Client, ConnectError, eventually};
+use coordd_testkit::{Client, ConnectError, Member, eventually};
 
 use support::{admin, ensemble, ensemble_with};
 
@@ -185,19 +185,25 @@ fn keep_writing(mut client: Client) -> (Arc<AtomicI32>, Arc<AtomicBool>, thread:
     (written, stop, writer)
 }
 
+/// Creates children of `/big` until the log has lost what it does not keep: it is cut behind a snapshot in its own
+/// time, but by the fourth all before the first is gone. How many were created.
+fn create_until_the_fourth_snapshot(leader: &Member) -> usize {
+    let mut client = Client::connect(&leader.client, 6000).unwrap();
+    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
+    let mut created = 0;
+    while leader.log().matches("took a snapshot").count() < 4 {
+        created += create_hundred(&mut client);
+    }
+    created
+}
+
 #[test]
 fn a_member_far_behind_is_refilled_by_a_snapshot_while_clients_write() {
     let mut ensemble = ensemble_with(3, &["--snapshot-entries", "1000", "--log-keep-entries", "100"]);
     let behind = ensemble.followers()[0];
     ensemble.members[behind].kill();
     let leader = ensemble.leader();
-    let mut client = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
-    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
-    let mut created = 0;
-    // The log is cut behind a snapshot in its own time: by the fourth, that of the first is gone.
-    while ensemble.members[leader].log().matches("took a snapshot").count() < 4 {
-        created += create_hundred(&mut client);
-    }
+    let created = create_until_the_fourth_snapshot(&ensemble.members[leader]);
     let writer = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
     let (written, stop, writer) = keep_writing(writer);
     let before = written.load(Ordering::Relaxed);
@@ -226,13 +232,7 @@ fn a_member_that_was_down_for_a_moment_comes_back_by_the_log_though_others_took_
     let away = ensemble.followers()[0];
     ensemble.members[away].kill();
     let leader = ensemble.leader();
-    let mut client = Client::connect(&ensemble.members[leader].client, 6000).unwrap();
-    client.create("/big", b"", CreateMode::Persistent).unwrap().unwrap();
-    let mut created = 0;
-    // As above: what the log did not keep by itself would be gone by then.
-    while ensemble.members[leader].log().matches("took a snapshot").count() < 4 {
-        created += create_hundred(&mut client);
-    }
+    let created = create_until_the_fourth_snapshot(&ensemble.members[leader]);
     assert!(created < 50_000, "no more than the log keeps by default");
     ensemble.members[away].start().unwrap();
     eventually("the member to serve", || ensemble.members[away].mode());

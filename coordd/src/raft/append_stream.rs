@@ -7,8 +7,9 @@
 //!
 //! Rule: at most one request that carries entries is on its way, so that batches grow by themselves under load; answers
 //! are given in the order of the requests, each as it was heard; that of the news goes without saying where the next
-//! one came along. Reason: the news of a commit follows every batch; were it answered like one, a write alone would
-//! cost two round trips more, and the next batch would wait for them.
+//! one came along; the news leaves first for whoever wrote last (`intake`). Reason: the news of a commit follows every
+//! batch; were it answered like one, a write alone would cost two round trips more, and the next batch would wait for
+//! them; and sending it to those who wait for nothing takes as long as an answer to the one who does.
 
 use std::collections::VecDeque;
 use std::io;

@@ -33,11 +33,8 @@ fn what_was_appended_is_read_back_after_reopen() {
     }
 }
 
-#[test]
-fn an_entry_is_readable_before_it_is_flushed_and_done_only_after() {
-    let disk = SimDisk::new();
-    let (wal, _) = open_with(&disk, threads()).unwrap();
-    append(&wal, 1..=1, 1, 10).unwrap();
+/// Makes each flush wait until what is returned is set.
+fn hold_flushes(disk: &SimDisk) -> Arc<AtomicBool> {
     let open_gate = Arc::new(AtomicBool::new(false));
     let gate = open_gate.clone();
     disk.before_sync(move || {
@@ -45,6 +42,15 @@ fn an_entry_is_readable_before_it_is_flushed_and_done_only_after() {
             std::thread::yield_now();
         }
     });
+    open_gate
+}
+
+#[test]
+fn an_entry_is_readable_before_it_is_flushed_and_done_only_after() {
+    let disk = SimDisk::new();
+    let (wal, _) = open_with(&disk, threads()).unwrap();
+    append(&wal, 1..=1, 1, 10).unwrap();
+    let open_gate = hold_flushes(&disk);
     let (done, news) = done();
     wal.append([entry(2, 1, 10)], Flush::Behind, done);
     assert_eq!(wal.read(1..3, 1000).unwrap()[1].payload, payload(2, 1, 10));
@@ -62,13 +68,7 @@ fn a_released_cache_keeps_what_is_not_flushed_and_the_rest_is_read_from_the_disk
     let (wal, _) = open_with(&disk, threads()).unwrap();
     append(&wal, 1..=20, 1, 10).unwrap();
     let before = all(&wal);
-    let open_gate = Arc::new(AtomicBool::new(false));
-    let gate = open_gate.clone();
-    disk.before_sync(move || {
-        while !gate.load(Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-    });
+    let open_gate = hold_flushes(&disk);
     let (done, news) = done();
     wal.append([entry(21, 1, 10)], Flush::Behind, done);
     let cached = wal.state().cached_bytes;
